@@ -1,0 +1,79 @@
+"""Tasks: what an assignment or a share allows on an asset (``wire.md`` §3.6, task values)."""
+
+from enum import IntFlag
+
+from .kinds import Act, NodeKind
+
+
+class Task(IntFlag):
+    """Rights on one asset; a set of them is stored as an integer."""
+
+    ANALYZE = 1
+    ADVERTISE = 2
+    CREATE_CONTENT = 4
+    MODERATE = 8
+    MESSAGING = 16
+    MANAGE = 32
+    EDIT = 64
+    UPLOAD = 128
+    DRAFT = 256
+    AA_ANALYZE = 512
+    MANAGE_LEADS = 1024
+    MANAGE_JOBS = 2048
+    MANAGE_AR = 4096
+
+
+NONE = Task(0)
+
+TASKS_OF: dict[NodeKind, Task] = {
+    NodeKind.PAGE: Task.ADVERTISE
+    | Task.ANALYZE
+    | Task.CREATE_CONTENT
+    | Task.MANAGE
+    | Task.MESSAGING
+    | Task.MODERATE
+    | Task.MANAGE_JOBS
+    | Task.MANAGE_LEADS,
+    NodeKind.AD_ACCOUNT: Task.AA_ANALYZE | Task.ADVERTISE | Task.ANALYZE | Task.DRAFT | Task.MANAGE,
+    NodeKind.PRODUCT_CATALOG: Task.AA_ANALYZE | Task.ADVERTISE | Task.MANAGE | Task.MANAGE_AR,
+    NodeKind.PIXEL: Task.AA_ANALYZE | Task.ADVERTISE | Task.ANALYZE | Task.EDIT | Task.UPLOAD,
+    NodeKind.INSTAGRAM_ACCOUNT: Task.ADVERTISE
+    | Task.ANALYZE
+    | Task.CREATE_CONTENT
+    | Task.MANAGE
+    | Task.MESSAGING
+    | Task.MODERATE,
+    NodeKind.WHATSAPP_ACCOUNT: Task.ANALYZE | Task.MANAGE | Task.MESSAGING,
+}
+"""Every task that exists on an asset of a kind."""
+
+_WRITERS: dict[NodeKind, Task] = {
+    NodeKind.PAGE: Task.CREATE_CONTENT | Task.MANAGE,
+    NodeKind.AD_ACCOUNT: Task.ADVERTISE | Task.MANAGE,
+    NodeKind.PRODUCT_CATALOG: Task.MANAGE,
+    NodeKind.PIXEL: Task.EDIT,
+    NodeKind.INSTAGRAM_ACCOUNT: Task.CREATE_CONTENT | Task.MANAGE,
+    NodeKind.WHATSAPP_ACCOUNT: Task.MANAGE,
+}
+
+
+def tasks_for(kind: NodeKind, act: Act) -> Task:
+    """Tasks of which any one suffices for ``act`` on an asset of ``kind`` (reading: any task at all)."""
+    return _WRITERS.get(kind, NONE) if act is Act.WRITE else TASKS_OF.get(kind, NONE)
+
+
+def task_names(tasks: Task) -> list[str]:
+    """Names of the tasks in the set, in a fixed order."""
+    return [task.name or "" for task in Task if task in tasks]
+
+
+def parse_tasks(names: list[str], kind: NodeKind) -> Task:
+    """The set named by ``names``. Raises ValueError naming the first task that ``kind`` does not have."""
+    found = NONE
+    for name in names:
+        task = Task.__members__.get(name)
+        if task is None or task not in TASKS_OF.get(kind, NONE):
+            allowed = ", ".join(task_names(TASKS_OF.get(kind, NONE)))
+            raise ValueError(f"expected tasks of a {kind.value} ({allowed}), got {name[:40]!r}")
+        found |= task
+    return found
