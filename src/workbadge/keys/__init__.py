@@ -1,0 +1,24 @@
+"""Hashing, sealing, signing, randomness: everything secret. Imports ``terms`` only.
+
+The only room that may draw random numbers; everybody else gets them through ``Entropy``.
+"""
+
+from .entropy import Entropy, SeededEntropy
+from .passwords import Passwords
+from .seal import Sealer
+from .tokens import TokenText, hash_secret, make_token, read_token
+from .proof import app_secret_proof, proof_matches, same
+
+__all__ = [
+    "Entropy",
+    "Passwords",
+    "Sealer",
+    "SeededEntropy",
+    "TokenText",
+    "app_secret_proof",
+    "hash_secret",
+    "make_token",
+    "proof_matches",
+    "read_token",
+    "same",
+]

@@ -1,0 +1,47 @@
+"""Access tokens: form, checksum, hash (``wire.md`` §3.2, 9.13).
+
+``EAA`` + 100 letters and digits: 94 random ones, then 6 of checksum (CRC-32 of all before, base 62). Garbage is
+refused without a database read. Only the SHA-256 of a token is stored.
+"""
+
+import hashlib
+import zlib
+from typing import NewType
+
+from .entropy import Entropy
+
+TokenText = NewType("TokenText", str)
+"""A token whose checksum was right; whether it is known and alive is another question."""
+
+_PREFIX = "EAA"
+_RANDOM = 94
+_LENGTH = len(_PREFIX) + _RANDOM + 6
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def _checksum(text: str) -> str:
+    """Six letters and digits for the CRC-32 of ``text``."""
+    number = zlib.crc32(text.encode("ascii"))
+    out = ""
+    for _ in range(6):
+        number, digit = divmod(number, 62)
+        out += _ALPHABET[digit]
+    return out
+
+
+def make_token(entropy: Entropy) -> TokenText:
+    """A fresh token of 103 characters."""
+    text = _PREFIX + entropy.text(_RANDOM)
+    return TokenText(text + _checksum(text))
+
+
+def read_token(text: str) -> TokenText | None:
+    """``text`` as a token, or None when its form or checksum is wrong."""
+    if len(text) != _LENGTH or not text.startswith(_PREFIX) or not text.isascii() or not text.isalnum():
+        return None
+    return TokenText(text) if _checksum(text[:-6]) == text[-6:] else None
+
+
+def hash_secret(text: str) -> bytes:
+    """SHA-256 of a secret with full entropy (tokens, codes, claim links, session cookies): what is stored."""
+    return hashlib.sha256(text.encode()).digest()
