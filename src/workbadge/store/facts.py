@@ -1,0 +1,337 @@
+"""The one loader of ``Facts``. Nothing else builds them outside tests (``house.md`` §2).
+
+One prepared read a question: branch 0 is the caller (token, app, grant, account) with the node, the other
+branches are the ways from the account to the node: membership of the owner, share to a business the account is
+in, direct role. Every branch starts from unique look-ups, so the cost does not depend on how many grants exist.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Protocol
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Integer,
+    LargeBinary,
+    Select,
+    String,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    literal_column,
+    null,
+    select,
+    union_all,
+)
+
+from workbadge.access import AccountFacts, AppFacts, Facts, GrantFacts, NodeFacts, Route, TokenFacts
+from workbadge.terms.instants import Interval, from_micros
+from workbadge.terms.kinds import AccountKind, EndCause, NodeKind, Role, TokenKind
+from workbadge.terms.ids import kind_of
+from workbadge.terms.reasons import Reason
+from workbadge.terms.tasks import TASKS_OF, Task
+
+from .engine import HotQuery
+from .schema import (
+    account,
+    app,
+    app_grant,
+    asset,
+    assignment,
+    business,
+    direct_role,
+    grant_target,
+    membership,
+    share,
+    token,
+)
+
+
+class Reader(Protocol):
+    """A store or an open transaction."""
+
+    async def hot(self, query: HotQuery, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Run a prepared read; raw tuples."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Facts, and what a caller of the wire needs beside them. ``name``/``details``: of the node, if there is one."""
+
+    facts: Facts
+    app_id: int
+    grant_id: int | None
+    app_secret: bytes
+    require_proof: bool
+    name: str = ""
+    details: str = "{}"
+
+
+_parent = token.alias("parent")
+
+_TOKEN_COLUMNS: tuple[tuple[str, ColumnElement[Any], Any], ...] = (
+    ("kind", token.c.kind, String),
+    ("app_id", token.c.app_id, BigInteger),
+    ("page_id", token.c.page_id, BigInteger),
+    ("scopes", token.c.scopes, Text),
+    ("authorized_at", token.c.authorized_at, BigInteger),
+    ("expires_at", token.c.expires_at, BigInteger),
+    ("revoked_at", token.c.revoked_at, BigInteger),
+    ("revoked_because", token.c.revoked_because, String),
+    ("parent_revoked_at", _parent.c.revoked_at, BigInteger),
+    ("disabled_at", app.c.disabled_at, BigInteger),
+    ("secret", app.c.secret, LargeBinary),
+    ("require_proof", app.c.require_proof, Integer),
+    ("grant_id", token.c.grant_id, BigInteger),
+    ("grant_scopes", app_grant.c.scopes, Text),
+    ("grant_revoked_at", app_grant.c.revoked_at, BigInteger),
+)
+_ACCOUNT_COLUMNS: tuple[tuple[str, ColumnElement[Any], Any], ...] = (
+    ("account_id", account.c.id, BigInteger),
+    ("account_kind", account.c.kind, String),
+    ("suspended_at", account.c.suspended_at, BigInteger),
+    ("deleted_at", account.c.deleted_at, BigInteger),
+)
+
+
+def _nothing(kind: Any) -> ColumnElement[Any]:
+    return cast(null(), kind)
+
+
+_NODE_TYPES = (("selected_at", BigInteger), ("node_business", BigInteger), ("node_name", Text), ("node_details", Text))
+_ROUTE_TYPES = (
+    ("role", String),
+    ("tasks", Integer),
+    ("starts", BigInteger),
+    ("ends", BigInteger),
+    ("end_cause", String),
+    ("handed_over", BigInteger),
+    ("share_tasks", Integer),
+    ("share_starts", BigInteger),
+    ("share_ends", BigInteger),
+    ("business_suspended", BigInteger),
+)
+
+_hash = bindparam("hash", type_=LargeBinary)
+_node = bindparam("node", type_=BigInteger)
+_account = bindparam("account", type_=BigInteger)
+
+
+def _tag(number: int) -> ColumnElement[Any]:
+    return literal_column(str(number), Integer).label("tag")
+
+
+def _head(by_token: bool, node: FromClause | None) -> Select[Any]:
+    """Branch 0: the caller and the node."""
+    columns: list[ColumnElement[Any]] = [_tag(0)]
+    columns += [(c if by_token else _nothing(kind)).label(name) for name, c, kind in _TOKEN_COLUMNS]
+    columns += [c.label(name) for name, c, _ in _ACCOUNT_COLUMNS]
+    if node is None:
+        columns += [_nothing(kind).label(name) for name, kind in _NODE_TYPES]
+    else:
+        selected = grant_target.c.selected_at if by_token else _nothing(BigInteger)
+        owner = asset.c.business_id if node is asset else business.c.id
+        details = asset.c.details if node is asset else literal_column("'{}'", Text)
+        columns += [
+            selected.label("selected_at"),
+            owner.label("node_business"),
+            node.c.name.label("node_name"),
+            details.label("node_details"),
+        ]
+    columns += [_nothing(kind).label(name) for name, kind in _ROUTE_TYPES]
+    source: Any
+    if by_token:
+        source = (
+            token.join(app, app.c.id == token.c.app_id)
+            .outerjoin(app_grant, app_grant.c.id == token.c.grant_id)
+            .outerjoin(account, account.c.id == token.c.account_id)
+            .outerjoin(_parent, _parent.c.hash == token.c.parent_hash)
+        )
+    else:
+        source = account
+    if node is asset:
+        source = source.outerjoin(asset, and_(asset.c.id == _node, asset.c.removed_at.is_(None)))
+    elif node is business:
+        source = source.outerjoin(business, business.c.id == _node)
+    if node is not None and by_token:
+        source = source.outerjoin(
+            grant_target, and_(grant_target.c.grant_id == token.c.grant_id, grant_target.c.target_id == _node)
+        )
+    where = token.c.hash == _hash if by_token else account.c.id == _account
+    return select(*columns).select_from(source).where(where)
+
+
+def _route(tag: int, by_token: bool, source: Any, shared: bool, tasks: ColumnElement[Any], member: bool) -> Select[Any]:
+    """One branch of ways: everything but the route's columns is empty."""
+    columns: list[ColumnElement[Any]] = [_tag(tag)]
+    columns += [_nothing(kind).label(name) for name, _, kind in (*_TOKEN_COLUMNS, *_ACCOUNT_COLUMNS)]
+    columns += [_nothing(kind).label(name) for name, kind in _NODE_TYPES]
+    given: dict[str, ColumnElement[Any]] = {"tasks": tasks}
+    if member:
+        given |= {
+            "role": membership.c.role,
+            "starts": membership.c.starts,
+            "ends": membership.c.ends,
+            "end_cause": membership.c.end_cause,
+            "handed_over": membership.c.handed_over,
+            "business_suspended": business.c.suspended_at,
+        }
+    if shared:
+        given |= {"share_tasks": share.c.tasks, "share_starts": share.c.starts, "share_ends": share.c.ends}
+    columns += [given.get(name, _nothing(kind)).label(name) for name, kind in _ROUTE_TYPES]
+    statement = select(*columns).select_from(source)
+    return statement.where(token.c.hash == _hash) if by_token else statement.where(account.c.id == _account)
+
+
+def _who(by_token: bool) -> tuple[Any, ColumnElement[Any]]:
+    """Where a branch of ways starts, and its account."""
+    return (token, token.c.account_id) if by_token else (account, account.c.id)
+
+
+def _asset_query(by_token: bool) -> HotQuery:
+    start, who = _who(by_token)
+    here = start.join(asset, and_(asset.c.id == _node, asset.c.removed_at.is_(None)))
+    with_tasks = and_(assignment.c.membership_id == membership.c.id, assignment.c.asset_id == _node)
+    owned = (
+        here.join(membership, and_(membership.c.account_id == who, membership.c.business_id == asset.c.business_id))
+        .join(business, business.c.id == membership.c.business_id)
+        .outerjoin(assignment, with_tasks)
+    )
+    lent = (
+        here.join(membership, membership.c.account_id == who)
+        .join(share, and_(share.c.asset_id == _node, share.c.partner_business_id == membership.c.business_id))
+        .join(business, business.c.id == membership.c.business_id)
+        .outerjoin(assignment, with_tasks)
+    )
+    direct = here.join(
+        direct_role,
+        and_(direct_role.c.account_id == who, direct_role.c.asset_id == _node, asset.c.business_id.is_(None)),
+    )
+    return HotQuery(
+        union_all(
+            _head(by_token, asset),
+            _route(1, by_token, owned, False, assignment.c.tasks, True),
+            _route(2, by_token, lent, True, assignment.c.tasks, True),
+            _route(3, by_token, direct, False, direct_role.c.tasks, False),
+        )
+    )
+
+
+def _business_query(by_token: bool) -> HotQuery:
+    start, who = _who(by_token)
+    inside = start.join(membership, and_(membership.c.account_id == who, membership.c.business_id == _node)).join(
+        business, business.c.id == membership.c.business_id
+    )
+    return HotQuery(union_all(_head(by_token, business), _route(4, by_token, inside, False, _nothing(Integer), True)))
+
+
+_BY_TOKEN = {
+    None: HotQuery(_head(True, None)),
+    NodeKind.BUSINESS: _business_query(True),
+    NodeKind.PAGE: _asset_query(True),
+}
+_BY_ACCOUNT = {
+    None: HotQuery(_head(False, None)),
+    NodeKind.BUSINESS: _business_query(False),
+    NodeKind.PAGE: _asset_query(False),
+}
+
+
+def _which(node_id: int | None) -> tuple[NodeKind | None, NodeKind | None]:
+    """Key of the query for a node, and the node's kind."""
+    kind = None if node_id is None else kind_of(node_id)
+    if kind is NodeKind.BUSINESS:
+        return kind, kind
+    return (NodeKind.PAGE, kind) if kind in TASKS_OF else (None, kind)
+
+
+async def load(reader: Reader, token_hash: bytes, node_id: int | None = None) -> Loaded | None:
+    """Everything about a stored token and, when asked, one node; None when no such token is stored.
+
+    One query, always. ``facts.node`` is None when the node does not exist or is of a kind without routes.
+    """
+    key, kind = _which(node_id)
+    rows = await reader.hot(_BY_TOKEN[key], {"hash": token_hash, "node": node_id})
+    return _build(rows, node_id, kind, True) if rows else None
+
+
+async def load_session(reader: Reader, account_id: int, node_id: int | None = None) -> Loaded | None:
+    """Everything about an account acting by itself (console, consent dialog) and, when asked, one node. One query."""
+    key, kind = _which(node_id)
+    rows = await reader.hot(_BY_ACCOUNT[key], {"account": account_id, "node": node_id})
+    return _build(rows, node_id, kind, False) if rows else None
+
+
+@lru_cache(maxsize=4096)
+def scope_set(text: str) -> frozenset[str]:
+    """The set that a stored comma list of scopes means."""
+    return frozenset(text.split(",")) if text else frozenset()
+
+
+def _at(micros: int | None) -> Any:
+    return None if micros is None else from_micros(micros)
+
+
+_FIRST_NODE = 1 + len(_TOKEN_COLUMNS) + len(_ACCOUNT_COLUMNS)
+_FIRST_ROUTE = _FIRST_NODE + len(_NODE_TYPES)
+
+
+def _build(rows: list[tuple[Any, ...]], node_id: int | None, kind: NodeKind | None, by_token: bool) -> Loaded | None:
+    """Facts from the branches' rows. Branch 0 is among them unless the token vanished (it is then None)."""
+    head: tuple[Any, ...] | None = None
+    routes: list[Route] = []
+    for row in rows:
+        if row[0] == 0:
+            head = tuple(row)
+        else:
+            routes.append(_build_route(row, kind))
+    if head is None:
+        return None
+    (_, token_kind, app_id, page_id, scopes, authorized, expires, revoked, because, parent_revoked) = head[:10]
+    (disabled, secret, require_proof, grant_id, grant_scopes, grant_revoked) = head[10:16]
+    (account_id, account_kind, suspended, deleted, selected, node_business, name, details) = head[16:24]
+    node = None if node_id is None or kind is None or name is None else NodeFacts(node_id, kind, node_business)
+    facts = Facts(
+        account=None
+        if account_id is None
+        else AccountFacts(account_id, AccountKind(account_kind), _at(suspended), _at(deleted)),
+        token=TokenFacts(
+            TokenKind(token_kind),
+            from_micros(authorized),
+            scope_set(scopes),
+            _at(expires),
+            _at(revoked),
+            Reason(because) if because else Reason.TOKEN_REVOKED,
+            _at(parent_revoked),
+            page_id,
+        )
+        if by_token
+        else None,
+        app=AppFacts(app_id, _at(disabled)) if by_token else None,
+        grant=None if grant_id is None else GrantFacts(scope_set(grant_scopes), _at(grant_revoked), _at(selected)),
+        node=node,
+        routes=tuple(routes),
+    )
+    return Loaded(facts, app_id or 0, grant_id, secret or b"", bool(require_proof), name or "", details or "{}")
+
+
+def _build_route(row: tuple[Any, ...], kind: NodeKind | None) -> Route:
+    """One way: an admin holds every task, a share limits them to what was lent."""
+    (role, tasks, starts, ends, cause, handed_over, lent, share_starts, share_ends, suspended) = row[
+        _FIRST_ROUTE : _FIRST_ROUTE + 10
+    ]
+    every = TASKS_OF.get(kind, Task(0)) if kind is not None else Task(0)
+    held = every if role == Role.ADMIN else Task(tasks or 0)
+    return Route(
+        tasks=held if lent is None else held & Task(lent),
+        membership=None if starts is None else Interval(from_micros(starts), _at(ends)),
+        end_cause=EndCause(cause) if cause else None,
+        handed_over=_at(handed_over),
+        share=None if lent is None else Interval(from_micros(share_starts), _at(share_ends)),
+        business_suspended=_at(suspended),
+    )

@@ -1,0 +1,163 @@
+"""Grants, selections, tokens, codes: reading and writing. Whether they suffice is decided elsewhere."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, delete, insert, select, update
+
+from workbadge.terms.kinds import TokenKind
+from workbadge.terms.reasons import Reason
+
+from .engine import Tx
+from .schema import app_grant, code, grant_target, token
+
+
+async def find_grant(tx: Tx, account_id: int, app_id: int, lock: bool = False) -> Row[Any] | None:
+    """The live grant between an account and an app."""
+    statement = select(app_grant).where(
+        app_grant.c.account_id == account_id, app_grant.c.app_id == app_id, app_grant.c.revoked_at.is_(None)
+    )
+    return await tx.one(statement.with_for_update() if lock else statement)
+
+
+async def find_grant_by_id(tx: Tx, grant_id: int) -> Row[Any] | None:
+    """A grant by its id, revoked ones too."""
+    return await tx.one(select(app_grant).where(app_grant.c.id == grant_id))
+
+
+async def list_grants(tx: Tx, account_id: int) -> list[Row[Any]]:
+    """Live grants of an account, oldest first."""
+    return await tx.rows(
+        select(app_grant)
+        .where(app_grant.c.account_id == account_id, app_grant.c.revoked_at.is_(None))
+        .order_by(app_grant.c.created_at, app_grant.c.id)
+    )
+
+
+async def add_grant(
+    tx: Tx, grant_id: int, account_id: int, app_id: int, scopes: str, declined: str, now: datetime
+) -> None:
+    """Insert a live grant."""
+    await tx.run(
+        insert(app_grant),
+        [
+            {
+                "id": grant_id,
+                "account_id": account_id,
+                "app_id": app_id,
+                "scopes": scopes,
+                "declined": declined,
+                "created_at": now,
+                "consented_at": now,
+            }
+        ],
+    )
+
+
+async def set_grant_scopes(tx: Tx, grant_id: int, scopes: str, declined: str, now: datetime) -> None:
+    """Replace what a grant grants and declines."""
+    await tx.run(
+        update(app_grant).where(app_grant.c.id == grant_id).values(scopes=scopes, declined=declined, consented_at=now)
+    )
+
+
+async def revoke_grant(tx: Tx, grant_id: int, now: datetime) -> None:
+    """End a grant: every token under it is dead from now on."""
+    await tx.run(update(app_grant).where(app_grant.c.id == grant_id).values(revoked_at=now))
+
+
+async def touch_grants(tx: Tx, used: dict[int, datetime]) -> None:
+    """Note when grants were last used."""
+    for grant_id, at in used.items():
+        await tx.run(update(app_grant).where(app_grant.c.id == grant_id).values(last_used_at=at))
+
+
+async def list_targets(tx: Tx, grant_id: int) -> list[Row[Any]]:
+    """target_id, business_id, selected_at of a grant's selections, by id."""
+    return await tx.rows(
+        select(grant_target).where(grant_target.c.grant_id == grant_id).order_by(grant_target.c.target_id)
+    )
+
+
+async def add_targets(tx: Tx, grant_id: int, targets: dict[int, int | None], now: datetime) -> None:
+    """Select nodes; ``targets`` maps a node to the business in whose name it was selected."""
+    await tx.run(
+        insert(grant_target),
+        [
+            {"grant_id": grant_id, "target_id": target_id, "business_id": business_id, "selected_at": now}
+            for target_id, business_id in sorted(targets.items())
+        ],
+    )
+
+
+async def drop_targets(tx: Tx, grant_id: int, target_ids: list[int]) -> None:
+    """Unselect nodes."""
+    for start in range(0, len(target_ids), 500):
+        part = target_ids[start : start + 500]
+        await tx.run(
+            delete(grant_target).where(grant_target.c.grant_id == grant_id, grant_target.c.target_id.in_(part))
+        )
+
+
+async def add_token(
+    tx: Tx,
+    hashed: bytes,
+    kind: TokenKind,
+    app_id: int,
+    authorized: datetime,
+    now: datetime,
+    grant_id: int | None = None,
+    account_id: int | None = None,
+    scopes: str = "",
+    expires: datetime | None = None,
+    page_id: int | None = None,
+    parent: bytes | None = None,
+) -> None:
+    """Insert a token by its hash."""
+    await tx.run(
+        insert(token),
+        [
+            {
+                "hash": hashed,
+                "kind": kind.value,
+                "app_id": app_id,
+                "grant_id": grant_id,
+                "account_id": account_id,
+                "page_id": page_id,
+                "parent_hash": parent,
+                "scopes": scopes,
+                "authorized_at": authorized,
+                "issued_at": now,
+                "expires_at": expires,
+            }
+        ],
+    )
+
+
+async def find_token(tx: Tx, hashed: bytes) -> Row[Any] | None:
+    """All columns of a token."""
+    return await tx.one(select(token).where(token.c.hash == hashed))
+
+
+async def revoke_token(tx: Tx, hashed: bytes, because: Reason, now: datetime) -> None:
+    """Revoke one token; page tokens derived from it die with it."""
+    await tx.run(
+        update(token)
+        .where(token.c.hash == hashed, token.c.revoked_at.is_(None))
+        .values(revoked_at=now, revoked_because=because.value)
+    )
+
+
+async def add_code(tx: Tx, values: dict[str, Any]) -> None:
+    """Insert an authorization code by its hash."""
+    await tx.run(insert(code), [values])
+
+
+async def find_code(tx: Tx, hashed: bytes) -> Row[Any] | None:
+    """All columns of a code, its row locked until the transaction ends."""
+    return await tx.one(select(code).where(code.c.hash == hashed).with_for_update())
+
+
+async def use_code(tx: Tx, hashed: bytes, token_hash: bytes | None, now: datetime) -> None:
+    """Mark a code used, by which token."""
+    await tx.run(update(code).where(code.c.hash == hashed).values(used_at=now, token_hash=token_hash))

@@ -1,0 +1,95 @@
+"""PostgreSQL on asyncpg: Core statements through SQLAlchemy's async engine, hot reads straight on the driver."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import asyncpg
+from sqlalchemy import Executable, Row
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from .engine import HotQuery, Params, StoreSettings
+from .schema import metadata
+
+
+class _PostgresTx:
+    """A transaction on one pooled connection."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self.connection = connection
+
+    async def rows(self, statement: Executable, params: Params | None = None) -> list[Row[Any]]:
+        return list((await self.connection.execute(statement, cast(Any, params))).all())
+
+    async def one(self, statement: Executable, params: Params | None = None) -> Row[Any] | None:
+        return (await self.connection.execute(statement, cast(Any, params))).first()
+
+    async def run(self, statement: Executable, params: Params | None = None) -> int:
+        if isinstance(params, list) and not params:
+            return 0
+        return int((await self.connection.execute(statement, cast(Any, params))).rowcount)
+
+    async def hot(self, query: HotQuery, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        raw = (await self.connection.get_raw_connection()).driver_connection
+        return await _hot(raw, query, params)
+
+
+async def _hot(raw: Any, query: HotQuery, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """The prepared read on a driver connection (asyncpg keeps it prepared)."""
+    constants = query.constants
+    args = [params[name] if name in params else constants[name] for name in query.postgres_order]
+    return cast("list[tuple[Any, ...]]", await raw.fetch(query.postgres_sql, *args))
+
+
+class PostgresStore:
+    """One database. Bound to the event loop that first uses it."""
+
+    engine = "postgresql"
+
+    def __init__(self, settings: StoreSettings) -> None:
+        self._dsn = "postgresql://" + settings.url.partition("://")[2]
+        self._size = settings.pool
+        self._engine: AsyncEngine = create_async_engine(
+            "postgresql+asyncpg://" + settings.url.partition("://")[2],
+            pool_size=settings.pool,
+            max_overflow=0,
+            pool_pre_ping=False,
+        )
+        self._hot_pool: Any = None
+        self._opening = asyncio.Lock()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[_PostgresTx]:
+        """A transaction that is rolled back at the end."""
+        async with self._engine.connect() as connection:
+            try:
+                yield _PostgresTx(connection)
+            finally:
+                await connection.rollback()
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[_PostgresTx]:
+        """A transaction that commits at the end."""
+        async with self._engine.begin() as connection:
+            yield _PostgresTx(connection)
+
+    async def hot(self, query: HotQuery, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """One prepared read on a pooled driver connection."""
+        if self._hot_pool is None:
+            async with self._opening:
+                if self._hot_pool is None:
+                    self._hot_pool = await asyncpg.create_pool(self._dsn, min_size=1, max_size=self._size)
+        async with self._hot_pool.acquire() as raw:
+            return await _hot(raw, query, params)
+
+    async def create(self) -> None:
+        """Create all tables."""
+        async with self._engine.begin() as connection:
+            await connection.run_sync(metadata.create_all)
+
+    async def close(self) -> None:
+        """Close both pools."""
+        if self._hot_pool is not None:
+            await self._hot_pool.close()
+        await self._engine.dispose()

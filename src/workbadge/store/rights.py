@@ -1,0 +1,143 @@
+"""Memberships, assignments, shares, links: reading the states that plans work on, and plain inserts."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
+
+from workbadge.lifecycle.changes import MembershipState
+from workbadge.terms.kinds import EndCause, Role
+from workbadge.terms.tasks import Task
+
+from .engine import Tx
+from .schema import account, account_link, assignment, direct_role, membership, share
+
+
+async def _states(tx: Tx, where: ColumnElement[bool], lock: bool = False) -> list[MembershipState]:
+    """Memberships with their assignments, oldest first; ``lock`` holds their rows until the transaction ends."""
+    statement = select(membership).where(where).order_by(membership.c.starts, membership.c.id)
+    found = await tx.rows(statement.with_for_update() if lock else statement)
+    tasks: dict[int, dict[int, Task]] = {row.id: {} for row in found}
+    if tasks:
+        for row in await tx.rows(select(assignment).where(assignment.c.membership_id.in_(list(tasks)))):
+            tasks[row.membership_id][row.asset_id] = Task(row.tasks)
+    return [_state(row, tasks[row.id]) for row in found]
+
+
+def _state(row: Any, tasks: dict[int, Task]) -> MembershipState:
+    return MembershipState(
+        id=row.id,
+        account_id=row.account_id,
+        business_id=row.business_id,
+        role=Role(row.role),
+        starts=row.starts,
+        ends=row.ends,
+        cause=EndCause(row.end_cause) if row.end_cause else None,
+        handed_over=row.handed_over,
+        assignments=tasks,
+    )
+
+
+async def find_membership(tx: Tx, membership_id: int, lock: bool = False) -> MembershipState | None:
+    """One membership by its id."""
+    found = await _states(tx, membership.c.id == membership_id, lock)
+    return found[0] if found else None
+
+
+async def find_member(
+    tx: Tx, account_id: int, business_id: int, now: datetime, lock: bool = False
+) -> MembershipState | None:
+    """The account's open membership in the business; None when there is none."""
+    where = and_(
+        membership.c.account_id == account_id,
+        membership.c.business_id == business_id,
+        membership.c.starts <= now,
+        or_(membership.c.ends.is_(None), membership.c.ends > now),
+    )
+    found = await _states(tx, where, lock)
+    return found[-1] if found else None
+
+
+async def list_members(tx: Tx, business_id: int) -> list[MembershipState]:
+    """All memberships of a business, ended ones too, oldest first."""
+    return await _states(tx, membership.c.business_id == business_id)
+
+
+async def list_memberships(tx: Tx, account_id: int) -> list[MembershipState]:
+    """All memberships of an account, ended ones too, oldest first."""
+    return await _states(tx, membership.c.account_id == account_id)
+
+
+async def list_graces(tx: Tx, managed_id: int, now: datetime, business_id: int | None = None) -> list[MembershipState]:
+    """Memberships in grace of the personal accounts linked to a managed one (in one business, or in all)."""
+    personal = select(account_link.c.personal_id).where(account_link.c.managed_id == managed_id)
+    where = and_(
+        membership.c.account_id.in_(personal),
+        membership.c.handed_over.is_not(None),
+        membership.c.starts <= now,
+        membership.c.ends > now,
+    )
+    if business_id is not None:
+        where = and_(where, membership.c.business_id == business_id)
+    return await _states(tx, where, lock=True)
+
+
+async def count_other_admins(tx: Tx, business_id: int, membership_id: int, now: datetime) -> int:
+    """Admins of a business besides one membership who can open it at ``now`` (I9). People only."""
+    from_people = or_(membership.c.ends.is_(None), membership.c.ends > now)
+    row = await tx.one(
+        select(func.count().label("total")).where(
+            membership.c.business_id == business_id,
+            membership.c.id != membership_id,
+            membership.c.role == Role.ADMIN.value,
+            membership.c.handed_over.is_(None),
+            membership.c.starts <= now,
+            from_people,
+            membership.c.account_id.in_(_people()),
+        )
+    )
+    return int(row.total) if row is not None else 0
+
+
+def _people() -> Any:
+    """Ids of accounts that are persons and active."""
+    return select(account.c.id).where(
+        account.c.kind != "system", account.c.suspended_at.is_(None), account.c.deleted_at.is_(None)
+    )
+
+
+async def add_share(
+    tx: Tx, share_id: int, asset_id: int, partner_business_id: int, tasks: Task, starts: datetime, ends: datetime | None
+) -> None:
+    """Insert a share."""
+    await tx.run(
+        insert(share),
+        [
+            {
+                "id": share_id,
+                "asset_id": asset_id,
+                "partner_business_id": partner_business_id,
+                "tasks": int(tasks),
+                "starts": starts,
+                "ends": ends,
+            }
+        ],
+    )
+
+
+async def end_shares(tx: Tx, asset_id: int, partner_business_id: int, now: datetime) -> int:
+    """End every open share of an asset with a partner; how many there were."""
+    return await tx.run(
+        update(share)
+        .where(
+            share.c.asset_id == asset_id,
+            share.c.partner_business_id == partner_business_id,
+            or_(share.c.ends.is_(None), share.c.ends > now),
+        )
+        .values(ends=now)
+    )
+
+
+async def add_direct_role(tx: Tx, account_id: int, asset_id: int, tasks: Task) -> None:
+    """Insert a role that a personal account holds on an asset of no business (A2)."""
+    await tx.run(insert(direct_role), [{"account_id": account_id, "asset_id": asset_id, "tasks": int(tasks)}])
