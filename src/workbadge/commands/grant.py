@@ -1,0 +1,136 @@
+"""Consent: an account lets an app use scopes, on chosen assets (L1, L2, A3, M5). Used by the dialog, by the sandbox
+and for system users, under the same rules and with the same refusals."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from workbadge.access import Allow, Ask, decide
+from workbadge.lifecycle.changes import Audit
+from workbadge.store import facts, grants, records
+from workbadge.store.apply import write_audit
+from workbadge.store.engine import Tx
+from workbadge.terms.ids import kind_of
+from workbadge.terms.kinds import AccountKind, Act, NodeKind
+from workbadge.terms.scopes import SCOPES, grantable, target_kinds
+from workbadge.terms.tasks import tasks_for
+
+from .errors import conflict, forbidden, invalid, not_found
+from .services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What a person chose. ``targets`` maps a node id to the business in whose name it was selected (None: none)."""
+
+    account_id: int
+    app_id: int
+    asked: tuple[str, ...]
+    declined: tuple[str, ...] = ()
+    targets: dict[int, int | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The standing record after a consent. ``scopes``: those of this consent, in the order asked."""
+
+    grant_id: int
+    account_id: int
+    app_id: int
+    scopes: tuple[str, ...]
+    declined: tuple[str, ...]
+
+
+async def may_select(tx: Tx, account_id: int, node_id: int, now: datetime) -> bool:
+    """Whether an account may select a node in a consent at ``now`` (M5, MT-17)."""
+    loaded = await facts.load_session(tx, account_id, node_id)
+    kind = kind_of(node_id)
+    if loaded is None or kind is None:
+        return False
+    return isinstance(decide(loaded.facts, Ask(Act.CONSENT, tasks=tasks_for(kind, Act.READ)), now), Allow)
+
+
+async def record_consent(tx: Tx, services: Services, consent: Consent, now: datetime) -> Granted:
+    """Write a consent into ``tx``. Selecting is from scratch: what can be selected and was not chosen is dropped;
+    what can no longer be selected (grace) stays as it was, so that older tokens lose nothing by it (I1).
+
+    Raises CommandError: NOT_FOUND app, CONFLICT disabled app, INVALID unknown scope or unfit target, FORBIDDEN for a
+    target that this account may not select.
+    """
+    account = await records.find_account(tx, consent.account_id)
+    app = await records.find_app(tx, consent.app_id)
+    if account is None or app is None:
+        raise not_found("app")
+    if app.disabled_at is not None:
+        raise conflict("This app is disabled.", "an app that is switched on")
+    for name in consent.asked:
+        if name not in SCOPES:
+            raise invalid("scope", f"Invalid Scopes: {name[:80]}.", "scopes that exist")
+    scopes = tuple(name for name in grantable(consent.asked, AccountKind(account.kind)) if name not in consent.declined)
+    chosen = dict(consent.targets or {})
+    await _check_targets(tx, consent.account_id, chosen, scopes, now)
+    grant = await grants.find_grant(tx, consent.account_id, consent.app_id, lock=True)
+    if grant is None:
+        grant_id: int = services.entropy.new_id(NodeKind.RECORD)
+        await grants.add_grant(
+            tx, grant_id, consent.account_id, consent.app_id, ",".join(scopes), ",".join(consent.declined), now
+        )
+        known: set[int] = set()
+    else:
+        grant_id = grant.id
+        before = [name for name in grant.scopes.split(",") if name and name not in consent.declined]
+        await grants.set_grant_scopes(
+            tx, grant_id, ",".join(dict.fromkeys((*before, *scopes))), ",".join(consent.declined), now
+        )
+        known = await _drop_unchosen(tx, consent.account_id, grant_id, chosen, now)
+    await grants.add_targets(tx, grant_id, {key: value for key, value in chosen.items() if key not in known}, now)
+    await scoped_id(tx, services, consent.app_id, consent.account_id)
+    entry = Audit("grant.consent", grant_id, None, None, {"app": consent.app_id, "targets": len(chosen)})
+    await write_audit(tx, (entry,), consent.account_id, services.entropy.new_id, now)
+    return Granted(grant_id, consent.account_id, consent.app_id, scopes, consent.declined)
+
+
+async def _check_targets(
+    tx: Tx, account_id: int, chosen: dict[int, int | None], scopes: tuple[str, ...], now: datetime
+) -> None:
+    """Every chosen node fits the scopes and may be selected by this account."""
+    kinds = target_kinds(scopes) | {NodeKind.BUSINESS}
+    for node_id in sorted(chosen):
+        if kind_of(node_id) not in kinds:
+            raise invalid(
+                "assets", f"{node_id} is not covered by the scopes that are granted.", "assets of those scopes"
+            )
+        if not await may_select(tx, account_id, node_id, now):
+            raise forbidden(f"{node_id} cannot be selected with this account.", "an asset that this account reaches")
+
+
+async def _drop_unchosen(
+    tx: Tx, account_id: int, grant_id: int, chosen: dict[int, int | None], now: datetime
+) -> set[int]:
+    """Unselect what could have been chosen and was not; the ids that stay selected."""
+    stay: set[int] = set()
+    gone: list[int] = []
+    for row in await grants.list_targets(tx, grant_id):
+        if row.target_id in chosen or not await may_select(tx, account_id, row.target_id, now):
+            stay.add(row.target_id)
+        else:
+            gone.append(row.target_id)
+    await grants.drop_targets(tx, grant_id, gone)
+    return stay
+
+
+async def scoped_id(tx: Tx, services: Services, app_id: int, account_id: int) -> int:
+    """The id by which an app knows an account; made at the first consent."""
+    known = await records.find_scoped_id(tx, app_id, account_id)
+    if known is None:
+        known = services.entropy.new_id(NodeKind.SCOPED_ACCOUNT)
+        await records.add_scoped_id(tx, known, app_id, account_id)
+    return known
+
+
+async def remove_app(tx: Tx, services: Services, account_id: int, app_id: int, now: datetime) -> None:
+    """The account takes the app off: every token of the pair is dead (``wire.md`` §3.5). Repeating is harmless."""
+    grant = await grants.find_grant(tx, account_id, app_id, lock=True)
+    if grant is not None:
+        await grants.revoke_grant(tx, grant.id, now)
+        entry = Audit("grant.revoke", grant.id, None, None, {"app": app_id})
+        await write_audit(tx, (entry,), account_id, services.entropy.new_id, now)

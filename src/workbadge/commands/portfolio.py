@@ -1,0 +1,281 @@
+"""Building the portfolio: organizations, domains, businesses, people, assets, shares, apps, system users.
+
+These commands are the platform's own (no actor is checked): the demo, the sandbox and the pages above decide who
+may call them; pages go through ``authority`` first.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from workbadge.lifecycle.changes import Audit, MembershipState, OpenMembership, Plan
+from workbadge.store import records, rights
+from workbadge.store.apply import apply_plan, write_audit
+from workbadge.store.engine import Tx
+from workbadge.terms.addresses import canonical_domain, domain_of, parse_address
+from workbadge.terms.ids import NodeId
+from workbadge.terms.kinds import ASSET_KINDS, AccountKind, NodeKind, Role, TokenKind
+from workbadge.terms.tasks import TASKS_OF, Task
+
+from .errors import conflict, invalid, not_found
+from .grant import Consent, record_consent
+from .services import Services
+from .token import Issued, issue_user_token
+
+NAME_LENGTH = 200
+
+
+def check_name(name: str, field: str = "name") -> str:
+    """A name as it is stored: trimmed, one to 200 characters, no control characters (WB-15). Raises CommandError."""
+    kept = name.strip()
+    if not 1 <= len(kept) <= NAME_LENGTH or any(ord(letter) < 32 or ord(letter) == 127 for letter in kept):
+        raise invalid(field, "This name cannot be used.", f"1 to {NAME_LENGTH} characters, no control characters")
+    return kept
+
+
+def check_address(text: str, field: str = "email") -> str:
+    """An address as it is stored. Raises CommandError."""
+    try:
+        return parse_address(text.strip())
+    except ValueError as error:
+        raise invalid(field, str(error), "name@example.com") from error
+
+
+async def add_organization(tx: Tx, services: Services, name: str, domain: str | None, now: datetime) -> NodeId:
+    """An organization, with ``domain`` verified at once when given."""
+    organization_id = services.entropy.new_id(NodeKind.ORGANIZATION)
+    await records.add_organization(tx, organization_id, check_name(name), now)
+    if domain is not None:
+        try:
+            canonical = canonical_domain(domain)
+        except ValueError as error:
+            raise invalid("domain", str(error), "example.com") from error
+        if await records.find_domain(tx, canonical) is not None:
+            raise conflict(f"{canonical} belongs to an organization already.", "a domain that is not taken")
+        await records.add_domain(tx, canonical, organization_id, now, now)
+    return organization_id
+
+
+async def add_business(tx: Tx, services: Services, name: str, organization_id: int | None, now: datetime) -> NodeId:
+    """A business, of an organization or of none."""
+    if organization_id is not None and await records.find_organization(tx, organization_id) is None:
+        raise not_found("organization")
+    business_id = services.entropy.new_id(NodeKind.BUSINESS)
+    await records.add_business(tx, business_id, check_name(name), organization_id, now)
+    return business_id
+
+
+async def add_person(
+    tx: Tx,
+    services: Services,
+    kind: AccountKind,
+    name: str,
+    email: str,
+    password_hash: str | None,
+    now: datetime,
+    organization_id: int | None = None,
+) -> NodeId:
+    """A personal or managed account. ``password_hash`` comes from ``Passwords.hash`` (hash before the transaction).
+
+    A managed account's address must lie in a verified domain of its organization (A1).
+    """
+    address = check_address(email)
+    if await records.find_account_by_address(tx, kind, address) is not None:
+        raise conflict(f"{address} has a {kind.value} account already.", "an address without an account of that kind")
+    if kind is AccountKind.MANAGED:
+        await check_work_address(tx, address, organization_id)
+    account_id = services.entropy.new_id(NodeKind.ACCOUNT)
+    await records.add_account(
+        tx, account_id, kind, check_name(name), now, address, password_hash, organization_id=organization_id
+    )
+    return account_id
+
+
+async def check_work_address(tx: Tx, address: str, organization_id: int | None) -> None:
+    """A work address lies in a verified domain of the organization (A1). Raises CommandError."""
+    found = await records.find_domain(tx, domain_of(address))
+    if found is None or found.verified_at is None or found.organization_id != organization_id:
+        raise invalid(
+            "work_email",
+            f"{domain_of(address)} is not a verified domain of this organization.",
+            "an address in one of its verified domains",
+        )
+
+
+async def add_member(
+    tx: Tx,
+    services: Services,
+    account_id: int,
+    business_id: int,
+    role: Role,
+    assignments: dict[int, Task],
+    actor_id: int | None,
+    now: datetime,
+) -> NodeId:
+    """Put an account into a business. Raises CONFLICT when it is in already."""
+    if await rights.find_member(tx, account_id, business_id, now, lock=True) is not None:
+        raise conflict("This account is in the business already.", "an account that is not a member")
+    membership_id = services.entropy.new_id(NodeKind.MEMBERSHIP)
+    state = MembershipState(membership_id, account_id, business_id, role, now, assignments=assignments)
+    audit = Audit("membership.add", account_id, business_id, None, {"role": role.value})
+    plan = Plan(changes=(OpenMembership(state),), audit=(audit,))
+    await apply_plan(tx, plan, actor_id, services.entropy.new_id, now)
+    return membership_id
+
+
+async def add_asset(
+    tx: Tx,
+    services: Services,
+    kind: NodeKind,
+    name: str,
+    business_id: int | None,
+    now: datetime,
+    details: dict[str, Any] | None = None,
+) -> NodeId:
+    """An asset of a business, or of none (then give somebody a direct role)."""
+    if kind not in ASSET_KINDS:
+        raise invalid("type", f"{kind.value} is not a kind of asset.", ", ".join(one.value for one in ASSET_KINDS))
+    if business_id is not None and await records.find_business(tx, business_id) is None:
+        raise not_found("business")
+    asset_id = services.entropy.new_id(kind)
+    await records.add_asset(tx, asset_id, kind, check_name(name), business_id, details or {}, now)
+    return asset_id
+
+
+async def share_asset(
+    tx: Tx,
+    services: Services,
+    asset_id: int,
+    partner_business_id: int,
+    tasks: Task | None,
+    actor_id: int | None,
+    now: datetime,
+    ends: datetime | None = None,
+) -> NodeId:
+    """Lend an asset to a partner business (default: every task). Raises NOT_FOUND, CONFLICT (own business)."""
+    asset = await records.find_asset(tx, asset_id)
+    if asset is None or asset.business_id is None:
+        raise not_found("asset")
+    if await records.find_business(tx, partner_business_id) is None:
+        raise not_found("business")
+    if asset.business_id == partner_business_id:
+        raise conflict("An asset cannot be shared with its own business.", "another business")
+    share_id = services.entropy.new_id(NodeKind.RECORD)
+    lent = TASKS_OF[NodeKind(asset.kind)] if tasks is None else tasks
+    await rights.end_shares(tx, asset_id, partner_business_id, now)
+    await rights.add_share(tx, share_id, asset_id, partner_business_id, lent, now, ends)
+    entry = Audit("share.add", asset_id, asset.business_id, None, {"partner": partner_business_id, "tasks": int(lent)})
+    await write_audit(tx, (entry,), actor_id, services.entropy.new_id, now)
+    return share_id
+
+
+def check_redirect_uri(uri: str) -> str:
+    """A redirect address that may be registered (OA-10): http(s) with a host, or an app's own scheme for mobile.
+
+    http only on this machine; no fragment, no user part, at most 2 000 characters. Raises CommandError.
+    """
+    expected = "https://… (http only for localhost), without fragment and user part"
+    try:
+        parts = urlsplit(uri)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise invalid("redirect_uris", f"{uri[:80]!r} is not an address.", expected) from error
+    bad = len(uri) > 2000 or not uri.isprintable() or " " in uri or "\\" in uri or "#" in uri or "@" in parts.netloc
+    if bad or parts.scheme in {"javascript", "data", "file", "vbscript", "blob", "about"} or not parts.scheme:
+        raise invalid("redirect_uris", f"{uri[:80]!r} cannot be registered.", expected)
+    if parts.scheme in {"http", "https"}:
+        local = host in {"localhost", "127.0.0.1", "::1"}
+        if not host or (parts.scheme == "http" and not local):
+            raise invalid("redirect_uris", f"{uri[:80]!r} cannot be registered.", expected)
+    elif "." not in parts.scheme and not parts.scheme.startswith("fb"):
+        raise invalid("redirect_uris", f"{uri[:80]!r} cannot be registered.", "a scheme such as com.example.app")
+    return uri
+
+
+@dataclass(frozen=True, slots=True)
+class NewApp:
+    """A third party's app. ``login_uri``: where its own login starts (the Reconnect link, B1)."""
+
+    name: str
+    redirect_uris: tuple[str, ...]
+    login_uri: str | None = None
+    user_support_url: str | None = None
+    user_support_email: str | None = None
+    webhook_url: str | None = None
+    require_proof: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AppCreated:
+    """An app's id and its secret, which is shown once."""
+
+    id: NodeId
+    secret: str
+
+
+SECRET_PLACE = "app.secret"
+
+
+async def add_app(tx: Tx, services: Services, new: NewApp, now: datetime) -> AppCreated:
+    """Register an app; its secret is stored sealed."""
+    app_id = services.entropy.new_id(NodeKind.APP)
+    secret = services.entropy.bytes(16).hex()
+    for uri in new.redirect_uris:
+        check_redirect_uri(uri)
+    values = {
+        "name": check_name(new.name),
+        "secret": services.sealer.seal(secret, SECRET_PLACE),
+        "redirect_uris": list(new.redirect_uris),
+        "login_uri": new.login_uri,
+        "user_support_url": new.user_support_url,
+        "user_support_email": new.user_support_email,
+        "webhook_url": new.webhook_url,
+        "require_proof": int(new.require_proof),
+    }
+    await records.add_app(tx, app_id, values, now)
+    return AppCreated(app_id, secret)
+
+
+@dataclass(frozen=True, slots=True)
+class SystemUserCreated:
+    """A system user and its first token."""
+
+    id: NodeId
+    token: Issued
+
+
+@dataclass(frozen=True, slots=True)
+class NewSystemUser:
+    """``assets`` are assigned with every task and selected for the app; an ADMIN sees all assets anyway."""
+
+    business_id: int
+    app_id: int
+    name: str
+    scopes: tuple[str, ...]
+    assets: tuple[int, ...] = ()
+    role: Role = Role.EMPLOYEE
+
+
+async def add_system_user(
+    tx: Tx, services: Services, new: NewSystemUser, actor_id: int | None, now: datetime
+) -> SystemUserCreated:
+    """A system user of a business with a token for one app, without an end. Raises NOT_FOUND, INVALID, FORBIDDEN."""
+    if await records.find_business(tx, new.business_id) is None:
+        raise not_found("business")
+    assignments: dict[int, Task] = {}
+    for asset_id, asset in (await records.list_assets(tx, list(new.assets))).items():
+        assignments[asset_id] = TASKS_OF[NodeKind(asset.kind)]
+    missing = [asset_id for asset_id in new.assets if asset_id not in assignments]
+    if missing:
+        raise not_found("asset")
+    account_id = services.entropy.new_id(NodeKind.ACCOUNT)
+    await records.add_account(
+        tx, account_id, AccountKind.SYSTEM, check_name(new.name), now, business_id=new.business_id
+    )
+    await add_member(tx, services, account_id, new.business_id, new.role, assignments, actor_id, now)
+    targets: dict[int, int | None] = {asset_id: new.business_id for asset_id in new.assets}
+    targets[new.business_id] = new.business_id
+    granted = await record_consent(tx, services, Consent(account_id, new.app_id, new.scopes, (), targets), now)
+    token = await issue_user_token(tx, services, granted, now, kind=TokenKind.SYSTEM_USER, endless=True)
+    return SystemUserCreated(account_id, token)
