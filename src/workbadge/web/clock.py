@@ -1,0 +1,48 @@
+"""The clock: read once per request or job, at the edge, and passed down (``house.md`` §3). Nothing else reads it."""
+
+import time
+from datetime import datetime
+from typing import Protocol
+
+from workbadge.terms.instants import from_micros
+
+
+class Clock(Protocol):
+    """Where ``now`` comes from."""
+
+    def now(self) -> datetime:
+        """The present instant, aware UTC; never earlier than one it gave before."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock; within one process it never runs backwards."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def now(self) -> datetime:
+        """The present instant."""
+        self._last = max(self._last, time.time_ns() // 1000)
+        return from_micros(self._last)
+
+
+class SettableClock:
+    """A world's clock: it stands until it is set, and only forward (S2)."""
+
+    def __init__(self, at: datetime) -> None:
+        self._at = at
+
+    def now(self) -> datetime:
+        """The instant it was last set to."""
+        return self._at
+
+    def set(self, at: datetime) -> None:
+        """Move forward to ``at``. Raises ValueError when that lies in the past."""
+        if at < self._at:
+            raise ValueError(f"expected an instant not before {self._at.isoformat()}, got {at.isoformat()}")
+        self._at = at
+
+    def restore(self, at: datetime) -> None:
+        """Set to the instant of a restored checkpoint; only beside restoring its database."""
+        self._at = at

@@ -1,0 +1,32 @@
+"""What an application object carries: services, clock, public addresses. One per server and one per world."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from starlette.types import Scope
+
+from workbadge.commands.services import Services
+
+from .clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One application object's surroundings. ``title``: shown in the pages; ``sandbox``: a world, not live."""
+
+    services: Services
+    clock: Clock
+    title: str = "Workbadge"
+    sandbox: bool = False
+    secure_cookies: bool = False
+
+
+def site_of(scope: Scope) -> Site:
+    """The site that serves this request (put there by ``main``)."""
+    return cast(Site, scope["workbadge.site"])
+
+
+def now_of(scope: Scope) -> datetime:
+    """The instant of this request: read once, at the edge."""
+    return cast(datetime, scope["workbadge.now"])
