@@ -176,7 +176,9 @@ def authorized_before_handover(route: Route, facts: Facts, ask: Ask, now: dateti
     """From the claim on, only what was authorized before still goes by the old login (M5, M6).
 
     Both count: the token's own consent, and the selection of this node. A person's session in the console or
-    in the dialog has neither, so it is refused at once.
+    in the dialog has neither, so it is refused at once. What was authorized in the very instant of the claim
+    counts as before it (a world's clock stands still); a consent that comes after a claim in the same instant is
+    written as authorized one microsecond later (``commands.grant``).
     """
     handed_over = route.handed_over
     if handed_over is None or now < handed_over:
@@ -184,7 +186,7 @@ def authorized_before_handover(route: Route, facts: Facts, ask: Ask, now: dateti
     token, grant = facts.token, facts.grant
     if token is None or grant is None or grant.selected is None:
         return Deny(Reason.HANDED_OVER, handed_over)
-    if token.authorized >= handed_over or grant.selected >= handed_over:
+    if token.authorized > handed_over or grant.selected > handed_over:
         return Deny(Reason.HANDED_OVER, handed_over)
     return HOLDS
 

@@ -2,11 +2,11 @@
 and for system users, under the same rules and with the same refusals."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from workbadge.access import Allow, Ask, decide
 from workbadge.lifecycle.changes import Audit
-from workbadge.store import facts, grants, records
+from workbadge.store import facts, grants, records, rights
 from workbadge.store.apply import write_audit
 from workbadge.store.engine import Tx
 from workbadge.terms.ids import kind_of
@@ -31,8 +31,10 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """The standing record after a consent. ``scopes``: those of this consent, in the order asked."""
+    """The standing record after a consent. ``scopes``: those of this consent, in the order asked. ``authorized``: its
+    instant, as codes and tokens under it carry it."""
 
+    authorized: datetime
     grant_id: int
     account_id: int
     app_id: int
@@ -86,7 +88,14 @@ async def record_consent(tx: Tx, services: Services, consent: Consent, now: date
     await scoped_id(tx, services, consent.app_id, consent.account_id)
     entry = Audit("grant.consent", grant_id, None, None, {"app": consent.app_id, "targets": len(chosen)})
     await write_audit(tx, (entry,), consent.account_id, services.entropy.new_id, now)
-    return Granted(grant_id, consent.account_id, consent.app_id, scopes, consent.declined)
+    authorized = await _authorized_at(tx, consent.account_id, now)
+    return Granted(authorized, grant_id, consent.account_id, consent.app_id, scopes, consent.declined)
+
+
+async def _authorized_at(tx: Tx, account_id: int, now: datetime) -> datetime:
+    """The instant of a consent: after any claim of the same instant (M5; a world's clock may stand still)."""
+    claimed_now = await rights.has_handed_over_at(tx, account_id, now)
+    return now + timedelta(microseconds=1) if claimed_now else now
 
 
 async def _check_targets(

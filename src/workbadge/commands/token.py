@@ -30,7 +30,7 @@ async def issue_user_token(
     kind: TokenKind = TokenKind.USER,
     endless: bool = False,
 ) -> Issued:
-    """Insert a token under a grant. ``authorized``: instant of the consent it descends from (default ``now``)."""
+    """Insert a token under a grant. ``authorized``: instant of the consent it descends from (default: that of ``granted``)."""
     text = make_token(services.entropy)
     life = None if endless else lifetime or services.policy.short_token
     await grants.add_token(
@@ -38,7 +38,7 @@ async def issue_user_token(
         hash_secret(text),
         kind,
         granted.app_id,
-        authorized or now,
+        authorized or granted.authorized,
         now,
         grant_id=granted.grant_id,
         account_id=granted.account_id,

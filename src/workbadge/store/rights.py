@@ -82,6 +82,12 @@ async def list_graces(tx: Tx, managed_id: int, now: datetime, business_id: int |
     return await _states(tx, where, lock=True)
 
 
+async def has_handed_over_at(tx: Tx, account_id: int, now: datetime) -> bool:
+    """Whether the account handed a business over in this very instant."""
+    where = and_(membership.c.account_id == account_id, membership.c.handed_over == now)
+    return await tx.one(select(membership.c.id).where(where)) is not None
+
+
 async def count_other_admins(tx: Tx, business_id: int, membership_id: int, now: datetime) -> int:
     """Admins of a business besides one membership who can open it at ``now`` (I9). People only."""
     from_people = or_(membership.c.ends.is_(None), membership.c.ends > now)

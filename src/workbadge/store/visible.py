@@ -58,8 +58,8 @@ def _member(viewer: Viewer, now: datetime) -> ColumnElement[bool]:
     handed_over = or_(membership.c.handed_over.is_(None), membership.c.handed_over > now)
     if viewer.grant_id is not None and viewer.authorized is not None:
         before = and_(
-            membership.c.handed_over > viewer.authorized,
-            grant_target.c.selected_at < membership.c.handed_over,
+            membership.c.handed_over >= viewer.authorized,
+            grant_target.c.selected_at <= membership.c.handed_over,
         )
         handed_over = or_(handed_over, before)
     return and_(
