@@ -68,7 +68,7 @@ async def record_consent(tx: Tx, services: Services, consent: Consent, now: date
         if name not in SCOPES:
             raise invalid("scope", f"Invalid Scopes: {name[:80]}.", "scopes that exist")
     scopes = tuple(name for name in grantable(consent.asked, AccountKind(account.kind)) if name not in consent.declined)
-    chosen = dict(consent.targets or {})
+    chosen = await _with_businesses(tx, consent, scopes, now)
     await _check_targets(tx, consent.account_id, chosen, scopes, now)
     grant = await grants.find_grant(tx, consent.account_id, consent.app_id, lock=True)
     if grant is None:
@@ -96,6 +96,18 @@ async def _authorized_at(tx: Tx, account_id: int, now: datetime) -> datetime:
     """The instant of a consent: after any claim of the same instant (M5; a world's clock may stand still)."""
     claimed_now = await rights.has_handed_over_at(tx, account_id, now)
     return now + timedelta(microseconds=1) if claimed_now else now
+
+
+async def _with_businesses(
+    tx: Tx, consent: Consent, scopes: tuple[str, ...], now: datetime
+) -> dict[int, int | None]:
+    """The chosen targets, and with ``business_management`` the businesses in whose name they were chosen."""
+    chosen = dict(consent.targets or {})
+    if "business_management" in scopes:
+        for business_id in sorted({one for one in chosen.values() if one is not None} - set(chosen)):
+            if await may_select(tx, consent.account_id, business_id, now):
+                chosen[business_id] = business_id
+    return chosen
 
 
 async def _check_targets(
