@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, cast
 
 import pysqlite3
@@ -168,6 +169,16 @@ class SqliteStore:
         """Create all tables."""
         async with self.write() as tx:
             metadata.create_all(tx._connection)
+
+    async def copy_to(self, path: Path) -> None:
+        """Write a compact copy of the database as it is to ``path``, which must not exist yet."""
+        async with self._lock:
+            if self._writer is None:
+                self._writer = self._connect()
+            raw = self._writer[1]
+            await asyncio.get_running_loop().run_in_executor(
+                self._committer, raw.execute, "VACUUM INTO ?", (str(path),)
+            )
 
     async def close(self) -> None:
         """Close every connection; the last one of the last process folds the log into the file."""

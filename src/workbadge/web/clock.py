@@ -1,7 +1,7 @@
 """The clock: read once per request or job, at the edge, and passed down (``house.md`` §3). Nothing else reads it."""
 
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from workbadge.terms.instants import from_micros
@@ -46,3 +46,38 @@ class SettableClock:
     def restore(self, at: datetime) -> None:
         """Set to the instant of a restored checkpoint; only beside restoring its database."""
         self._at = at
+
+
+class MovableClock:
+    """A clock that runs with the machine's and can be set forward: the demo's."""
+
+    def __init__(self) -> None:
+        self._system = SystemClock()
+        self._ahead = timedelta(0)
+
+    def now(self) -> datetime:
+        """The machine's instant, moved ahead by what was set."""
+        return self._system.now() + self._ahead
+
+    def set(self, at: datetime) -> None:
+        """Move forward to ``at``. Raises ValueError when that lies in the past."""
+        now = self.now()
+        if at < now:
+            raise ValueError(f"expected an instant not before {now.isoformat()}, got {at.isoformat()}")
+        self._ahead += at - now
+
+    def restore(self, at: datetime) -> None:
+        """Set to the instant of a restored checkpoint; only beside restoring its database."""
+        self._ahead += at - self.now()
+
+
+class WorldClock(Clock, Protocol):
+    """A clock that can be moved: of a world (S1, S2)."""
+
+    def set(self, at: datetime) -> None:
+        """Move forward. Raises ValueError for the past."""
+        ...
+
+    def restore(self, at: datetime) -> None:
+        """Set to the instant of a restored checkpoint."""
+        ...
