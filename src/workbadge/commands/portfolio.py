@@ -4,12 +4,14 @@ These commands are the platform's own (no actor is checked): the demo, the sandb
 may call them; pages go through ``authority`` first.
 """
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from workbadge.lifecycle.changes import Audit, MembershipState, OpenMembership, Plan
+from workbadge.lifecycle.membership import plan_assign
 from workbadge.store import records, rights
 from workbadge.store.apply import apply_plan, write_audit
 from workbadge.store.engine import Tx
@@ -279,3 +281,15 @@ async def add_system_user(
     granted = await record_consent(tx, services, Consent(account_id, new.app_id, new.scopes, (), targets), now)
     token = await issue_user_token(tx, services, granted, now, kind=TokenKind.SYSTEM_USER, endless=True)
     return SystemUserCreated(account_id, token)
+
+
+def redirect_uris(app: Any) -> tuple[str, ...]:
+    """The redirect addresses that an app's row registers."""
+    return tuple(json.loads(app.redirect_uris))
+
+
+async def assign_new(
+    tx: Tx, services: Services, member: MembershipState, asset_id: int, tasks: Task, now: datetime
+) -> None:
+    """Give a member tasks on an asset that was just made (nobody else's rights are touched)."""
+    await apply_plan(tx, plan_assign(member, (), asset_id, tasks, now), None, services.entropy.new_id, now)

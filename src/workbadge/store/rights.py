@@ -10,7 +10,7 @@ from workbadge.terms.kinds import EndCause, Role
 from workbadge.terms.tasks import Task
 
 from .engine import Tx
-from .schema import account, account_link, assignment, direct_role, membership, share
+from .schema import account, account_link, asset, assignment, direct_role, membership, share
 
 
 async def _states(tx: Tx, where: ColumnElement[bool], lock: bool = False) -> list[MembershipState]:
@@ -147,3 +147,20 @@ async def end_shares(tx: Tx, asset_id: int, partner_business_id: int, now: datet
 async def add_direct_role(tx: Tx, account_id: int, asset_id: int, tasks: Task) -> None:
     """Insert a role that a personal account holds on an asset of no business (A2)."""
     await tx.run(insert(direct_role), [{"account_id": account_id, "asset_id": asset_id, "tasks": int(tasks)}])
+
+
+async def list_lent(tx: Tx, asset_ids: list[int], business_ids: list[int], now: datetime) -> dict[int, int]:
+    """Asset id to one of ``business_ids`` to which it is lent at ``now``."""
+    rows = await tx.rows(
+        select(share.c.asset_id, share.c.partner_business_id)
+        .where(share.c.asset_id.in_(asset_ids), share.c.partner_business_id.in_(business_ids))
+        .where(share.c.starts <= now, or_(share.c.ends.is_(None), share.c.ends > now))
+        .order_by(share.c.partner_business_id)
+    )
+    return {row.asset_id: row.partner_business_id for row in rows}
+
+
+async def list_owned(tx: Tx, business_id: int) -> list[int]:
+    """Ids of the assets a business owns, ascending."""
+    where = and_(asset.c.business_id == business_id, asset.c.removed_at.is_(None))
+    return [row.id for row in await tx.rows(select(asset.c.id).where(where).order_by(asset.c.id))]
