@@ -1,19 +1,31 @@
-"""The only place where things are put together (Starlette's ``applications.py`` shows the spirit).
+"""The only place where things are put together.
 
 ``make_application(site)`` is one ASGI application for one site: live, or a sandbox world at its own base path.
 Paths do not collide (``wire.md`` §3.0): ``console``, ``static``, ``dialog``, ``oauth`` and the sign-in pages are named
 here, everything else is a path of the graph.
 """
 
+import asyncio
+import contextlib
+import os
 import re
+from pathlib import Path
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from workbadge.commands.services import Services
+from workbadge.config import Config, load_config, load_keys
 from workbadge.console.routes import make_console
 from workbadge.graph.routes import make_graph
 from workbadge.oauth.routes import OAUTH_SEGMENTS, make_oauth
+from workbadge.keys import Entropy, Passwords, Sealer
+from workbadge.store.engine import StoreSettings
+from workbadge.store.opening import make_store
+from workbadge.store.upgrade import upgrade
+from workbadge.web.clock import SystemClock
 from workbadge.web.pages import static_files
 from workbadge.web.state import Site
+from workbadge.web.worker import Worker
 
 _VERSION = re.compile(r"v\d{1,3}\.\d{1,2}")
 
@@ -43,3 +55,60 @@ class Application:
 def make_application(site: Site) -> Application:
     """The application of one site."""
     return Application(site)
+
+
+def make_site(config: Config) -> Site:
+    """The live site that the settings describe."""
+    entropy = Entropy()
+    services = Services(
+        store=make_store(StoreSettings(config.database)),
+        entropy=entropy,
+        passwords=Passwords(),
+        sealer=Sealer(load_keys(Path(config.key_file), entropy), entropy),
+        base_url=config.base_url,
+        policy=config.policy(),
+    )
+    return Site(
+        services, SystemClock(), secure_cookies=config.base_url.startswith("https://")
+    )
+
+
+class Server:
+    """A live server process: opens the store and the background worker with the process, closes them with it."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._application: Application | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Lifespan and requests."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http" and self._application is not None:
+            await self._application(scope, receive, send)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        site = make_site(self._config)
+        try:
+            await upgrade(site.services.store)
+        except Exception as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            raise
+        self._application = make_application(site)
+        worker = asyncio.create_task(
+            Worker(site, self._config.smtp, self._config.mail_from).run()
+        )
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        worker.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await worker
+        await site.services.store.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def from_environment() -> Server:
+    """The server that the environment describes; ``WORKBADGE_CONFIG`` names the file of settings."""
+    path = os.environ.get("WORKBADGE_CONFIG")
+    return Server(load_config(Path(path) if path else None))

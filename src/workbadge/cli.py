@@ -1,0 +1,283 @@
+"""The command ``workbadge``."""
+
+import json
+import os
+import sys
+import tempfile
+from datetime import datetime
+from pathlib import Path
+
+import click
+import uvicorn
+from rich.console import Console
+from rich.table import Table
+
+from workbadge import __version__
+from workbadge.config import Config, ConfigError, load_config
+from workbadge.keys import Entropy, SeededEntropy
+from workbadge.main import Server, make_application, make_site
+from workbadge.sandbox.control import make_control
+from workbadge.sandbox.demo import DemoServer, build_demo
+from workbadge.sandbox.server import CONTROL, SandboxServer
+from workbadge.sandbox.story import build_story, describe
+from workbadge.sandbox.world import World
+from workbadge.serving import bind, run, serve, settings_for
+from workbadge.store.engine import StoreError
+from workbadge.store.upgrade import upgrade
+from workbadge.terms.instants import parse_instant, to_wire
+from workbadge.web.clock import MovableClock, SettableClock, SystemClock
+from workbadge.web.worker import Worker
+
+REDIRECT_URIS = (
+    "https://app.example/callback",
+    "http://localhost/callback",
+    "http://127.0.0.1/callback",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="workbadge")
+def main() -> None:
+    """Workbadge: managed work accounts, and a migration to them that breaks no app connection."""
+
+
+def _config(path: Path | None) -> Config:
+    try:
+        return load_config(path)
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from error
+
+
+_config_option = click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A TOML file of settings.",
+)
+
+
+@main.command("serve")
+@_config_option
+def serve_command(config_path: Path | None) -> None:
+    """Serve the live platform (settings: docs/settings.md)."""
+    config = _config(config_path)
+    if config_path is not None:
+        os.environ["WORKBADGE_CONFIG"] = str(config_path)
+    click.echo(f"Workbadge {__version__} on {config.base_url}", err=True)
+    if config.workers == 1:
+        uvicorn_config = settings_for(Server(config), lifespan=True)
+        uvicorn_config.host, uvicorn_config.port = config.host, config.port
+        uvicorn.Server(uvicorn_config).run()
+        return
+    uvicorn.run(
+        "workbadge.main:from_environment",
+        factory=True,
+        host=config.host,
+        port=config.port,
+        workers=config.workers,
+        lifespan="on",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+    )
+
+
+@main.command("upgrade")
+@_config_option
+def upgrade_command(config_path: Path | None) -> None:
+    """Create the database or bring it to this version's schema."""
+    config = _config(config_path)
+
+    async def work() -> None:
+        site = make_site(config)
+        try:
+            await upgrade(site.services.store)
+        finally:
+            await site.services.store.close()
+
+    try:
+        run(work())
+    except StoreError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo("The database is up to date.")
+
+
+@main.command("sandbox")
+@click.option(
+    "--port",
+    default=0,
+    show_default=True,
+    help="Port on 127.0.0.1; 0 picks a free one.",
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one line of JSON when ready."
+)
+@click.option(
+    "--seed",
+    default=None,
+    help="Make ids and secrets repeatable. Anybody who knows the seed knows them.",
+)
+@click.option(
+    "--start",
+    default=None,
+    help="The clock's first instant (ISO 8601, with a zone); default: now.",
+)
+@click.option(
+    "--redirect-uri",
+    "redirect_uris",
+    multiple=True,
+    help="Redirect address of the ready app; may be repeated.",
+)
+def sandbox_command(
+    port: int,
+    as_json: bool,
+    seed: str | None,
+    start: str | None,
+    redirect_uris: tuple[str, ...],
+) -> None:
+    """Start one fresh world on SQLite, with a clock that moves when told, and stay in the foreground."""
+    try:
+        first = (
+            parse_instant(start)
+            if start is not None
+            else SystemClock().now().replace(microsecond=0)
+        )
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--start") from error
+    entropy = Entropy() if seed is None else SeededEntropy(seed)
+    with tempfile.TemporaryDirectory(prefix="workbadge-world-") as folder:
+        run(
+            _sandbox(
+                Path(folder),
+                port,
+                as_json,
+                entropy,
+                first,
+                redirect_uris or REDIRECT_URIS,
+            )
+        )
+
+
+async def _sandbox(
+    folder: Path,
+    port: int,
+    as_json: bool,
+    entropy: Entropy,
+    first: datetime,
+    redirect_uris: tuple[str, ...],
+) -> None:
+    try:
+        listening = bind("127.0.0.1", port)
+    except OSError as error:
+        raise click.ClickException(
+            f"port {port} cannot be used: {error.strerror}"
+        ) from error
+    base_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    world = World(
+        folder,
+        base_url,
+        SettableClock(first),
+        make_application,
+        entropy,
+        Config().policy(),
+    )
+    await world.create()
+    story = await build_story(world.services, redirect_uris, first)
+    token = entropy.bytes(24).hex()
+    description = describe(story, base_url, base_url + CONTROL, token, to_wire(first))
+
+    def ready() -> None:
+        if as_json:
+            sys.stdout.write(json.dumps(description) + "\n")
+        else:
+            _show_sandbox(description)
+        sys.stdout.flush()
+
+    async with Worker(world.site).running():
+        await serve(
+            [(SandboxServer(world, make_control(world, token)), listening)], ready
+        )
+    await world.close()
+
+
+def _show_sandbox(description: dict[str, object]) -> None:
+    """The sandbox in words, for a person."""
+    console = Console()
+    console.print(
+        "[bold]A fresh sandbox world is running.[/bold] Stop it with Ctrl-C; nothing of it is kept."
+    )
+    console.print_json(json.dumps(description))
+
+
+@main.command("demo")
+@click.option(
+    "--port",
+    default=8000,
+    show_default=True,
+    help="Port on 127.0.0.1; 0 picks a free one.",
+)
+@click.option(
+    "--apps-port",
+    default=0,
+    help="Port of the three third-party apps; 0 picks a free one.",
+)
+def demo_command(port: int, apps_port: int) -> None:
+    """Start the whole story on SQLite: a business, its people, three third-party apps, a clock to move."""
+    with tempfile.TemporaryDirectory(prefix="workbadge-demo-") as folder:
+        run(_demo(Path(folder), port, apps_port))
+
+
+async def _demo(folder: Path, port: int, apps_port: int) -> None:
+    try:
+        listening = bind("127.0.0.1", port)
+    except OSError:
+        listening = bind("127.0.0.1", 0)
+    apps = bind("127.0.0.1", apps_port)
+    base_url = f"http://localhost:{listening.getsockname()[1]}"
+    apps_url = f"http://127.0.0.1:{apps.getsockname()[1]}"
+    entropy = Entropy()
+    world = World(
+        folder,
+        base_url,
+        MovableClock(),
+        make_application,
+        entropy,
+        Config().policy(),
+        title="Workbadge demo",
+    )
+    await world.create()
+    demo = await build_demo(world, apps_url)
+    server = DemoServer(world, demo, apps_url)
+    async with Worker(world.site).running():
+        await serve(
+            [(server, listening), (server.apps, apps)],
+            lambda: _show_demo(base_url, demo.people),
+        )
+    await world.close()
+
+
+def _show_demo(base_url: str, people: list[tuple[str, str, str]]) -> None:
+    """What to open, who to sign in as, what to try."""
+    console = Console(highlight=False)
+    console.print(
+        "\n[bold green]Workbadge is running.[/bold green] Open this in a browser:\n"
+    )
+    console.print(f"    [bold underline]{base_url}/demo[/bold underline]\n")
+    table = Table(
+        title="Who to sign in as", title_justify="left", box=None, pad_edge=False
+    )
+    for column in ("Who", "E-mail", "Password"):
+        table.add_column(column)
+    for row in people:
+        table.add_row(*row)
+    console.print(table)
+    console.print(
+        "\nWhat to try, on that page step by step: claim Emil's managed account, look at the banner, reconnect one app,\n"
+        "move the clock past the cut-off, see the forgotten app fail and everything else go on, roll Selma back.\n"
+        "Ctrl-C stops it; nothing is kept.\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
