@@ -1,0 +1,1 @@
+"""Journeys: scripts with recorded transcripts, driven only through HTTP (``house.md`` 31)."""
