@@ -6,7 +6,7 @@ The only room that may draw random numbers; everybody else gets them through ``E
 from .entropy import Entropy, SeededEntropy
 from .passwords import Passwords
 from .seal import Sealer
-from .tokens import TokenText, hash_secret, make_token, read_token
+from .tokens import TokenText, derive_token, hash_secret, make_token, read_token
 from .proof import app_secret_proof, proof_matches, same
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "SeededEntropy",
     "TokenText",
     "app_secret_proof",
+    "derive_token",
     "hash_secret",
     "make_token",
     "proof_matches",

@@ -1,5 +1,7 @@
 """Secrets at rest: AES-256-GCM with a key id and associated data (``house.md`` §7)."""
 
+import hmac
+
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -19,6 +21,7 @@ class Sealer:
             raise ValueError("expected at least one key of 32 bytes")
         self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}
         self._current = next(iter(keys))
+        self._mac_key = hmac.digest(keys[self._current], b"workbadge mac key", "sha256")
         self._entropy = entropy
 
     def seal(self, text: str, place: str) -> bytes:
@@ -26,6 +29,10 @@ class Sealer:
         nonce = self._entropy.bytes(12)
         sealed = self._ciphers[self._current].encrypt(nonce, text.encode(), place.encode())
         return self._current.encode() + b"\0" + nonce + sealed
+
+    def mac(self, place: str, data: bytes) -> bytes:
+        """HMAC-SHA256 of ``data`` for one purpose, under the newest key."""
+        return hmac.digest(self._mac_key, place.encode() + b"\0" + data, "sha256")
 
     def open(self, sealed: bytes, place: str) -> str:
         """The text that ``seal`` was given. Raises SealError."""

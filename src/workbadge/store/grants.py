@@ -139,6 +139,12 @@ async def find_token(tx: Tx, hashed: bytes) -> Row[Any] | None:
     return await tx.one(select(token).where(token.c.hash == hashed))
 
 
+async def list_known_tokens(tx: Tx, hashes: list[bytes]) -> set[bytes]:
+    """Which of the hashes are stored."""
+    rows = await tx.rows(select(token.c.hash).where(token.c.hash.in_(hashes)))
+    return {bytes(row.hash) for row in rows}
+
+
 async def revoke_token(tx: Tx, hashed: bytes, because: Reason, now: datetime) -> None:
     """Revoke one token; page tokens derived from it die with it."""
     await tx.run(

@@ -1,0 +1,122 @@
+"""What one request of the graph works with, and the one way to a node: load, decide, answer or refuse."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from workbadge.access import Allow, Ask, Deny, decide
+from workbadge.commands.services import Services
+from workbadge.store import facts
+from workbadge.store.facts import Loaded
+from workbadge.store.visible import Viewer
+from workbadge.terms.ids import kind_of, parse_id
+from workbadge.terms.kinds import ASSET_KINDS, AccountKind, Act, NodeKind, TokenKind
+from workbadge.terms.reasons import Reason
+from workbadge.terms.scopes import scopes_for
+from workbadge.terms.tasks import tasks_for
+from workbadge.web.caller import check_proof, token_hash
+from workbadge.web.wire import WireError, WireParams
+
+from .errors import NO_TOKEN, NO_TOKEN_ME, missing, refuse
+
+_ASKS = {
+    (kind, act): Ask(act, scopes=scopes_for(kind, act), tasks=tasks_for(kind, act))
+    for kind in (*ASSET_KINDS, NodeKind.BUSINESS)
+    for act in Act
+}
+PERSONAL = Ask(Act.READ, personal=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One node that may be shown: an asset or a business, with the decision that allows it."""
+
+    id: int
+    kind: NodeKind
+    name: str
+    details: str
+    business_id: int | None
+    allow: Allow
+    loaded: Loaded
+
+
+class Call:
+    """One request: who, when, with which parameters. Raises WireError on construction when there is no usable token."""
+
+    def __init__(self, services: Services, now: datetime, params: WireParams, version: str, path: str, me: bool) -> None:
+        if params.token is None:
+            raise WireError(2500, NO_TOKEN_ME, www="invalid_request") if me else WireError(104, NO_TOKEN, www="invalid_request")
+        self.services = services
+        self.now = now
+        self.params = params
+        self.version = version
+        self.path = path
+        self.token = params.token
+        self.hash = token_hash(params.token)
+        self._proven = False
+
+    async def load(self, node_id: int | None) -> Loaded:
+        """The caller's facts, with a node's when one is asked. Raises WireError 190, 100 (proof)."""
+        loaded = await facts.load(self.services.store, self.hash, node_id)
+        if loaded is None:
+            raise refuse(Deny(Reason.TOKEN_UNKNOWN), "", 0, self.services.base_url)
+        if not self._proven:
+            check_proof(self.services, loaded, self.params, self.token, self.now)
+            self._proven = True
+        return loaded
+
+    async def reach(self, text: str, act: Act = Act.READ, node_id: int | None = None) -> Item:
+        """The asset or business that ``text`` names, if this call may reach it. Raises WireError."""
+        found = node_id if node_id is not None else parse_id(text.removeprefix("act_"))
+        kind = None if found is None else kind_of(found)
+        ask = None if kind is None else _ASKS.get((kind, act))
+        if found is None or kind is None or ask is None or (text.startswith("act_") and kind is not NodeKind.AD_ACCOUNT):
+            await self.alive()
+            raise missing(text)
+        loaded = await self.load(found)
+        decision = decide(loaded.facts, ask, self.now)
+        if isinstance(decision, Deny):
+            raise self.refusal(decision, loaded, text)
+        node = loaded.facts.node
+        assert node is not None
+        return Item(found, kind, loaded.name, loaded.details, node.business_id, decision, loaded)
+
+    def refusal(self, denial: Deny, loaded: Loaded, text: str) -> WireError:
+        """The error for a denial of this call."""
+        known = loaded.facts.grant is not None and loaded.facts.grant.selected is not None
+        if denial.reason is Reason.SCOPE_MISSING and not known:
+            return missing(text)
+        return refuse(denial, text, loaded.app_id, self.services.base_url, known)
+
+    async def alive(self) -> Loaded:
+        """The caller's own facts, after deciding that token, app, grant and account are alive. Raises WireError."""
+        loaded = await self.load(None)
+        decision = decide(loaded.facts, PERSONAL, self.now)
+        if isinstance(decision, Deny):
+            raise refuse(decision, "me", loaded.app_id, self.services.base_url)
+        return loaded
+
+    def viewer(self, loaded: Loaded) -> Viewer:
+        """The caller as the one who looks at lists."""
+        account, token = loaded.facts.account, loaded.facts.token
+        assert account is not None and token is not None
+        return Viewer(account.id, account.kind, loaded.grant_id or 0, token.authorized)
+
+    def scopes(self, loaded: Loaded) -> frozenset[str]:
+        """Scopes that the token has and the grant still grants."""
+        token, grant = loaded.facts.token, loaded.facts.grant
+        return frozenset() if token is None or grant is None else token.scopes & grant.scopes
+
+    def demand(self, loaded: Loaded, kind: NodeKind, act: Act = Act.READ) -> None:
+        """One of the scopes for a kind of node is granted. Raises WireError 200."""
+        if scopes_for(kind, act).isdisjoint(self.scopes(loaded)):
+            raise refuse(Deny(Reason.SCOPE_MISSING), "", loaded.app_id, self.services.base_url)
+
+
+def is_managed(loaded: Loaded) -> bool:
+    """Whether the caller's account is a managed one."""
+    return loaded.facts.account is not None and loaded.facts.account.kind is AccountKind.MANAGED
+
+
+def is_page_token(loaded: Loaded) -> bool:
+    """Whether the caller's token is a page's."""
+    return loaded.facts.token is not None and loaded.facts.token.kind is TokenKind.PAGE
