@@ -11,7 +11,6 @@ import msgspec
 
 from workbadge.commands.services import Policy
 from workbadge.keys import Entropy
-from workbadge.terms.instants import DAY
 
 PREFIX = "WORKBADGE_"
 

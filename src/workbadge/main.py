@@ -17,8 +17,8 @@ from workbadge.commands.services import Services
 from workbadge.config import Config, load_config, load_keys
 from workbadge.console.routes import make_console
 from workbadge.graph.routes import make_graph
-from workbadge.oauth.routes import OAUTH_SEGMENTS, make_oauth
 from workbadge.keys import Entropy, Passwords, Sealer
+from workbadge.oauth.routes import OAUTH_SEGMENTS, make_oauth
 from workbadge.store.engine import StoreSettings
 from workbadge.store.opening import make_store
 from workbadge.store.upgrade import upgrade

@@ -7,9 +7,9 @@ Read ``_checks`` top to bottom: ``CHECKS`` is the policy. ``decide`` walks it. E
 from ._checks import CHECKS, ROUTE_CHECKS
 from ._decide import decide
 from .facts import (
+    AccountFacts,
     Allow,
     AppFacts,
-    AccountFacts,
     Ask,
     Decision,
     Deny,

@@ -7,9 +7,9 @@ grace · tasks.
 """
 
 from collections.abc import Callable
-from typing import TypeAlias
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 
 from workbadge.terms.instants import earliest
 from workbadge.terms.kinds import AccountKind, EndCause, TokenKind
@@ -239,9 +239,7 @@ def some_route_open(facts: Facts, ask: Ask, now: datetime) -> Held | Deny:
     for route in facts.routes:
         answer = _walk(route, facts, ask, now)
         if isinstance(answer, Deny):
-            if answer.since is not None and (refusal.since is None or answer.since > refusal.since):
-                refusal = answer
-            elif refusal.since is None and refusal.reason is Reason.NO_ROUTE:
+            if answer.since is not None and (refusal.since is None or answer.since > refusal.since) or refusal.since is None and refusal.reason is Reason.NO_ROUTE:
                 refusal = answer
         elif best is None or _later(answer, best):
             best = answer

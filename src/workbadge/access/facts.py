@@ -1,13 +1,13 @@
 """Facts, Ask, Decision: what is known, what is wanted, what comes out (``design.md`` §2)."""
 
 from dataclasses import dataclass
-from typing import TypeAlias
 from datetime import datetime
+from typing import TypeAlias
 
 from workbadge.terms.instants import Interval
 from workbadge.terms.kinds import AccountKind, Act, EndCause, NodeKind, TokenKind
 from workbadge.terms.reasons import Reason
-from workbadge.terms.tasks import Task
+from workbadge.terms.tasks import NONE, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Ask:
     act: Act
     personal: bool = False
     scopes: frozenset[str] = frozenset()
-    tasks: Task = Task(0)
+    tasks: Task = NONE
 
 
 @dataclass(frozen=True, slots=True)

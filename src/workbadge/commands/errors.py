@@ -48,7 +48,9 @@ def invalid(field: str, message: str, expected: str = "") -> CommandError:
 
 def not_found(what: str) -> CommandError:
     """``what`` (a noun) does not exist or may not be known."""
-    return CommandError(Problem.NOT_FOUND, f"No such {what}.", f"the id of a {what} that you can see")
+    return CommandError(
+        Problem.NOT_FOUND, f"No such {what}.", f"the id of a {what} that you can see"
+    )
 
 
 def forbidden(message: str, expected: str = "") -> CommandError:
@@ -57,7 +59,10 @@ def forbidden(message: str, expected: str = "") -> CommandError:
 
 
 def conflict(
-    message: str, expected: str = "", refusal: Refusal | None = None, at: datetime | None = None
+    message: str,
+    expected: str = "",
+    refusal: Refusal | None = None,
+    at: datetime | None = None,
 ) -> CommandError:
     """The state does not allow it."""
     return CommandError(Problem.CONFLICT, message, expected, refusal=refusal, at=at)

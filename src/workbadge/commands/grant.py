@@ -48,10 +48,15 @@ async def may_select(tx: Tx, account_id: int, node_id: int, now: datetime) -> bo
     kind = kind_of(node_id)
     if loaded is None or kind is None:
         return False
-    return isinstance(decide(loaded.facts, Ask(Act.CONSENT, tasks=tasks_for(kind, Act.READ)), now), Allow)
+    return isinstance(
+        decide(loaded.facts, Ask(Act.CONSENT, tasks=tasks_for(kind, Act.READ)), now),
+        Allow,
+    )
 
 
-async def record_consent(tx: Tx, services: Services, consent: Consent, now: datetime) -> Granted:
+async def record_consent(
+    tx: Tx, services: Services, consent: Consent, now: datetime
+) -> Granted:
     """Write a consent into ``tx``. Selecting is from scratch: what can be selected and was not chosen is dropped;
     what can no longer be selected (grace) stays as it was, so that older tokens lose nothing by it (I1).
 
@@ -67,29 +72,65 @@ async def record_consent(tx: Tx, services: Services, consent: Consent, now: date
     for name in consent.asked:
         if name not in SCOPES:
             raise invalid("scope", f"Invalid Scopes: {name[:80]}.", "scopes that exist")
-    scopes = tuple(name for name in grantable(consent.asked, AccountKind(account.kind)) if name not in consent.declined)
+    scopes = tuple(
+        name
+        for name in grantable(consent.asked, AccountKind(account.kind))
+        if name not in consent.declined
+    )
     chosen = await _with_businesses(tx, consent, scopes, now)
     await _check_targets(tx, consent.account_id, chosen, scopes, now)
     grant = await grants.find_grant(tx, consent.account_id, consent.app_id, lock=True)
     if grant is None:
         grant_id: int = services.entropy.new_id(NodeKind.RECORD)
         await grants.add_grant(
-            tx, grant_id, consent.account_id, consent.app_id, ",".join(scopes), ",".join(consent.declined), now
+            tx,
+            grant_id,
+            consent.account_id,
+            consent.app_id,
+            ",".join(scopes),
+            ",".join(consent.declined),
+            now,
         )
         known: set[int] = set()
     else:
         grant_id = grant.id
-        before = [name for name in grant.scopes.split(",") if name and name not in consent.declined]
+        before = [
+            name
+            for name in grant.scopes.split(",")
+            if name and name not in consent.declined
+        ]
         await grants.set_grant_scopes(
-            tx, grant_id, ",".join(dict.fromkeys((*before, *scopes))), ",".join(consent.declined), now
+            tx,
+            grant_id,
+            ",".join(dict.fromkeys((*before, *scopes))),
+            ",".join(consent.declined),
+            now,
         )
         known = await _drop_unchosen(tx, consent.account_id, grant_id, chosen, now)
-    await grants.add_targets(tx, grant_id, {key: value for key, value in chosen.items() if key not in known}, now)
+    await grants.add_targets(
+        tx,
+        grant_id,
+        {key: value for key, value in chosen.items() if key not in known},
+        now,
+    )
     await scoped_id(tx, services, consent.app_id, consent.account_id)
-    entry = Audit("grant.consent", grant_id, None, None, {"app": consent.app_id, "targets": len(chosen)})
+    entry = Audit(
+        "grant.consent",
+        grant_id,
+        None,
+        None,
+        {"app": consent.app_id, "targets": len(chosen)},
+    )
     await write_audit(tx, (entry,), consent.account_id, services.entropy.new_id, now)
     authorized = await _authorized_at(tx, consent.account_id, now)
-    return Granted(authorized, grant_id, consent.account_id, consent.app_id, scopes, consent.declined)
+    return Granted(
+        authorized,
+        grant_id,
+        consent.account_id,
+        consent.app_id,
+        scopes,
+        consent.declined,
+    )
 
 
 async def _authorized_at(tx: Tx, account_id: int, now: datetime) -> datetime:
@@ -104,24 +145,35 @@ async def _with_businesses(
     """The chosen targets, and with ``business_management`` the businesses in whose name they were chosen."""
     chosen = dict(consent.targets or {})
     if "business_management" in scopes:
-        for business_id in sorted({one for one in chosen.values() if one is not None} - set(chosen)):
+        for business_id in sorted(
+            {one for one in chosen.values() if one is not None} - set(chosen)
+        ):
             if await may_select(tx, consent.account_id, business_id, now):
                 chosen[business_id] = business_id
     return chosen
 
 
 async def _check_targets(
-    tx: Tx, account_id: int, chosen: dict[int, int | None], scopes: tuple[str, ...], now: datetime
+    tx: Tx,
+    account_id: int,
+    chosen: dict[int, int | None],
+    scopes: tuple[str, ...],
+    now: datetime,
 ) -> None:
     """Every chosen node fits the scopes and may be selected by this account."""
     kinds = target_kinds(scopes) | {NodeKind.BUSINESS}
     for node_id in sorted(chosen):
         if kind_of(node_id) not in kinds:
             raise invalid(
-                "assets", f"{node_id} is not covered by the scopes that are granted.", "assets of those scopes"
+                "assets",
+                f"{node_id} is not covered by the scopes that are granted.",
+                "assets of those scopes",
             )
         if not await may_select(tx, account_id, node_id, now):
-            raise forbidden(f"{node_id} cannot be selected with this account.", "an asset that this account reaches")
+            raise forbidden(
+                f"{node_id} cannot be selected with this account.",
+                "an asset that this account reaches",
+            )
 
 
 async def _drop_unchosen(
@@ -131,7 +183,9 @@ async def _drop_unchosen(
     stay: set[int] = set()
     gone: list[int] = []
     for row in await grants.list_targets(tx, grant_id):
-        if row.target_id in chosen or not await may_select(tx, account_id, row.target_id, now):
+        if row.target_id in chosen or not await may_select(
+            tx, account_id, row.target_id, now
+        ):
             stay.add(row.target_id)
         else:
             gone.append(row.target_id)
@@ -148,7 +202,9 @@ async def scoped_id(tx: Tx, services: Services, app_id: int, account_id: int) ->
     return known
 
 
-async def remove_app(tx: Tx, services: Services, account_id: int, app_id: int, now: datetime) -> None:
+async def remove_app(
+    tx: Tx, services: Services, account_id: int, app_id: int, now: datetime
+) -> None:
     """The account takes the app off: every token of the pair is dead (``wire.md`` §3.5). Repeating is harmless."""
     grant = await grants.find_grant(tx, account_id, app_id, lock=True)
     if grant is not None:

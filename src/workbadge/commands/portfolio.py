@@ -31,8 +31,14 @@ NAME_LENGTH = 200
 def check_name(name: str, field: str = "name") -> str:
     """A name as it is stored: trimmed, one to 200 characters, no control characters (WB-15). Raises CommandError."""
     kept = name.strip()
-    if not 1 <= len(kept) <= NAME_LENGTH or any(ord(letter) < 32 or ord(letter) == 127 for letter in kept):
-        raise invalid(field, "This name cannot be used.", f"1 to {NAME_LENGTH} characters, no control characters")
+    if not 1 <= len(kept) <= NAME_LENGTH or any(
+        ord(letter) < 32 or ord(letter) == 127 for letter in kept
+    ):
+        raise invalid(
+            field,
+            "This name cannot be used.",
+            f"1 to {NAME_LENGTH} characters, no control characters",
+        )
     return kept
 
 
@@ -44,7 +50,9 @@ def check_address(text: str, field: str = "email") -> str:
         raise invalid(field, str(error), "name@example.com") from error
 
 
-async def add_organization(tx: Tx, services: Services, name: str, domain: str | None, now: datetime) -> NodeId:
+async def add_organization(
+    tx: Tx, services: Services, name: str, domain: str | None, now: datetime
+) -> NodeId:
     """An organization, with ``domain`` verified at once when given."""
     organization_id = services.entropy.new_id(NodeKind.ORGANIZATION)
     await records.add_organization(tx, organization_id, check_name(name), now)
@@ -54,14 +62,22 @@ async def add_organization(tx: Tx, services: Services, name: str, domain: str | 
         except ValueError as error:
             raise invalid("domain", str(error), "example.com") from error
         if await records.find_domain(tx, canonical) is not None:
-            raise conflict(f"{canonical} belongs to an organization already.", "a domain that is not taken")
+            raise conflict(
+                f"{canonical} belongs to an organization already.",
+                "a domain that is not taken",
+            )
         await records.add_domain(tx, canonical, organization_id, now, now)
     return organization_id
 
 
-async def add_business(tx: Tx, services: Services, name: str, organization_id: int | None, now: datetime) -> NodeId:
+async def add_business(
+    tx: Tx, services: Services, name: str, organization_id: int | None, now: datetime
+) -> NodeId:
     """A business, of an organization or of none."""
-    if organization_id is not None and await records.find_organization(tx, organization_id) is None:
+    if (
+        organization_id is not None
+        and await records.find_organization(tx, organization_id) is None
+    ):
         raise not_found("organization")
     business_id = services.entropy.new_id(NodeKind.BUSINESS)
     await records.add_business(tx, business_id, check_name(name), organization_id, now)
@@ -84,12 +100,22 @@ async def add_person(
     """
     address = check_address(email)
     if await records.find_account_by_address(tx, kind, address) is not None:
-        raise conflict(f"{address} has a {kind.value} account already.", "an address without an account of that kind")
+        raise conflict(
+            f"{address} has a {kind.value} account already.",
+            "an address without an account of that kind",
+        )
     if kind is AccountKind.MANAGED:
         await check_work_address(tx, address, organization_id)
     account_id = services.entropy.new_id(NodeKind.ACCOUNT)
     await records.add_account(
-        tx, account_id, kind, check_name(name), now, address, password_hash, organization_id=organization_id
+        tx,
+        account_id,
+        kind,
+        check_name(name),
+        now,
+        address,
+        password_hash,
+        organization_id=organization_id,
     )
     return account_id
 
@@ -97,7 +123,11 @@ async def add_person(
 async def check_work_address(tx: Tx, address: str, organization_id: int | None) -> None:
     """A work address lies in a verified domain of the organization (A1). Raises CommandError."""
     found = await records.find_domain(tx, domain_of(address))
-    if found is None or found.verified_at is None or found.organization_id != organization_id:
+    if (
+        found is None
+        or found.verified_at is None
+        or found.organization_id != organization_id
+    ):
         raise invalid(
             "work_email",
             f"{domain_of(address)} is not a verified domain of this organization.",
@@ -116,10 +146,18 @@ async def add_member(
     now: datetime,
 ) -> NodeId:
     """Put an account into a business. Raises CONFLICT when it is in already."""
-    if await rights.find_member(tx, account_id, business_id, now, lock=True) is not None:
-        raise conflict("This account is in the business already.", "an account that is not a member")
+    if (
+        await rights.find_member(tx, account_id, business_id, now, lock=True)
+        is not None
+    ):
+        raise conflict(
+            "This account is in the business already.",
+            "an account that is not a member",
+        )
     membership_id = services.entropy.new_id(NodeKind.MEMBERSHIP)
-    state = MembershipState(membership_id, account_id, business_id, role, now, assignments=assignments)
+    state = MembershipState(
+        membership_id, account_id, business_id, role, now, assignments=assignments
+    )
     audit = Audit("membership.add", account_id, business_id, None, {"role": role.value})
     plan = Plan(changes=(OpenMembership(state),), audit=(audit,))
     await apply_plan(tx, plan, actor_id, services.entropy.new_id, now)
@@ -137,11 +175,17 @@ async def add_asset(
 ) -> NodeId:
     """An asset of a business, or of none (then give somebody a direct role)."""
     if kind not in ASSET_KINDS:
-        raise invalid("type", f"{kind.value} is not a kind of asset.", ", ".join(one.value for one in ASSET_KINDS))
+        raise invalid(
+            "type",
+            f"{kind.value} is not a kind of asset.",
+            ", ".join(one.value for one in ASSET_KINDS),
+        )
     if business_id is not None and await records.find_business(tx, business_id) is None:
         raise not_found("business")
     asset_id = services.entropy.new_id(kind)
-    await records.add_asset(tx, asset_id, kind, check_name(name), business_id, details or {}, now)
+    await records.add_asset(
+        tx, asset_id, kind, check_name(name), business_id, details or {}, now
+    )
     return asset_id
 
 
@@ -162,12 +206,20 @@ async def share_asset(
     if await records.find_business(tx, partner_business_id) is None:
         raise not_found("business")
     if asset.business_id == partner_business_id:
-        raise conflict("An asset cannot be shared with its own business.", "another business")
+        raise conflict(
+            "An asset cannot be shared with its own business.", "another business"
+        )
     share_id = services.entropy.new_id(NodeKind.RECORD)
     lent = TASKS_OF[NodeKind(asset.kind)] if tasks is None else tasks
     await rights.end_shares(tx, asset_id, partner_business_id, now)
     await rights.add_share(tx, share_id, asset_id, partner_business_id, lent, now, ends)
-    entry = Audit("share.add", asset_id, asset.business_id, None, {"partner": partner_business_id, "tasks": int(lent)})
+    entry = Audit(
+        "share.add",
+        asset_id,
+        asset.business_id,
+        None,
+        {"partner": partner_business_id, "tasks": int(lent)},
+    )
     await write_audit(tx, (entry,), actor_id, services.entropy.new_id, now)
     return share_id
 
@@ -182,16 +234,35 @@ def check_redirect_uri(uri: str) -> str:
         parts = urlsplit(uri)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise invalid("redirect_uris", f"{uri[:80]!r} is not an address.", expected) from error
-    bad = len(uri) > 2000 or not uri.isprintable() or " " in uri or "\\" in uri or "#" in uri or "@" in parts.netloc
-    if bad or parts.scheme in {"javascript", "data", "file", "vbscript", "blob", "about"} or not parts.scheme:
+        raise invalid(
+            "redirect_uris", f"{uri[:80]!r} is not an address.", expected
+        ) from error
+    bad = (
+        len(uri) > 2000
+        or not uri.isprintable()
+        or " " in uri
+        or "\\" in uri
+        or "#" in uri
+        or "@" in parts.netloc
+    )
+    if (
+        bad
+        or parts.scheme in {"javascript", "data", "file", "vbscript", "blob", "about"}
+        or not parts.scheme
+    ):
         raise invalid("redirect_uris", f"{uri[:80]!r} cannot be registered.", expected)
     if parts.scheme in {"http", "https"}:
         local = host in {"localhost", "127.0.0.1", "::1"}
         if not host or (parts.scheme == "http" and not local):
-            raise invalid("redirect_uris", f"{uri[:80]!r} cannot be registered.", expected)
+            raise invalid(
+                "redirect_uris", f"{uri[:80]!r} cannot be registered.", expected
+            )
     elif "." not in parts.scheme and not parts.scheme.startswith("fb"):
-        raise invalid("redirect_uris", f"{uri[:80]!r} cannot be registered.", "a scheme such as com.example.app")
+        raise invalid(
+            "redirect_uris",
+            f"{uri[:80]!r} cannot be registered.",
+            "a scheme such as com.example.app",
+        )
     return uri
 
 
@@ -273,13 +344,26 @@ async def add_system_user(
         raise not_found("asset")
     account_id = services.entropy.new_id(NodeKind.ACCOUNT)
     await records.add_account(
-        tx, account_id, AccountKind.SYSTEM, check_name(new.name), now, business_id=new.business_id
+        tx,
+        account_id,
+        AccountKind.SYSTEM,
+        check_name(new.name),
+        now,
+        business_id=new.business_id,
     )
-    await add_member(tx, services, account_id, new.business_id, new.role, assignments, actor_id, now)
-    targets: dict[int, int | None] = {asset_id: new.business_id for asset_id in new.assets}
+    await add_member(
+        tx, services, account_id, new.business_id, new.role, assignments, actor_id, now
+    )
+    targets: dict[int, int | None] = {
+        asset_id: new.business_id for asset_id in new.assets
+    }
     targets[new.business_id] = new.business_id
-    granted = await record_consent(tx, services, Consent(account_id, new.app_id, new.scopes, (), targets), now)
-    token = await issue_user_token(tx, services, granted, now, kind=TokenKind.SYSTEM_USER, endless=True)
+    granted = await record_consent(
+        tx, services, Consent(account_id, new.app_id, new.scopes, (), targets), now
+    )
+    token = await issue_user_token(
+        tx, services, granted, now, kind=TokenKind.SYSTEM_USER, endless=True
+    )
     return SystemUserCreated(account_id, token)
 
 
@@ -289,7 +373,18 @@ def redirect_uris(app: Any) -> tuple[str, ...]:
 
 
 async def assign_new(
-    tx: Tx, services: Services, member: MembershipState, asset_id: int, tasks: Task, now: datetime
+    tx: Tx,
+    services: Services,
+    member: MembershipState,
+    asset_id: int,
+    tasks: Task,
+    now: datetime,
 ) -> None:
     """Give a member tasks on an asset that was just made (nobody else's rights are touched)."""
-    await apply_plan(tx, plan_assign(member, (), asset_id, tasks, now), None, services.entropy.new_id, now)
+    await apply_plan(
+        tx,
+        plan_assign(member, (), asset_id, tasks, now),
+        None,
+        services.entropy.new_id,
+        now,
+    )

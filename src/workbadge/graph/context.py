@@ -9,7 +9,7 @@ from workbadge.store import facts
 from workbadge.store.facts import Loaded
 from workbadge.store.visible import Viewer
 from workbadge.terms.ids import kind_of, parse_id
-from workbadge.terms.kinds import ASSET_KINDS, AccountKind, Act, NodeKind, TokenKind
+from workbadge.terms.kinds import ASSET_KINDS, Act, NodeKind, TokenKind
 from workbadge.terms.reasons import Reason
 from workbadge.terms.scopes import scopes_for
 from workbadge.terms.tasks import tasks_for
@@ -24,6 +24,11 @@ _ASKS = {
     for act in Act
 }
 PERSONAL = Ask(Act.READ, personal=True)
+
+
+def ask_for(kind: NodeKind, act: Act) -> Ask:
+    """What is wanted of an asset or a business by ``act``: its scopes and tasks."""
+    return _ASKS[kind, act]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +47,21 @@ class Item:
 class Call:
     """One request: who, when, with which parameters. Raises WireError on construction when there is no usable token."""
 
-    def __init__(self, services: Services, now: datetime, params: WireParams, version: str, path: str, me: bool) -> None:
+    def __init__(
+        self,
+        services: Services,
+        now: datetime,
+        params: WireParams,
+        version: str,
+        path: str,
+        me: bool,
+    ) -> None:
         if params.token is None:
-            raise WireError(2500, NO_TOKEN_ME, www="invalid_request") if me else WireError(104, NO_TOKEN, www="invalid_request")
+            raise (
+                WireError(2500, NO_TOKEN_ME, www="invalid_request")
+                if me
+                else WireError(104, NO_TOKEN, www="invalid_request")
+            )
         self.services = services
         self.now = now
         self.params = params
@@ -64,12 +81,19 @@ class Call:
             self._proven = True
         return loaded
 
-    async def reach(self, text: str, act: Act = Act.READ, node_id: int | None = None) -> Item:
+    async def reach(
+        self, text: str, act: Act = Act.READ, node_id: int | None = None
+    ) -> Item:
         """The asset or business that ``text`` names, if this call may reach it. Raises WireError."""
         found = node_id if node_id is not None else parse_id(text.removeprefix("act_"))
         kind = None if found is None else kind_of(found)
         ask = None if kind is None else _ASKS.get((kind, act))
-        if found is None or kind is None or ask is None or (text.startswith("act_") and kind is not NodeKind.AD_ACCOUNT):
+        if (
+            found is None
+            or kind is None
+            or ask is None
+            or (text.startswith("act_") and kind is not NodeKind.AD_ACCOUNT)
+        ):
             await self.alive()
             raise missing(text)
         loaded = await self.load(found)
@@ -78,11 +102,15 @@ class Call:
             raise self.refusal(decision, loaded, text)
         node = loaded.facts.node
         assert node is not None
-        return Item(found, kind, loaded.name, loaded.details, node.business_id, decision, loaded)
+        return Item(
+            found, kind, loaded.name, loaded.details, node.business_id, decision, loaded
+        )
 
     def refusal(self, denial: Deny, loaded: Loaded, text: str) -> WireError:
         """The error for a denial of this call."""
-        known = loaded.facts.grant is not None and loaded.facts.grant.selected is not None
+        known = (
+            loaded.facts.grant is not None and loaded.facts.grant.selected is not None
+        )
         if denial.reason is Reason.SCOPE_MISSING and not known:
             return missing(text)
         return refuse(denial, text, loaded.app_id, self.services.base_url, known)
@@ -104,17 +132,18 @@ class Call:
     def scopes(self, loaded: Loaded) -> frozenset[str]:
         """Scopes that the token has and the grant still grants."""
         token, grant = loaded.facts.token, loaded.facts.grant
-        return frozenset() if token is None or grant is None else token.scopes & grant.scopes
+        return (
+            frozenset()
+            if token is None or grant is None
+            else token.scopes & grant.scopes
+        )
 
     def demand(self, loaded: Loaded, kind: NodeKind, act: Act = Act.READ) -> None:
         """One of the scopes for a kind of node is granted. Raises WireError 200."""
         if scopes_for(kind, act).isdisjoint(self.scopes(loaded)):
-            raise refuse(Deny(Reason.SCOPE_MISSING), "", loaded.app_id, self.services.base_url)
-
-
-def is_managed(loaded: Loaded) -> bool:
-    """Whether the caller's account is a managed one."""
-    return loaded.facts.account is not None and loaded.facts.account.kind is AccountKind.MANAGED
+            raise refuse(
+                Deny(Reason.SCOPE_MISSING), "", loaded.app_id, self.services.base_url
+            )
 
 
 def is_page_token(loaded: Loaded) -> bool:

@@ -13,12 +13,12 @@ LOST = (
     "(#100) Object does not exist, cannot be loaded due to missing permission or reviewable feature, "
     "or does not support this operation."
 )
-PAGE_SENTENCE = (
-    " This endpoint requires the 'pages_read_engagement' permission or the 'Page Public Content Access' feature."
-)
+PAGE_SENTENCE = " This endpoint requires the 'pages_read_engagement' permission or the 'Page Public Content Access' feature."
 MALFORMED = "Invalid OAuth access token - Cannot parse access token"
 NO_TOKEN = "An access token is required to request this resource."
-NO_TOKEN_ME = "An active access token must be used to query information about the current user."
+NO_TOKEN_ME = (
+    "An active access token must be used to query information about the current user."
+)
 _VALIDATING = "Error validating access token: "
 
 
@@ -42,15 +42,28 @@ TABLE: dict[Reason, Row] = {
     Reason.GRACE: Row(1, "An unknown error occurred"),
     Reason.TOKEN_MALFORMED: Row(190, MALFORMED),
     Reason.TOKEN_UNKNOWN: Row(190, "Invalid OAuth access token data."),
-    Reason.TOKEN_EXPIRED: Row(190, _VALIDATING + "Session has expired on {since}.", 463),
+    Reason.TOKEN_EXPIRED: Row(
+        190, _VALIDATING + "Session has expired on {since}.", 463
+    ),
     Reason.TOKEN_REVOKED: Row(190, _VALIDATING + "The token was invalidated.", 466),
-    Reason.PARENT_REVOKED: Row(190, _VALIDATING + "The login that this token descends from was invalidated.", 466),
+    Reason.PARENT_REVOKED: Row(
+        190,
+        _VALIDATING + "The login that this token descends from was invalidated.",
+        466,
+    ),
     Reason.PASSWORD_CHANGED: Row(
-        190, _VALIDATING + "The session has been invalidated because the user changed the password.", 460
+        190,
+        _VALIDATING
+        + "The session has been invalidated because the user changed the password.",
+        460,
     ),
     Reason.OTHER_PAGE: Row(100, "", 33, known=False),
-    Reason.APP_DISABLED: Row(190, "Error validating application. Application has been disabled."),
-    Reason.APP_REMOVED: Row(190, _VALIDATING + "The user has not authorized application {app}.", 458),
+    Reason.APP_DISABLED: Row(
+        190, "Error validating application. Application has been disabled."
+    ),
+    Reason.APP_REMOVED: Row(
+        190, _VALIDATING + "The user has not authorized application {app}.", 458
+    ),
     Reason.NO_ACCOUNT: Row(2500, NO_TOKEN_ME),
     Reason.SCOPE_MISSING: Row(
         200,
@@ -59,17 +72,31 @@ TABLE: dict[Reason, Row] = {
     ),
     Reason.NOT_SELECTED: Row(100, "", 33, known=False),
     Reason.ACCOUNT_SUSPENDED: Row(
-        190, _VALIDATING + "The account behind this token is suspended by its organization.", 464
+        190,
+        _VALIDATING + "The account behind this token is suspended by its organization.",
+        464,
     ),
-    Reason.ACCOUNT_DELETED: Row(190, _VALIDATING + "The account behind this token no longer exists.", 464),
+    Reason.ACCOUNT_DELETED: Row(
+        190, _VALIDATING + "The account behind this token no longer exists.", 464
+    ),
     Reason.NODE_UNKNOWN: Row(100, "", 33, known=False),
     Reason.NO_ROUTE: Row(100, "", 33, known=False),
-    Reason.MEMBERSHIP_ENDED: Row(100, LOST, says="The person was removed from the business of this asset."),
-    Reason.SHARE_ENDED: Row(100, LOST, says="The owner no longer shares this asset with the person's business."),
-    Reason.TASK_MISSING: Row(
-        200, "(#200) The person has no task on this object that allows it.", says="An admin of the business can assign it."
+    Reason.MEMBERSHIP_ENDED: Row(
+        100, LOST, says="The person was removed from the business of this asset."
     ),
-    Reason.BUSINESS_SUSPENDED: Row(100, LOST, says="The business of this asset is suspended."),
+    Reason.SHARE_ENDED: Row(
+        100,
+        LOST,
+        says="The owner no longer shares this asset with the person's business.",
+    ),
+    Reason.TASK_MISSING: Row(
+        200,
+        "(#200) The person has no task on this object that allows it.",
+        says="An admin of the business can assign it.",
+    ),
+    Reason.BUSINESS_SUSPENDED: Row(
+        100, LOST, says="The business of this asset is suspended."
+    ),
     Reason.GRACE_ENDED: Row(
         100,
         LOST,
@@ -82,9 +109,13 @@ TABLE: dict[Reason, Row] = {
         says="The person did not claim the managed account before the deadline: claim it, then reconnect.",
     ),
     Reason.HANDED_OVER: Row(
-        100, LOST, says="The person moved to a managed account: reconnect with the managed account."
+        100,
+        LOST,
+        says="The person moved to a managed account: reconnect with the managed account.",
     ),
-    Reason.LEAVER: Row(100, LOST, says="The person left the organization of this asset."),
+    Reason.LEAVER: Row(
+        100, LOST, says="The person left the organization of this asset."
+    ),
 }
 
 
@@ -99,7 +130,9 @@ def missing(node_text: str) -> WireError:
     )
 
 
-def refuse(denial: Deny, node_text: str, app_id: int, base_url: str, known: bool = True) -> WireError:
+def refuse(
+    denial: Deny, node_text: str, app_id: int, base_url: str, known: bool = True
+) -> WireError:
     """The error for a denial. ``known``: this grant once selected the node, so its existence is no news (L6)."""
     row = TABLE[denial.reason]
     if not row.known or (row.code == 100 and not known):
@@ -111,9 +144,24 @@ def refuse(denial: Deny, node_text: str, app_id: int, base_url: str, known: bool
     www = "invalid_token" if row.code == 190 else None
     if not row.says:
         return WireError(row.code, message, row.subcode, www=www)
-    data = {"reason": denial.reason.value, "since": since or None, "reconnect": f"{base_url}/dialog/oauth?client_id={app_id}"}
-    return WireError(row.code, message, row.subcode, data=data, user_title="Access has ended", user_message=row.says)
+    data = {
+        "reason": denial.reason.value,
+        "since": since or None,
+        "reconnect": f"{base_url}/dialog/oauth?client_id={app_id}",
+    }
+    return WireError(
+        row.code,
+        message,
+        row.subcode,
+        data=data,
+        user_title="Access has ended",
+        user_message=row.says,
+    )
 
 
 def _is_page(node_text: str) -> bool:
-    return node_text.isdecimal() and len(node_text) == 18 and kind_of(int(node_text)) is NodeKind.PAGE
+    return (
+        node_text.isdecimal()
+        and len(node_text) == 18
+        and kind_of(int(node_text)) is NodeKind.PAGE
+    )

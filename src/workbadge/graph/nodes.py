@@ -53,7 +53,11 @@ def node_id(item: Item) -> str:
 
 def _expiry(call: Call, item: Item) -> Any:
     allow = item.allow
-    return wire_expiry(allow.reach_until) if allow.because is Reason.GRACE and allow.reach_until else OMIT
+    return (
+        wire_expiry(allow.reach_until)
+        if allow.because is Reason.GRACE and allow.reach_until
+        else OMIT
+    )
 
 
 def _detail(name: str) -> Render:
@@ -80,7 +84,9 @@ def _held_tasks(call: Call, item: Item) -> Any:
         in_membership = route.membership is None or route.membership.covers(call.now)
         if in_membership and (route.share is None or route.share.covers(call.now)):
             held |= int(route.tasks)
-    return type(item.loaded.facts.routes[0].tasks)(held) if item.loaded.facts.routes else 0
+    return (
+        type(item.loaded.facts.routes[0].tasks)(held) if item.loaded.facts.routes else 0
+    )
 
 
 def _created(call: Call, item: Item) -> Any:
@@ -88,7 +94,10 @@ def _created(call: Call, item: Item) -> Any:
     return OMIT if value is None else value
 
 
-_BASIC: dict[str, Render] = {"id": lambda call, item: node_id(item), "name": lambda call, item: item.name}
+_BASIC: dict[str, Render] = {
+    "id": lambda call, item: node_id(item),
+    "name": lambda call, item: item.name,
+}
 _EXPIRING: dict[str, Render] = {**_BASIC, "user_access_expire_time": _expiry}
 
 
@@ -122,10 +131,22 @@ AD_ACCOUNT = NodeType(
     },
     ("id", "account_id"),
 )
-CATALOG = NodeType("ProductCatalog", {**_EXPIRING, "vertical": _detail("vertical"), "product_count": _detail("product_count")})
-PIXEL = NodeType("AdsPixel", {**_EXPIRING, "code": _detail("code"), "is_unavailable": lambda call, item: False})
+CATALOG = NodeType(
+    "ProductCatalog",
+    {
+        **_EXPIRING,
+        "vertical": _detail("vertical"),
+        "product_count": _detail("product_count"),
+    },
+)
+PIXEL = NodeType(
+    "AdsPixel",
+    {**_EXPIRING, "code": _detail("code"), "is_unavailable": lambda call, item: False},
+)
 INSTAGRAM = NodeType("IGUser", {**_BASIC, "username": _detail("username")})
-WHATSAPP = NodeType("WhatsAppBusinessAccount", {**_BASIC, "currency": _detail("currency")})
+WHATSAPP = NodeType(
+    "WhatsAppBusinessAccount", {**_BASIC, "currency": _detail("currency")}
+)
 BUSINESS = NodeType(
     "Business",
     {
@@ -150,10 +171,15 @@ TYPES: dict[NodeKind, NodeType] = {
 
 def unknown_field(name: str, node_type: NodeType) -> WireError:
     """The error for a field that the type does not have (``wire.md`` §2.1)."""
-    return WireError(100, f"(#100) Tried accessing nonexisting field ({name[:80]}) on node type ({node_type.name})")
+    return WireError(
+        100,
+        f"(#100) Tried accessing nonexisting field ({name[:80]}) on node type ({node_type.name})",
+    )
 
 
-async def show(call: Call, node_type: NodeType, item: Any, asked: tuple[Field, ...]) -> dict[str, Any]:
+async def show(
+    call: Call, node_type: NodeType, item: Any, asked: tuple[Field, ...]
+) -> dict[str, Any]:
     """The asked fields of one node, ``id`` always beside them. Raises WireError 100 for an unknown field."""
     fields = node_type.fields
     answer: dict[str, Any] = {}

@@ -1,9 +1,9 @@
 """Changes, audit entries, due work and plans as values. ``store.apply`` writes them; nobody else interprets them."""
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeAlias
 
 from workbadge.terms.kinds import EndCause, Role
 from workbadge.terms.tasks import Task

@@ -44,7 +44,9 @@ from .schema import (
 )
 
 
-async def apply_plan(tx: Tx, plan: Plan, actor_id: int | None, new_id: NewId, now: datetime) -> None:
+async def apply_plan(
+    tx: Tx, plan: Plan, actor_id: int | None, new_id: NewId, now: datetime
+) -> None:
     """Write everything a plan says, inside ``tx``. ``actor_id`` None: the platform itself."""
     for change in plan.changes:
         await apply_change(tx, change)
@@ -52,7 +54,13 @@ async def apply_plan(tx: Tx, plan: Plan, actor_id: int | None, new_id: NewId, no
     await write_due(tx, plan.due, new_id)
 
 
-async def write_audit(tx: Tx, entries: tuple[Audit, ...], actor_id: int | None, new_id: NewId, now: datetime) -> None:
+async def write_audit(
+    tx: Tx,
+    entries: tuple[Audit, ...],
+    actor_id: int | None,
+    new_id: NewId,
+    now: datetime,
+) -> None:
     """Append audit entries (I11)."""
     await tx.run(
         insert(audit),
@@ -100,14 +108,29 @@ async def apply_change(tx: Tx, change: Change) -> None:
             await tx.run(
                 update(membership)
                 .where(membership.c.id == membership_id)
-                .values(ends=ends, end_cause=cause.value if cause else None, handed_over=handed_over)
+                .values(
+                    ends=ends,
+                    end_cause=cause.value if cause else None,
+                    handed_over=handed_over,
+                )
             )
         case SetRole(membership_id, role):
-            await tx.run(update(membership).where(membership.c.id == membership_id).values(role=role.value))
+            await tx.run(
+                update(membership)
+                .where(membership.c.id == membership_id)
+                .values(role=role.value)
+            )
         case PutAssignment(membership_id, asset_id, tasks):
             await _drop(tx, membership_id, asset_id)
             await tx.run(
-                insert(assignment), [{"membership_id": membership_id, "asset_id": asset_id, "tasks": int(tasks)}]
+                insert(assignment),
+                [
+                    {
+                        "membership_id": membership_id,
+                        "asset_id": asset_id,
+                        "tasks": int(tasks),
+                    }
+                ],
             )
         case DropAssignment(membership_id, asset_id):
             await _drop(tx, membership_id, asset_id)
@@ -118,27 +141,53 @@ async def apply_change(tx: Tx, change: Change) -> None:
                 update(migration_person)
                 .where(migration_person.c.id == person_id)
                 .values(
-                    claimed_at=at, managed_id=managed_id, managed_membership_id=managed_membership_id, before=before
+                    claimed_at=at,
+                    managed_id=managed_id,
+                    managed_membership_id=managed_membership_id,
+                    before=before,
                 )
             )
         case SetPersonRolledBack(person_id, at):
-            await tx.run(update(migration_person).where(migration_person.c.id == person_id).values(rolled_back_at=at))
+            await tx.run(
+                update(migration_person)
+                .where(migration_person.c.id == person_id)
+                .values(rolled_back_at=at)
+            )
         case SetPersonDeadline(person_id, deadline):
-            await tx.run(update(migration_person).where(migration_person.c.id == person_id).values(deadline=deadline))
+            await tx.run(
+                update(migration_person)
+                .where(migration_person.c.id == person_id)
+                .values(deadline=deadline)
+            )
         case SetPersonExcluded(person_id, at):
-            await tx.run(update(migration_person).where(migration_person.c.id == person_id).values(excluded_at=at))
+            await tx.run(
+                update(migration_person)
+                .where(migration_person.c.id == person_id)
+                .values(excluded_at=at)
+            )
         case ForgetSelections(account_id, business_id):
             grants = select(app_grant.c.id).where(app_grant.c.account_id == account_id)
             await tx.run(
                 delete(grant_target).where(
-                    grant_target.c.business_id == business_id, grant_target.c.grant_id.in_(grants)
+                    grant_target.c.business_id == business_id,
+                    grant_target.c.grant_id.in_(grants),
                 )
             )
         case SuspendAccount(account_id, at):
-            await tx.run(update(account).where(account.c.id == account_id).values(suspended_at=at))
-            await tx.run(delete(session_account).where(session_account.c.account_id == account_id))
+            await tx.run(
+                update(account)
+                .where(account.c.id == account_id)
+                .values(suspended_at=at)
+            )
+            await tx.run(
+                delete(session_account).where(
+                    session_account.c.account_id == account_id
+                )
+            )
         case CancelDue(subject):
-            await tx.run(delete(due).where(due.c.subject == subject, due.c.done_at.is_(None)))
+            await tx.run(
+                delete(due).where(due.c.subject == subject, due.c.done_at.is_(None))
+            )
 
 
 async def _open_account(tx: Tx, change: OpenAccount) -> None:
@@ -189,18 +238,28 @@ async def _open_membership(tx: Tx, change: OpenMembership) -> None:
 
 async def _drop(tx: Tx, membership_id: int, asset_id: int) -> None:
     await tx.run(
-        delete(assignment).where(assignment.c.membership_id == membership_id, assignment.c.asset_id == asset_id)
+        delete(assignment).where(
+            assignment.c.membership_id == membership_id,
+            assignment.c.asset_id == asset_id,
+        )
     )
 
 
 async def _link(tx: Tx, change: LinkAccounts) -> None:
     known = await tx.one(
         select(account_link.c.linked_at).where(
-            account_link.c.personal_id == change.personal_id, account_link.c.managed_id == change.managed_id
+            account_link.c.personal_id == change.personal_id,
+            account_link.c.managed_id == change.managed_id,
         )
     )
     if known is None:
         await tx.run(
             insert(account_link),
-            [{"personal_id": change.personal_id, "managed_id": change.managed_id, "linked_at": change.at}],
+            [
+                {
+                    "personal_id": change.personal_id,
+                    "managed_id": change.managed_id,
+                    "linked_at": change.at,
+                }
+            ],
         )

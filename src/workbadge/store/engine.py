@@ -8,7 +8,7 @@ with instants as aware datetimes (``hot``: raw tuples, instants in microseconds)
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import TypeAlias, Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from sqlalchemy import Executable, Row
 from sqlalchemy.dialects import sqlite
@@ -35,18 +35,26 @@ class HotQuery:
         self.sqlite_order: tuple[str, ...] = tuple(lite.positiontup or ())
         self.postgres_sql = str(post)
         self.postgres_order: tuple[str, ...] = tuple(post.positiontup or ())
-        self.constants: dict[str, Any] = {name: value for name, value in lite.params.items() if value is not None}
-        self.constants.update({name: value for name, value in post.params.items() if value is not None})
+        self.constants: dict[str, Any] = {
+            name: value for name, value in lite.params.items() if value is not None
+        }
+        self.constants.update(
+            {name: value for name, value in post.params.items() if value is not None}
+        )
 
 
 class Tx(Protocol):
     """One open transaction."""
 
-    async def rows(self, statement: Executable, params: Params | None = None) -> list[Row[Any]]:
+    async def rows(
+        self, statement: Executable, params: Params | None = None
+    ) -> list[Row[Any]]:
         """All rows of a reading (or RETURNING) statement."""
         ...
 
-    async def one(self, statement: Executable, params: Params | None = None) -> Row[Any] | None:
+    async def one(
+        self, statement: Executable, params: Params | None = None
+    ) -> Row[Any] | None:
         """The first row, or None."""
         ...
 
@@ -54,7 +62,9 @@ class Tx(Protocol):
         """Run a writing statement; the number of rows it touched. A list of mappings runs it for each."""
         ...
 
-    async def hot(self, query: HotQuery, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    async def hot(
+        self, query: HotQuery, params: Mapping[str, Any]
+    ) -> list[tuple[Any, ...]]:
         """Run a prepared read inside this transaction; raw tuples."""
         ...
 
@@ -76,7 +86,9 @@ class Store(Protocol):
         """
         ...
 
-    async def hot(self, query: HotQuery, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    async def hot(
+        self, query: HotQuery, params: Mapping[str, Any]
+    ) -> list[tuple[Any, ...]]:
         """Run a prepared read outside any transaction; raw tuples."""
         ...
 

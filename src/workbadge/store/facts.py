@@ -28,10 +28,18 @@ from sqlalchemy import (
     union_all,
 )
 
-from workbadge.access import AccountFacts, AppFacts, Facts, GrantFacts, NodeFacts, Route, TokenFacts
+from workbadge.access import (
+    AccountFacts,
+    AppFacts,
+    Facts,
+    GrantFacts,
+    NodeFacts,
+    Route,
+    TokenFacts,
+)
+from workbadge.terms.ids import kind_of
 from workbadge.terms.instants import Interval, from_micros
 from workbadge.terms.kinds import AccountKind, EndCause, NodeKind, Role, TokenKind
-from workbadge.terms.ids import kind_of
 from workbadge.terms.reasons import Reason
 from workbadge.terms.tasks import TASKS_OF, Task
 
@@ -54,7 +62,9 @@ from .schema import (
 class Reader(Protocol):
     """A store or an open transaction."""
 
-    async def hot(self, query: HotQuery, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    async def hot(
+        self, query: HotQuery, params: Mapping[str, Any]
+    ) -> list[tuple[Any, ...]]:
         """Run a prepared read; raw tuples."""
         ...
 
@@ -103,7 +113,12 @@ def _nothing(kind: Any) -> ColumnElement[Any]:
     return cast(null(), kind)
 
 
-_NODE_TYPES = (("selected_at", BigInteger), ("node_business", BigInteger), ("node_name", Text), ("node_details", Text))
+_NODE_TYPES = (
+    ("selected_at", BigInteger),
+    ("node_business", BigInteger),
+    ("node_name", Text),
+    ("node_details", Text),
+)
 _ROUTE_TYPES = (
     ("role", String),
     ("tasks", Integer),
@@ -129,7 +144,10 @@ def _tag(number: int) -> ColumnElement[Any]:
 def _head(by_token: bool, node: FromClause | None) -> Select[Any]:
     """Branch 0: the caller and the node."""
     columns: list[ColumnElement[Any]] = [_tag(0)]
-    columns += [(c if by_token else _nothing(kind)).label(name) for name, c, kind in _TOKEN_COLUMNS]
+    columns += [
+        (c if by_token else _nothing(kind)).label(name)
+        for name, c, kind in _TOKEN_COLUMNS
+    ]
     columns += [c.label(name) for name, c, _ in _ACCOUNT_COLUMNS]
     if node is None:
         columns += [_nothing(kind).label(name) for name, kind in _NODE_TYPES]
@@ -155,21 +173,37 @@ def _head(by_token: bool, node: FromClause | None) -> Select[Any]:
     else:
         source = account
     if node is asset:
-        source = source.outerjoin(asset, and_(asset.c.id == _node, asset.c.removed_at.is_(None)))
+        source = source.outerjoin(
+            asset, and_(asset.c.id == _node, asset.c.removed_at.is_(None))
+        )
     elif node is business:
         source = source.outerjoin(business, business.c.id == _node)
     if node is not None and by_token:
         source = source.outerjoin(
-            grant_target, and_(grant_target.c.grant_id == token.c.grant_id, grant_target.c.target_id == _node)
+            grant_target,
+            and_(
+                grant_target.c.grant_id == token.c.grant_id,
+                grant_target.c.target_id == _node,
+            ),
         )
     where = token.c.hash == _hash if by_token else account.c.id == _account
     return select(*columns).select_from(source).where(where)
 
 
-def _route(tag: int, by_token: bool, source: Any, shared: bool, tasks: ColumnElement[Any], member: bool) -> Select[Any]:
+def _route(
+    tag: int,
+    by_token: bool,
+    source: Any,
+    shared: bool,
+    tasks: ColumnElement[Any],
+    member: bool,
+) -> Select[Any]:
     """One branch of ways: everything but the route's columns is empty."""
     columns: list[ColumnElement[Any]] = [_tag(tag)]
-    columns += [_nothing(kind).label(name) for name, _, kind in (*_TOKEN_COLUMNS, *_ACCOUNT_COLUMNS)]
+    columns += [
+        _nothing(kind).label(name)
+        for name, _, kind in (*_TOKEN_COLUMNS, *_ACCOUNT_COLUMNS)
+    ]
     columns += [_nothing(kind).label(name) for name, kind in _NODE_TYPES]
     given: dict[str, ColumnElement[Any]] = {"tasks": tasks}
     if member:
@@ -182,10 +216,20 @@ def _route(tag: int, by_token: bool, source: Any, shared: bool, tasks: ColumnEle
             "business_suspended": business.c.suspended_at,
         }
     if shared:
-        given |= {"share_tasks": share.c.tasks, "share_starts": share.c.starts, "share_ends": share.c.ends}
-    columns += [given.get(name, _nothing(kind)).label(name) for name, kind in _ROUTE_TYPES]
+        given |= {
+            "share_tasks": share.c.tasks,
+            "share_starts": share.c.starts,
+            "share_ends": share.c.ends,
+        }
+    columns += [
+        given.get(name, _nothing(kind)).label(name) for name, kind in _ROUTE_TYPES
+    ]
     statement = select(*columns).select_from(source)
-    return statement.where(token.c.hash == _hash) if by_token else statement.where(account.c.id == _account)
+    return (
+        statement.where(token.c.hash == _hash)
+        if by_token
+        else statement.where(account.c.id == _account)
+    )
 
 
 def _who(by_token: bool) -> tuple[Any, ColumnElement[Any]]:
@@ -196,21 +240,39 @@ def _who(by_token: bool) -> tuple[Any, ColumnElement[Any]]:
 def _asset_query(by_token: bool) -> HotQuery:
     start, who = _who(by_token)
     here = start.join(asset, and_(asset.c.id == _node, asset.c.removed_at.is_(None)))
-    with_tasks = and_(assignment.c.membership_id == membership.c.id, assignment.c.asset_id == _node)
+    with_tasks = and_(
+        assignment.c.membership_id == membership.c.id, assignment.c.asset_id == _node
+    )
     owned = (
-        here.join(membership, and_(membership.c.account_id == who, membership.c.business_id == asset.c.business_id))
+        here.join(
+            membership,
+            and_(
+                membership.c.account_id == who,
+                membership.c.business_id == asset.c.business_id,
+            ),
+        )
         .join(business, business.c.id == membership.c.business_id)
         .outerjoin(assignment, with_tasks)
     )
     lent = (
         here.join(membership, membership.c.account_id == who)
-        .join(share, and_(share.c.asset_id == _node, share.c.partner_business_id == membership.c.business_id))
+        .join(
+            share,
+            and_(
+                share.c.asset_id == _node,
+                share.c.partner_business_id == membership.c.business_id,
+            ),
+        )
         .join(business, business.c.id == membership.c.business_id)
         .outerjoin(assignment, with_tasks)
     )
     direct = here.join(
         direct_role,
-        and_(direct_role.c.account_id == who, direct_role.c.asset_id == _node, asset.c.business_id.is_(None)),
+        and_(
+            direct_role.c.account_id == who,
+            direct_role.c.asset_id == _node,
+            asset.c.business_id.is_(None),
+        ),
     )
     return HotQuery(
         union_all(
@@ -224,10 +286,16 @@ def _asset_query(by_token: bool) -> HotQuery:
 
 def _business_query(by_token: bool) -> HotQuery:
     start, who = _who(by_token)
-    inside = start.join(membership, and_(membership.c.account_id == who, membership.c.business_id == _node)).join(
-        business, business.c.id == membership.c.business_id
+    inside = start.join(
+        membership,
+        and_(membership.c.account_id == who, membership.c.business_id == _node),
+    ).join(business, business.c.id == membership.c.business_id)
+    return HotQuery(
+        union_all(
+            _head(by_token, business),
+            _route(4, by_token, inside, False, _nothing(Integer), True),
+        )
     )
-    return HotQuery(union_all(_head(by_token, business), _route(4, by_token, inside, False, _nothing(Integer), True)))
 
 
 _BY_TOKEN = {
@@ -250,7 +318,9 @@ def _which(node_id: int | None) -> tuple[NodeKind | None, NodeKind | None]:
     return (NodeKind.PAGE, kind) if kind in TASKS_OF else (None, kind)
 
 
-async def load(reader: Reader, token_hash: bytes, node_id: int | None = None) -> Loaded | None:
+async def load(
+    reader: Reader, token_hash: bytes, node_id: int | None = None
+) -> Loaded | None:
     """Everything about a stored token and, when asked, one node; None when no such token is stored.
 
     One query, always. ``facts.node`` is None when the node does not exist or is of a kind without routes.
@@ -260,7 +330,9 @@ async def load(reader: Reader, token_hash: bytes, node_id: int | None = None) ->
     return _build(rows, node_id, kind, True) if rows else None
 
 
-async def load_session(reader: Reader, account_id: int, node_id: int | None = None) -> Loaded | None:
+async def load_session(
+    reader: Reader, account_id: int, node_id: int | None = None
+) -> Loaded | None:
     """Everything about an account acting by itself (console, consent dialog) and, when asked, one node. One query."""
     key, kind = _which(node_id)
     rows = await reader.hot(_BY_ACCOUNT[key], {"account": account_id, "node": node_id})
@@ -281,7 +353,12 @@ _FIRST_NODE = 1 + len(_TOKEN_COLUMNS) + len(_ACCOUNT_COLUMNS)
 _FIRST_ROUTE = _FIRST_NODE + len(_NODE_TYPES)
 
 
-def _build(rows: list[tuple[Any, ...]], node_id: int | None, kind: NodeKind | None, by_token: bool) -> Loaded | None:
+def _build(
+    rows: list[tuple[Any, ...]],
+    node_id: int | None,
+    kind: NodeKind | None,
+    by_token: bool,
+) -> Loaded | None:
     """Facts from the branches' rows. Branch 0 is among them unless the token vanished (it is then None)."""
     head: tuple[Any, ...] | None = None
     routes: list[Route] = []
@@ -292,14 +369,42 @@ def _build(rows: list[tuple[Any, ...]], node_id: int | None, kind: NodeKind | No
             routes.append(_build_route(row, kind))
     if head is None:
         return None
-    (_, token_kind, app_id, page_id, scopes, authorized, expires, revoked, because, parent_revoked) = head[:10]
-    (disabled, secret, require_proof, grant_id, grant_scopes, grant_revoked) = head[10:16]
-    (account_id, account_kind, suspended, deleted, selected, node_business, name, details) = head[16:24]
-    node = None if node_id is None or kind is None or name is None else NodeFacts(node_id, kind, node_business)
+    (
+        _,
+        token_kind,
+        app_id,
+        page_id,
+        scopes,
+        authorized,
+        expires,
+        revoked,
+        because,
+        parent_revoked,
+    ) = head[:10]
+    (disabled, secret, require_proof, grant_id, grant_scopes, grant_revoked) = head[
+        10:16
+    ]
+    (
+        account_id,
+        account_kind,
+        suspended,
+        deleted,
+        selected,
+        node_business,
+        name,
+        details,
+    ) = head[16:24]
+    node = (
+        None
+        if node_id is None or kind is None or name is None
+        else NodeFacts(node_id, kind, node_business)
+    )
     facts = Facts(
         account=None
         if account_id is None
-        else AccountFacts(account_id, AccountKind(account_kind), _at(suspended), _at(deleted)),
+        else AccountFacts(
+            account_id, AccountKind(account_kind), _at(suspended), _at(deleted)
+        ),
         token=TokenFacts(
             TokenKind(token_kind),
             from_micros(authorized),
@@ -313,18 +418,37 @@ def _build(rows: list[tuple[Any, ...]], node_id: int | None, kind: NodeKind | No
         if by_token
         else None,
         app=AppFacts(app_id, _at(disabled)) if by_token else None,
-        grant=None if grant_id is None else GrantFacts(scope_set(grant_scopes), _at(grant_revoked), _at(selected)),
+        grant=None
+        if grant_id is None
+        else GrantFacts(scope_set(grant_scopes), _at(grant_revoked), _at(selected)),
         node=node,
         routes=tuple(routes),
     )
-    return Loaded(facts, app_id or 0, grant_id, secret or b"", bool(require_proof), name or "", details or "{}")
+    return Loaded(
+        facts,
+        app_id or 0,
+        grant_id,
+        secret or b"",
+        bool(require_proof),
+        name or "",
+        details or "{}",
+    )
 
 
 def _build_route(row: tuple[Any, ...], kind: NodeKind | None) -> Route:
     """One way: an admin holds every task, a share limits them to what was lent."""
-    (role, tasks, starts, ends, cause, handed_over, lent, share_starts, share_ends, suspended) = row[
-        _FIRST_ROUTE : _FIRST_ROUTE + 10
-    ]
+    (
+        role,
+        tasks,
+        starts,
+        ends,
+        cause,
+        handed_over,
+        lent,
+        share_starts,
+        share_ends,
+        suspended,
+    ) = row[_FIRST_ROUTE : _FIRST_ROUTE + 10]
     every = TASKS_OF.get(kind, Task(0)) if kind is not None else Task(0)
     held = every if role == Role.ADMIN else Task(tasks or 0)
     return Route(
@@ -332,6 +456,8 @@ def _build_route(row: tuple[Any, ...], kind: NodeKind | None) -> Route:
         membership=None if starts is None else Interval(from_micros(starts), _at(ends)),
         end_cause=EndCause(cause) if cause else None,
         handed_over=_at(handed_over),
-        share=None if lent is None else Interval(from_micros(share_starts), _at(share_ends)),
+        share=None
+        if lent is None
+        else Interval(from_micros(share_starts), _at(share_ends)),
         business_suspended=_at(suspended),
     )

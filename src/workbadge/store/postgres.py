@@ -19,26 +19,39 @@ class _PostgresTx:
     def __init__(self, connection: AsyncConnection) -> None:
         self.connection = connection
 
-    async def rows(self, statement: Executable, params: Params | None = None) -> list[Row[Any]]:
+    async def rows(
+        self, statement: Executable, params: Params | None = None
+    ) -> list[Row[Any]]:
         return list((await self.connection.execute(statement, cast(Any, params))).all())
 
-    async def one(self, statement: Executable, params: Params | None = None) -> Row[Any] | None:
+    async def one(
+        self, statement: Executable, params: Params | None = None
+    ) -> Row[Any] | None:
         return (await self.connection.execute(statement, cast(Any, params))).first()
 
     async def run(self, statement: Executable, params: Params | None = None) -> int:
         if isinstance(params, list) and not params:
             return 0
-        return int((await self.connection.execute(statement, cast(Any, params))).rowcount)
+        return int(
+            (await self.connection.execute(statement, cast(Any, params))).rowcount
+        )
 
-    async def hot(self, query: HotQuery, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    async def hot(
+        self, query: HotQuery, params: Mapping[str, Any]
+    ) -> list[tuple[Any, ...]]:
         raw = (await self.connection.get_raw_connection()).driver_connection
         return await _hot(raw, query, params)
 
 
-async def _hot(raw: Any, query: HotQuery, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+async def _hot(
+    raw: Any, query: HotQuery, params: Mapping[str, Any]
+) -> list[tuple[Any, ...]]:
     """The prepared read on a driver connection (asyncpg keeps it prepared)."""
     constants = query.constants
-    args = [params[name] if name in params else constants[name] for name in query.postgres_order]
+    args = [
+        params[name] if name in params else constants[name]
+        for name in query.postgres_order
+    ]
     return cast("list[tuple[Any, ...]]", await raw.fetch(query.postgres_sql, *args))
 
 
@@ -74,12 +87,16 @@ class PostgresStore:
         async with self._engine.begin() as connection:
             yield _PostgresTx(connection)
 
-    async def hot(self, query: HotQuery, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    async def hot(
+        self, query: HotQuery, params: Mapping[str, Any]
+    ) -> list[tuple[Any, ...]]:
         """One prepared read on a pooled driver connection."""
         if self._hot_pool is None:
             async with self._opening:
                 if self._hot_pool is None:
-                    self._hot_pool = await asyncpg.create_pool(self._dsn, min_size=1, max_size=self._size)
+                    self._hot_pool = await asyncpg.create_pool(
+                        self._dsn, min_size=1, max_size=self._size
+                    )
         async with self._hot_pool.acquire() as raw:
             return await _hot(raw, query, params)
 

@@ -13,21 +13,36 @@ from .engine import Tx
 from .schema import account, app, asset, business, domain, organization, scoped_account
 
 
-async def add_organization(tx: Tx, organization_id: int, name: str, now: datetime) -> None:
+async def add_organization(
+    tx: Tx, organization_id: int, name: str, now: datetime
+) -> None:
     """Insert an organization with the platform's grace."""
-    await tx.run(insert(organization), [{"id": organization_id, "name": name, "created_at": now}])
+    await tx.run(
+        insert(organization), [{"id": organization_id, "name": name, "created_at": now}]
+    )
 
 
 async def find_organization(tx: Tx, organization_id: int) -> Row[Any] | None:
     """id, name, grace_seconds, created_at."""
-    return await tx.one(select(organization).where(organization.c.id == organization_id))
+    return await tx.one(
+        select(organization).where(organization.c.id == organization_id)
+    )
 
 
-async def add_domain(tx: Tx, name: str, organization_id: int, verified_at: datetime | None, now: datetime) -> None:
+async def add_domain(
+    tx: Tx, name: str, organization_id: int, verified_at: datetime | None, now: datetime
+) -> None:
     """Insert a domain of an organization."""
     await tx.run(
         insert(domain),
-        [{"name": name, "organization_id": organization_id, "verified_at": verified_at, "created_at": now}],
+        [
+            {
+                "name": name,
+                "organization_id": organization_id,
+                "verified_at": verified_at,
+                "created_at": now,
+            }
+        ],
     )
 
 
@@ -38,13 +53,27 @@ async def find_domain(tx: Tx, name: str) -> Row[Any] | None:
 
 async def list_domains(tx: Tx, organization_id: int) -> list[Row[Any]]:
     """Domains of an organization, by name."""
-    return await tx.rows(select(domain).where(domain.c.organization_id == organization_id).order_by(domain.c.name))
+    return await tx.rows(
+        select(domain)
+        .where(domain.c.organization_id == organization_id)
+        .order_by(domain.c.name)
+    )
 
 
-async def add_business(tx: Tx, business_id: int, name: str, organization_id: int | None, now: datetime) -> None:
+async def add_business(
+    tx: Tx, business_id: int, name: str, organization_id: int | None, now: datetime
+) -> None:
     """Insert a business."""
     await tx.run(
-        insert(business), [{"id": business_id, "name": name, "organization_id": organization_id, "created_at": now}]
+        insert(business),
+        [
+            {
+                "id": business_id,
+                "name": name,
+                "organization_id": organization_id,
+                "created_at": now,
+            }
+        ],
     )
 
 
@@ -91,10 +120,14 @@ async def find_account(tx: Tx, account_id: int) -> Row[Any] | None:
     return await tx.one(select(account).where(account.c.id == account_id))
 
 
-async def find_account_by_address(tx: Tx, kind: AccountKind, address: str) -> Row[Any] | None:
+async def find_account_by_address(
+    tx: Tx, kind: AccountKind, address: str
+) -> Row[Any] | None:
     """The account of ``kind`` with that address, compared by ``address_key``."""
     return await tx.one(
-        select(account).where(account.c.kind == kind.value, account.c.email_key == address_key(address))
+        select(account).where(
+            account.c.kind == kind.value, account.c.email_key == address_key(address)
+        )
     )
 
 
@@ -131,18 +164,27 @@ async def add_asset(
 
 async def find_asset(tx: Tx, asset_id: int) -> Row[Any] | None:
     """id, kind, business_id, name, details, created_at of an asset that was not removed."""
-    return await tx.one(select(asset).where(asset.c.id == asset_id, asset.c.removed_at.is_(None)))
+    return await tx.one(
+        select(asset).where(asset.c.id == asset_id, asset.c.removed_at.is_(None))
+    )
 
 
 async def list_assets(tx: Tx, ids: list[int]) -> dict[int, Row[Any]]:
     """Assets by id; removed and unknown ones are left out."""
-    rows = await tx.rows(select(asset).where(asset.c.id.in_(ids), asset.c.removed_at.is_(None)))
+    rows = await tx.rows(
+        select(asset).where(asset.c.id.in_(ids), asset.c.removed_at.is_(None))
+    )
     return {row.id: row for row in rows}
 
 
 async def add_app(tx: Tx, app_id: int, values: dict[str, Any], now: datetime) -> None:
     """Insert an app; ``values``: the remaining columns, ``secret`` sealed, ``redirect_uris`` a list."""
-    row = {**values, "id": app_id, "created_at": now, "redirect_uris": json.dumps(values["redirect_uris"])}
+    row = {
+        **values,
+        "id": app_id,
+        "created_at": now,
+        "redirect_uris": json.dumps(values["redirect_uris"]),
+    }
     await tx.run(insert(app), [row])
 
 
@@ -159,14 +201,19 @@ async def list_apps(tx: Tx) -> list[Row[Any]]:
 async def find_scoped_id(tx: Tx, app_id: int, account_id: int) -> int | None:
     """The id by which an app knows an account (``wire.md`` §3.4), if it has one yet."""
     row = await tx.one(
-        select(scoped_account.c.id).where(scoped_account.c.app_id == app_id, scoped_account.c.account_id == account_id)
+        select(scoped_account.c.id).where(
+            scoped_account.c.app_id == app_id, scoped_account.c.account_id == account_id
+        )
     )
     return None if row is None else int(row.id)
 
 
 async def add_scoped_id(tx: Tx, scoped_id: int, app_id: int, account_id: int) -> None:
     """Insert the id by which an app knows an account."""
-    await tx.run(insert(scoped_account), [{"id": scoped_id, "app_id": app_id, "account_id": account_id}])
+    await tx.run(
+        insert(scoped_account),
+        [{"id": scoped_id, "app_id": app_id, "account_id": account_id}],
+    )
 
 
 async def find_by_scoped_id(tx: Tx, scoped_id: int) -> Row[Any] | None:

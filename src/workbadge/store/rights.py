@@ -3,23 +3,37 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, func, insert, or_, select, update
 
 from workbadge.lifecycle.changes import MembershipState
 from workbadge.terms.kinds import EndCause, Role
 from workbadge.terms.tasks import Task
 
 from .engine import Tx
-from .schema import account, account_link, asset, assignment, direct_role, membership, share
+from .schema import (
+    account,
+    account_link,
+    asset,
+    assignment,
+    direct_role,
+    membership,
+    share,
+)
 
 
-async def _states(tx: Tx, where: ColumnElement[bool], lock: bool = False) -> list[MembershipState]:
+async def _states(
+    tx: Tx, where: ColumnElement[bool], lock: bool = False
+) -> list[MembershipState]:
     """Memberships with their assignments, oldest first; ``lock`` holds their rows until the transaction ends."""
-    statement = select(membership).where(where).order_by(membership.c.starts, membership.c.id)
+    statement = (
+        select(membership).where(where).order_by(membership.c.starts, membership.c.id)
+    )
     found = await tx.rows(statement.with_for_update() if lock else statement)
     tasks: dict[int, dict[int, Task]] = {row.id: {} for row in found}
     if tasks:
-        for row in await tx.rows(select(assignment).where(assignment.c.membership_id.in_(list(tasks)))):
+        for row in await tx.rows(
+            select(assignment).where(assignment.c.membership_id.in_(list(tasks)))
+        ):
             tasks[row.membership_id][row.asset_id] = Task(row.tasks)
     return [_state(row, tasks[row.id]) for row in found]
 
@@ -38,7 +52,9 @@ def _state(row: Any, tasks: dict[int, Task]) -> MembershipState:
     )
 
 
-async def find_membership(tx: Tx, membership_id: int, lock: bool = False) -> MembershipState | None:
+async def find_membership(
+    tx: Tx, membership_id: int, lock: bool = False
+) -> MembershipState | None:
     """One membership by its id."""
     found = await _states(tx, membership.c.id == membership_id, lock)
     return found[0] if found else None
@@ -68,9 +84,13 @@ async def list_memberships(tx: Tx, account_id: int) -> list[MembershipState]:
     return await _states(tx, membership.c.account_id == account_id)
 
 
-async def list_graces(tx: Tx, managed_id: int, now: datetime, business_id: int | None = None) -> list[MembershipState]:
+async def list_graces(
+    tx: Tx, managed_id: int, now: datetime, business_id: int | None = None
+) -> list[MembershipState]:
     """Memberships in grace of the personal accounts linked to a managed one (in one business, or in all)."""
-    personal = select(account_link.c.personal_id).where(account_link.c.managed_id == managed_id)
+    personal = select(account_link.c.personal_id).where(
+        account_link.c.managed_id == managed_id
+    )
     where = and_(
         membership.c.account_id.in_(personal),
         membership.c.handed_over.is_not(None),
@@ -88,7 +108,9 @@ async def has_handed_over_at(tx: Tx, account_id: int, now: datetime) -> bool:
     return await tx.one(select(membership.c.id).where(where)) is not None
 
 
-async def count_other_admins(tx: Tx, business_id: int, membership_id: int, now: datetime) -> int:
+async def count_other_admins(
+    tx: Tx, business_id: int, membership_id: int, now: datetime
+) -> int:
     """Admins of a business besides one membership who can open it at ``now`` (I9). People only."""
     from_people = or_(membership.c.ends.is_(None), membership.c.ends > now)
     row = await tx.one(
@@ -108,12 +130,20 @@ async def count_other_admins(tx: Tx, business_id: int, membership_id: int, now: 
 def _people() -> Any:
     """Ids of accounts that are persons and active."""
     return select(account.c.id).where(
-        account.c.kind != "system", account.c.suspended_at.is_(None), account.c.deleted_at.is_(None)
+        account.c.kind != "system",
+        account.c.suspended_at.is_(None),
+        account.c.deleted_at.is_(None),
     )
 
 
 async def add_share(
-    tx: Tx, share_id: int, asset_id: int, partner_business_id: int, tasks: Task, starts: datetime, ends: datetime | None
+    tx: Tx,
+    share_id: int,
+    asset_id: int,
+    partner_business_id: int,
+    tasks: Task,
+    starts: datetime,
+    ends: datetime | None,
 ) -> None:
     """Insert a share."""
     await tx.run(
@@ -131,7 +161,9 @@ async def add_share(
     )
 
 
-async def end_shares(tx: Tx, asset_id: int, partner_business_id: int, now: datetime) -> int:
+async def end_shares(
+    tx: Tx, asset_id: int, partner_business_id: int, now: datetime
+) -> int:
     """End every open share of an asset with a partner; how many there were."""
     return await tx.run(
         update(share)
@@ -146,14 +178,22 @@ async def end_shares(tx: Tx, asset_id: int, partner_business_id: int, now: datet
 
 async def add_direct_role(tx: Tx, account_id: int, asset_id: int, tasks: Task) -> None:
     """Insert a role that a personal account holds on an asset of no business (A2)."""
-    await tx.run(insert(direct_role), [{"account_id": account_id, "asset_id": asset_id, "tasks": int(tasks)}])
+    await tx.run(
+        insert(direct_role),
+        [{"account_id": account_id, "asset_id": asset_id, "tasks": int(tasks)}],
+    )
 
 
-async def list_lent(tx: Tx, asset_ids: list[int], business_ids: list[int], now: datetime) -> dict[int, int]:
+async def list_lent(
+    tx: Tx, asset_ids: list[int], business_ids: list[int], now: datetime
+) -> dict[int, int]:
     """Asset id to one of ``business_ids`` to which it is lent at ``now``."""
     rows = await tx.rows(
         select(share.c.asset_id, share.c.partner_business_id)
-        .where(share.c.asset_id.in_(asset_ids), share.c.partner_business_id.in_(business_ids))
+        .where(
+            share.c.asset_id.in_(asset_ids),
+            share.c.partner_business_id.in_(business_ids),
+        )
         .where(share.c.starts <= now, or_(share.c.ends.is_(None), share.c.ends > now))
         .order_by(share.c.partner_business_id)
     )
@@ -163,4 +203,67 @@ async def list_lent(tx: Tx, asset_ids: list[int], business_ids: list[int], now: 
 async def list_owned(tx: Tx, business_id: int) -> list[int]:
     """Ids of the assets a business owns, ascending."""
     where = and_(asset.c.business_id == business_id, asset.c.removed_at.is_(None))
-    return [row.id for row in await tx.rows(select(asset.c.id).where(where).order_by(asset.c.id))]
+    return [
+        row.id
+        for row in await tx.rows(select(asset.c.id).where(where).order_by(asset.c.id))
+    ]
+
+
+async def list_seats(
+    tx: Tx,
+    business_id: int,
+    system: bool,
+    now: datetime,
+    limit: int,
+    after: int | None,
+    before: int | None,
+) -> list[Row[Any]]:
+    """People (or system users) who hold a place in a business at ``now``, by membership id, ``limit`` + 1 at most.
+
+    Columns: id (membership), role, account_id, name, email, kind, created_at. Places that were handed over are not
+    among them.
+    """
+    statement = (
+        select(
+            membership.c.id,
+            membership.c.role,
+            membership.c.account_id,
+            account.c.name,
+            account.c.email,
+            account.c.kind,
+            account.c.created_at,
+        )
+        .join(account, account.c.id == membership.c.account_id)
+        .where(membership.c.business_id == business_id, _open_seat(now))
+        .where((account.c.kind == "system") if system else (account.c.kind != "system"))
+    )
+    if after is not None:
+        statement = statement.where(membership.c.id > after)
+    if before is not None:
+        rows = await tx.rows(
+            statement.where(membership.c.id < before)
+            .order_by(membership.c.id.desc())
+            .limit(limit + 1)
+        )
+        return list(reversed(rows))
+    return await tx.rows(statement.order_by(membership.c.id).limit(limit + 1))
+
+
+def _open_seat(now: datetime) -> ColumnElement[bool]:
+    """A place that is open and was not handed over."""
+    return and_(
+        membership.c.starts <= now,
+        or_(membership.c.ends.is_(None), membership.c.ends > now),
+        or_(membership.c.handed_over.is_(None), membership.c.handed_over > now),
+    )
+
+
+async def count_seats(tx: Tx, business_id: int, system: bool, now: datetime) -> int:
+    """How many people (or system users) hold a place in a business."""
+    row = await tx.one(
+        select(func.count().label("total"))
+        .select_from(membership.join(account, account.c.id == membership.c.account_id))
+        .where(membership.c.business_id == business_id, _open_seat(now))
+        .where((account.c.kind == "system") if system else (account.c.kind != "system"))
+    )
+    return 0 if row is None else int(row.total)

@@ -110,8 +110,13 @@ account = Table(
     _at("suspended_at"),
     _at("deleted_at"),
     UniqueConstraint("kind", "email_key"),
-    CheckConstraint("kind <> 'managed' OR organization_id IS NOT NULL", name="managed_has_organization"),
-    CheckConstraint("kind <> 'system' OR business_id IS NOT NULL", name="system_has_business"),
+    CheckConstraint(
+        "kind <> 'managed' OR organization_id IS NOT NULL",
+        name="managed_has_organization",
+    ),
+    CheckConstraint(
+        "kind <> 'system' OR business_id IS NOT NULL", name="system_has_business"
+    ),
     Index(None, "organization_id"),
     Index(None, "business_id"),
 )
@@ -291,7 +296,12 @@ session = Table(
 session_account = Table(
     "session_account",
     metadata,
-    Column("session_hash", LargeBinary(32), ForeignKey("session.hash", ondelete="CASCADE"), primary_key=True),
+    Column(
+        "session_hash",
+        LargeBinary(32),
+        ForeignKey("session.hash", ondelete="CASCADE"),
+        primary_key=True,
+    ),
     Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True),
     _at("signed_in_at", False),
     Column("method", String(16), nullable=False),

@@ -31,7 +31,9 @@ def library_version() -> str:
     """Version of the SQLite library in use. Raises StoreError when it is too old."""
     version: str = pysqlite3.sqlite_version
     if tuple(int(part) for part in version.split(".")) < OLDEST:
-        raise StoreError(f"expected SQLite {'.'.join(map(str, OLDEST))} or newer, found {version}")
+        raise StoreError(
+            f"expected SQLite {'.'.join(map(str, OLDEST))} or newer, found {version}"
+        )
     return version
 
 
@@ -42,10 +44,14 @@ class _SqliteTx:
         self._connection = connection
         self._raw = raw
 
-    async def rows(self, statement: Executable, params: Params | None = None) -> list[Row[Any]]:
+    async def rows(
+        self, statement: Executable, params: Params | None = None
+    ) -> list[Row[Any]]:
         return list(self._connection.execute(statement, cast(Any, params)).all())
 
-    async def one(self, statement: Executable, params: Params | None = None) -> Row[Any] | None:
+    async def one(
+        self, statement: Executable, params: Params | None = None
+    ) -> Row[Any] | None:
         return self._connection.execute(statement, cast(Any, params)).first()
 
     async def run(self, statement: Executable, params: Params | None = None) -> int:
@@ -53,14 +59,19 @@ class _SqliteTx:
             return 0
         return int(self._connection.execute(statement, cast(Any, params)).rowcount)
 
-    async def hot(self, query: HotQuery, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    async def hot(
+        self, query: HotQuery, params: Mapping[str, Any]
+    ) -> list[tuple[Any, ...]]:
         return _hot(self._raw, query, params)
 
 
 def _hot(raw: Any, query: HotQuery, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """The prepared read on a driver connection."""
     constants = query.constants
-    args = [params[name] if name in params else constants[name] for name in query.sqlite_order]
+    args = [
+        params[name] if name in params else constants[name]
+        for name in query.sqlite_order
+    ]
     return cast("list[tuple[Any, ...]]", raw.execute(query.sqlite_sql, args).fetchall())
 
 
@@ -76,7 +87,11 @@ class SqliteStore:
             settings.url,
             module=pysqlite3,
             poolclass=NullPool,
-            connect_args={"check_same_thread": False, "isolation_level": None, "cached_statements": 512},
+            connect_args={
+                "check_same_thread": False,
+                "isolation_level": None,
+                "cached_statements": 512,
+            },
             isolation_level="AUTOCOMMIT",
         )
         event.listen(self._engine, "connect", self._configure)
@@ -142,13 +157,17 @@ class SqliteStore:
                 if "locked" not in str(error) and "busy" not in str(error):
                     raise
                 if waited >= _WAIT_SECONDS:
-                    raise StoreBusyError(f"the database stayed locked for {waited:.0f} s; nothing was done") from error
+                    raise StoreBusyError(
+                        f"the database stayed locked for {waited:.0f} s; nothing was done"
+                    ) from error
             await asyncio.sleep(pause)
             waited += pause
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def _commit(self, raw: Any) -> None:
-        done = asyncio.get_running_loop().run_in_executor(self._committer, raw.execute, "COMMIT")
+        done = asyncio.get_running_loop().run_in_executor(
+            self._committer, raw.execute, "COMMIT"
+        )
         try:
             await asyncio.shield(done)
         except asyncio.CancelledError:
@@ -159,7 +178,9 @@ class SqliteStore:
                 raw.execute("ROLLBACK")
             raise
 
-    async def hot(self, query: HotQuery, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    async def hot(
+        self, query: HotQuery, params: Mapping[str, Any]
+    ) -> list[tuple[Any, ...]]:
         """One prepared read on a connection of its own."""
         if self._hot is None:
             self._hot = self._connect()
@@ -182,7 +203,11 @@ class SqliteStore:
 
     async def close(self) -> None:
         """Close every connection; the last one of the last process folds the log into the file."""
-        pairs = [*self._idle, *([self._writer] if self._writer else []), *([self._hot] if self._hot else [])]
+        pairs = [
+            *self._idle,
+            *([self._writer] if self._writer else []),
+            *([self._hot] if self._hot else []),
+        ]
         self._idle, self._writer, self._hot = [], None, None
         for connection, _ in pairs:
             connection.close()

@@ -14,7 +14,15 @@ from sqlalchemy.sql.selectable import CompoundSelect
 from workbadge.terms.kinds import AccountKind, NodeKind, Role
 
 from .engine import Tx
-from .schema import asset, assignment, business, direct_role, grant_target, membership, share
+from .schema import (
+    asset,
+    assignment,
+    business,
+    direct_role,
+    grant_target,
+    membership,
+    share,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +56,18 @@ class Page:
     more: bool
 
 
-def _open(starts: ColumnElement[Any], ends: ColumnElement[Any], now: datetime) -> ColumnElement[bool]:
+def _open(
+    starts: ColumnElement[Any], ends: ColumnElement[Any], now: datetime
+) -> ColumnElement[bool]:
     """The interval covers ``now``."""
     return and_(starts <= now, or_(ends.is_(None), ends > now))
 
 
 def _member(viewer: Viewer, now: datetime) -> ColumnElement[bool]:
     """The membership is an open way for this viewer: interval, business, hand-over."""
-    handed_over = or_(membership.c.handed_over.is_(None), membership.c.handed_over > now)
+    handed_over = or_(
+        membership.c.handed_over.is_(None), membership.c.handed_over > now
+    )
     if viewer.grant_id is not None and viewer.authorized is not None:
         before = and_(
             membership.c.handed_over >= viewer.authorized,
@@ -70,12 +82,16 @@ def _member(viewer: Viewer, now: datetime) -> ColumnElement[bool]:
     )
 
 
-def _selected(statement: Select[Any], viewer: Viewer, node: ColumnElement[Any], now: datetime) -> Select[Any]:
+def _selected(
+    statement: Select[Any], viewer: Viewer, node: ColumnElement[Any], now: datetime
+) -> Select[Any]:
     """With a token: only nodes that its grant selected."""
     if viewer.grant_id is None:
         return statement
     return statement.where(
-        grant_target.c.grant_id == viewer.grant_id, grant_target.c.target_id == node, grant_target.c.selected_at <= now
+        grant_target.c.grant_id == viewer.grant_id,
+        grant_target.c.target_id == node,
+        grant_target.c.selected_at <= now,
     )
 
 
@@ -95,8 +111,13 @@ def _assets(viewer: Viewer, wanted: Filter, now: datetime) -> CompoundSelect[Any
             )
         )
     if wanted.text:
-        here.append(func.lower(asset.c.name).contains(wanted.text.lower(), autoescape=True))
-    tasks = and_(assignment.c.membership_id == membership.c.id, assignment.c.asset_id == asset.c.id)
+        here.append(
+            func.lower(asset.c.name).contains(wanted.text.lower(), autoescape=True)
+        )
+    tasks = and_(
+        assignment.c.membership_id == membership.c.id,
+        assignment.c.asset_id == asset.c.id,
+    )
     owned = (
         select(asset.c.id)
         .join(membership, membership.c.business_id == asset.c.business_id)
@@ -111,9 +132,17 @@ def _assets(viewer: Viewer, wanted: Filter, now: datetime) -> CompoundSelect[Any
         .join(membership, membership.c.business_id == share.c.partner_business_id)
         .join(business, business.c.id == membership.c.business_id)
         .outerjoin(assignment, tasks)
-        .where(*here, _member(viewer, now), _open(share.c.starts, share.c.ends, now), share.c.tasks != 0)
         .where(
-            or_(membership.c.role == Role.ADMIN.value, assignment.c.tasks.op("&")(share.c.tasks) != 0),
+            *here,
+            _member(viewer, now),
+            _open(share.c.starts, share.c.ends, now),
+            share.c.tasks != 0,
+        )
+        .where(
+            or_(
+                membership.c.role == Role.ADMIN.value,
+                assignment.c.tasks.op("&")(share.c.tasks) != 0,
+            ),
         )
     )
     ways = [owned, shared]
@@ -121,7 +150,11 @@ def _assets(viewer: Viewer, wanted: Filter, now: datetime) -> CompoundSelect[Any
         ways.append(
             select(asset.c.id)
             .join(direct_role, direct_role.c.asset_id == asset.c.id)
-            .where(*here, asset.c.business_id.is_(None), direct_role.c.account_id == viewer.account_id)
+            .where(
+                *here,
+                asset.c.business_id.is_(None),
+                direct_role.c.account_id == viewer.account_id,
+            )
             .where(direct_role.c.tasks != 0)
         )
     return union(*(_selected(way, viewer, asset.c.id, now) for way in ways))
@@ -130,10 +163,14 @@ def _assets(viewer: Viewer, wanted: Filter, now: datetime) -> CompoundSelect[Any
 def _businesses(viewer: Viewer, wanted: Filter, now: datetime) -> CompoundSelect[Any]:
     """Ids of visible businesses."""
     statement = (
-        select(business.c.id).join(membership, membership.c.business_id == business.c.id).where(_member(viewer, now))
+        select(business.c.id)
+        .join(membership, membership.c.business_id == business.c.id)
+        .where(_member(viewer, now))
     )
     if wanted.text:
-        statement = statement.where(func.lower(business.c.name).contains(wanted.text.lower(), autoescape=True))
+        statement = statement.where(
+            func.lower(business.c.name).contains(wanted.text.lower(), autoescape=True)
+        )
     return union(_selected(statement, viewer, business.c.id, now))
 
 

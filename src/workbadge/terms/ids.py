@@ -5,7 +5,7 @@ look-up. Sixteen random digits follow; the shell supplies them (``house.md`` §3
 """
 
 from collections.abc import Callable
-from typing import TypeAlias, NewType
+from typing import NewType, TypeAlias
 
 from .kinds import NodeKind
 

@@ -45,7 +45,11 @@ def is_app_token(text: str) -> bool:
 async def find_app_caller(services: Services, text: str, now: datetime) -> AppCaller:
     """The app behind ``id|secret`` or ``id|token``. Raises WireError 190 when it is neither."""
     head, _, rest = text.partition("|")
-    refused = WireError(190, "Error validating application. Cannot get application info due to a system error.", www="invalid_token")
+    refused = WireError(
+        190,
+        "Error validating application. Cannot get application info due to a system error.",
+        www="invalid_token",
+    )
     if len(head) != 18:
         raise refused
     async with services.store.read() as tx:
@@ -57,19 +61,30 @@ async def find_app_caller(services: Services, text: str, now: datetime) -> AppCa
         return AppCaller(app.id, secret)
     loaded = await facts.load(services.store, hash_secret(rest))
     token = None if loaded is None else loaded.facts.token
-    if loaded is None or token is None or token.kind is not TokenKind.APP or loaded.app_id != app.id:
+    if (
+        loaded is None
+        or token is None
+        or token.kind is not TokenKind.APP
+        or loaded.app_id != app.id
+    ):
         raise refused
     if token.revoked is not None and token.revoked <= now:
         raise refused
     return AppCaller(app.id, secret)
 
 
-def check_proof(services: Services, loaded: Loaded, params: WireParams, token: str, now: datetime) -> None:
+def check_proof(
+    services: Services, loaded: Loaded, params: WireParams, token: str, now: datetime
+) -> None:
     """``appsecret_proof``, whenever it is present, and always when the app requires it. Raises WireError 100."""
     proof = params.values.get("appsecret_proof")
     if proof is None:
         if loaded.require_proof:
-            raise WireError(100, "API calls from the server require an appsecret_proof argument", kind="GraphMethodException")
+            raise WireError(
+                100,
+                "API calls from the server require an appsecret_proof argument",
+                kind="GraphMethodException",
+            )
         return
     at = params.values.get("appsecret_time")
     seconds: int | None = None
@@ -78,5 +93,13 @@ def check_proof(services: Services, loaded: Loaded, params: WireParams, token: s
         seconds = int(at) if at.isascii() and at.isdecimal() and len(at) <= 12 else -1
         fresh = abs(to_micros(now) // 1_000_000 - seconds) <= PROOF_SECONDS
     secret = services.sealer.open(loaded.app_secret, SECRET_PLACE)
-    if "appsecret_proof" in params.doubled or not fresh or not proof_matches(proof, secret, token, seconds):
-        raise WireError(100, "Invalid appsecret_proof provided in the API argument", kind="GraphMethodException")
+    if (
+        "appsecret_proof" in params.doubled
+        or not fresh
+        or not proof_matches(proof, secret, token, seconds)
+    ):
+        raise WireError(
+            100,
+            "Invalid appsecret_proof provided in the API argument",
+            kind="GraphMethodException",
+        )

@@ -22,7 +22,14 @@ NEWEST = (26, 0)
 BODY_LIMIT = 1_048_576
 _VERSION = re.compile(r"v(\d{1,3})\.(\d{1,2})")
 
-STATUS: dict[int, int] = {1: 500, 2: 503, 4: 403, 10: 403, 803: 404, **dict.fromkeys(range(200, 300), 403)}
+STATUS: dict[int, int] = {
+    1: 500,
+    2: 503,
+    4: 403,
+    10: 403,
+    803: 404,
+    **dict.fromkeys(range(200, 300), 403),
+}
 """HTTP status by code; every other code is 400 (``wire.md`` §3.12)."""
 
 
@@ -57,7 +64,11 @@ class WireError(Exception):
 
     def envelope(self, trace: str) -> dict[str, Any]:
         """The JSON body."""
-        body: dict[str, Any] = {"message": self.message, "type": self.kind, "code": self.code}
+        body: dict[str, Any] = {
+            "message": self.message,
+            "type": self.kind,
+            "code": self.code,
+        }
         if self.subcode is not None:
             body["error_subcode"] = self.subcode
         if self.transient:
@@ -120,7 +131,9 @@ async def read_body(receive: Receive, scope: Scope) -> bytes:
         chunk = message.get("body", b"")
         size += len(chunk)
         if size > BODY_LIMIT:
-            raise WireError(100, f"(#100) The body is larger than {BODY_LIMIT} bytes.", status=413)
+            raise WireError(
+                100, f"(#100) The body is larger than {BODY_LIMIT} bytes.", status=413
+            )
         parts.append(chunk)
         if not message.get("more_body", False):
             return b"".join(parts)
@@ -145,7 +158,10 @@ def _json_pairs(body: bytes) -> list[tuple[str, str]]:
         raise WireError(100, "(#100) The body is not valid JSON.") from error
     if not isinstance(data, dict):
         raise WireError(100, "(#100) The body must be a JSON object.")
-    return [(str(key), value if isinstance(value, str) else _as_text(value)) for key, value in data.items()]
+    return [
+        (str(key), value if isinstance(value, str) else _as_text(value))
+        for key, value in data.items()
+    ]
 
 
 def _as_text(value: Any) -> str:
@@ -198,7 +214,9 @@ async def _body_pairs(body: bytes, content_type: str) -> list[tuple[str, str]]:
 
 def _multipart_pairs(body: bytes, content_type: str) -> list[tuple[str, str]]:
     """Text fields of a multipart body; files are not taken."""
-    boundary = content_type.partition("boundary=")[2].strip().strip('"').partition(";")[0]
+    boundary = (
+        content_type.partition("boundary=")[2].strip().strip('"').partition(";")[0]
+    )
     if not boundary or len(boundary) > 200:
         raise WireError(100, "(#100) The multipart body has no usable boundary.")
     pairs: list[tuple[str, str]] = []
@@ -206,7 +224,12 @@ def _multipart_pairs(body: bytes, content_type: str) -> list[tuple[str, str]]:
         head, _, value = part.partition(b"\r\n\r\n")
         match = re.search(rb'name="([^"]{1,200})"', head)
         if match is not None and b"filename=" not in head:
-            pairs.append((match[1].decode("utf-8", "replace"), value.removesuffix(b"\r\n").decode("utf-8", "replace")))
+            pairs.append(
+                (
+                    match[1].decode("utf-8", "replace"),
+                    value.removesuffix(b"\r\n").decode("utf-8", "replace"),
+                )
+            )
     return pairs
 
 
@@ -219,7 +242,9 @@ def _read_authorization(params: WireParams, header: str) -> None:
             params.token = value
     elif scheme.lower() == "basic":
         try:
-            user, colon, password = base64.b64decode(value, validate=True).decode("utf-8").partition(":")
+            user, colon, password = (
+                base64.b64decode(value, validate=True).decode("utf-8").partition(":")
+            )
         except (binascii.Error, UnicodeDecodeError, ValueError):
             return
         if colon:
@@ -279,6 +304,16 @@ async def send_error(send: Send, error: WireError, version: str, trace: str) -> 
     """Send an error envelope."""
     headers: tuple[tuple[bytes, bytes], ...] = ()
     if error.www is not None:
-        text = error.message.replace('"', "'").encode("latin-1", "replace").replace(b"\r", b" ").replace(b"\n", b" ")
-        headers = ((b"www-authenticate", b'OAuth "Facebook Platform" "%s" "%s"' % (error.www.encode(), text)),)
+        text = (
+            error.message.replace('"', "'")
+            .encode("latin-1", "replace")
+            .replace(b"\r", b" ")
+            .replace(b"\n", b" ")
+        )
+        headers = (
+            (
+                b"www-authenticate",
+                b'OAuth "Facebook Platform" "%s" "%s"' % (error.www.encode(), text),
+            ),
+        )
     await send_json(send, error.envelope(trace), version, trace, error.status, headers)

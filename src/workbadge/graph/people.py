@@ -1,0 +1,159 @@
+"""Identity nodes: User, SystemUser, BusinessUser, Application (``wire.md`` §3.4, §3.6)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from workbadge.terms.kinds import AccountKind
+
+from .context import Call
+from .nodes import OMIT, NodeType, wire_time
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """The account behind a token, as an app may see it. ``shown_id``: app-scoped for people."""
+
+    shown_id: int
+    kind: AccountKind
+    name: str
+    email: str | None
+    locale: str
+    created: datetime
+    business_id: int | None
+    scopes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A person's or system user's place in a business."""
+
+    id: int
+    name: str
+    email: str | None
+    role: str
+    created: datetime
+    business_id: int
+    business_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AppShown:
+    """An app as it shows itself."""
+
+    id: int
+    name: str
+    user_support_url: str | None
+    user_support_email: str | None
+    created: datetime
+
+
+def _given(value: str | None) -> Any:
+    return OMIT if value is None else value
+
+
+def _first(call: Call, person: Person) -> Any:
+    return person.name.split()[0]
+
+
+def _last(call: Call, person: Person) -> Any:
+    return person.name.split()[-1] if " " in person.name else OMIT
+
+
+def _middle(call: Call, person: Person) -> Any:
+    parts = person.name.split()
+    return " ".join(parts[1:-1]) if len(parts) > 2 else OMIT
+
+
+def _nothing(call: Call, person: Person) -> Any:
+    return OMIT
+
+
+def _picture(call: Call, person: Any) -> Any:
+    url = f"{call.services.base_url}/static/avatar.svg"
+    return {"data": {"url": url, "is_silhouette": True, "height": 50, "width": 50}}
+
+
+USER = NodeType(
+    "User",
+    {
+        "id": lambda call, person: str(person.shown_id),
+        "name": lambda call, person: person.name,
+        "first_name": _first,
+        "last_name": _last,
+        "middle_name": _middle,
+        "short_name": _first,
+        "email": lambda call, person: (
+            _given(person.email) if "email" in person.scopes else OMIT
+        ),
+        "picture": _picture,
+        "is_work_account": lambda call, person: (
+            True if person.kind is AccountKind.MANAGED else OMIT
+        ),
+        "locale": lambda call, person: person.locale,
+        "installed": lambda call, person: True,
+        "client_business_id": _nothing,
+        "install_type": _nothing,
+        "token_for_business": _nothing,
+        "third_party_id": _nothing,
+        "timezone": _nothing,
+        "verified": _nothing,
+        "link": _nothing,
+        "gender": _nothing,
+        "updated_time": _nothing,
+    },
+)
+SYSTEM_USER = NodeType(
+    "SystemUser",
+    {
+        "id": lambda call, person: str(person.shown_id),
+        "name": lambda call, person: person.name,
+        "created_time": lambda call, person: wire_time(person.created),
+        "client_business_id": lambda call, person: str(person.business_id),
+    },
+)
+BUSINESS_USER = NodeType(
+    "BusinessUser",
+    {
+        "id": lambda call, seat: str(seat.id),
+        "name": lambda call, seat: seat.name,
+        "first_name": lambda call, seat: seat.name.split()[0],
+        "last_name": lambda call, seat: seat.name.split()[-1],
+        "email": lambda call, seat: _given(seat.email),
+        "role": lambda call, seat: seat.role,
+        "business": lambda call, seat: {
+            "id": str(seat.business_id),
+            "name": seat.business_name,
+        },
+    },
+    ("id", "name", "role"),
+)
+SYSTEM_SEAT = NodeType(
+    "SystemUser",
+    {
+        "id": lambda call, seat: str(seat.id),
+        "name": lambda call, seat: seat.name,
+        "role": lambda call, seat: seat.role,
+        "created_time": lambda call, seat: wire_time(seat.created),
+    },
+    ("id", "name", "role"),
+)
+APPLICATION = NodeType(
+    "Application",
+    {
+        "id": lambda call, app: str(app.id),
+        "name": lambda call, app: app.name,
+        "user_support_url": lambda call, app: _given(app.user_support_url),
+        "user_support_email": lambda call, app: _given(app.user_support_email),
+        "created_time": lambda call, app: wire_time(app.created),
+    },
+)
+POST = NodeType(
+    "PagePost",
+    {
+        "id": lambda call, post: f"{post.page_id}_{post.id}",
+        "message": lambda call, post: post.message,
+        "created_time": lambda call, post: wire_time(post.created_at),
+    },
+    ("id", "message", "created_time"),
+)

@@ -1,0 +1,339 @@
+"""The graph's paths: ``/[vN.N/]<node>[/<edge>]``. One ASGI application, no framework on the hot path.
+
+``NODE_EDGES`` and ``IDENTITY_EDGES`` are the route table; the IDOR matrix of the tests is generated from it.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from starlette.types import Receive, Scope, Send
+
+from workbadge.store import records, rights
+from workbadge.store.facts import Loaded
+from workbadge.terms.ids import kind_of, parse_id
+from workbadge.terms.kinds import AccountKind, Act, NodeKind
+from workbadge.web.state import Site, now_of, site_of
+from workbadge.web.usage import Usage
+from workbadge.web.wire import (
+    WireError,
+    WireParams,
+    read_params,
+    send_error,
+    send_json,
+    split_version,
+)
+
+from .context import Call, Item, is_page_token
+from .debug import debug_token
+from .edges import (
+    BUSINESS_EDGES,
+    PAGE_EDGES,
+    USER_EDGES,
+    Edge,
+    asked_at_top,
+    asked_in_field,
+    delete_permissions,
+    owner,
+    page_access_token,
+    write_post,
+)
+from .errors import missing
+from .fields import Field, parse_fields
+from .nodes import TYPES, NodeType, show
+from .people import (
+    APPLICATION,
+    BUSINESS_USER,
+    SYSTEM_USER,
+    USER,
+    AppShown,
+    Person,
+    Seat,
+)
+
+NODE_EDGES: dict[NodeKind, dict[str, Edge]] = {
+    NodeKind.BUSINESS: BUSINESS_EDGES,
+    NodeKind.PAGE: PAGE_EDGES,
+}
+MOST_IDS = 50
+
+
+def _expansion(edge: Edge) -> Any:
+    """An edge as a field of its node."""
+
+    async def expand(call: Call, item: Any, one: Field) -> Any:
+        parent = str(item.id) if isinstance(item, Item) else "me"
+        subject = item if isinstance(item, Item) else await call.alive()
+        return await edge(call, subject, asked_in_field(call, one, parent))
+
+    return expand
+
+
+def _with_expansions(
+    node_type: NodeType, edges: dict[str, Edge], more: dict[str, Any]
+) -> NodeType:
+    return replace(
+        node_type,
+        expansions={**{name: _expansion(edge) for name, edge in edges.items()}, **more},
+    )
+
+
+for _kind, _type in list(TYPES.items()):
+    _more = {} if _kind is NodeKind.BUSINESS else {"business": owner}
+    if _kind is NodeKind.PAGE:
+        _more["access_token"] = page_access_token
+    TYPES[_kind] = _with_expansions(_type, NODE_EDGES.get(_kind, {}), _more)
+_USER = _with_expansions(USER, USER_EDGES, {})
+_SYSTEM_USER = _with_expansions(SYSTEM_USER, USER_EDGES, {})
+
+
+class Graph:
+    """The application. ``usage`` collects last uses."""
+
+    def __init__(self) -> None:
+        self.usage = Usage()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request: an answer or an error of the dialect, never anything else."""
+        site = site_of(scope)
+        trace = site.services.entropy.bytes(9).hex()
+        version = "26.0"
+        try:
+            version, path = split_version(
+                scope["path"].removeprefix(scope.get("root_path", "")) or "/"
+            )
+            params = await read_params(scope, receive)
+            payload = await self._answer(
+                site, now_of(scope), scope["method"], path, params, version
+            )
+            await send_json(send, payload, version, trace)
+        except WireError as error:
+            await send_error(send, error, version, trace)
+
+    async def _answer(
+        self,
+        site: Site,
+        now: datetime,
+        method: str,
+        path: str,
+        params: WireParams,
+        version: str,
+    ) -> Any:
+        if method == "POST":
+            override = (
+                params.values.get("method") or params.values.get("_method") or "POST"
+            ).upper()
+            method = override if override in ("GET", "POST", "DELETE") else "POST"
+        elif method == "HEAD":
+            method = "GET"
+        if method not in ("GET", "POST", "DELETE"):
+            raise WireError(
+                100, f"(#100) Unsupported method {method[:20]}.", status=405
+            )
+        parts = path[1:].split("/")
+        head = parts[0]
+        if head == "" and "ids" in params.values and method == "GET":
+            return await self._many(site, now, "", params, version)
+        if head == "debug_token" and len(parts) == 1:
+            return await debug_token(site, params, now, version)
+        if len(parts) == 2 and parts[1] == "instruments" and method == "POST":
+            return {"success": True}
+        if head == "" or len(parts) > 3:
+            raise WireError(2500, f"Unknown path components: {path[:200]}")
+        if (
+            "ids" in params.values
+            and method == "GET"
+            and len(parts) == 1
+            and head.isalpha()
+            and head != "me"
+        ):
+            return await self._many(site, now, f"/{head}", params, version)
+        call = Call(site.services, now, params, version, path, head == "me")
+        answer = await self._node(call, method, head, parts[1:])
+        return answer
+
+    async def _many(
+        self, site: Site, now: datetime, edge: str, params: WireParams, version: str
+    ) -> dict[str, Any]:
+        """``?ids=a,b``: a map from id to object; one bad id fails all."""
+        ids = [one.strip() for one in params.values["ids"].split(",") if one.strip()]
+        if not ids:
+            raise WireError(100, "(#100) The parameter ids must not be empty.")
+        if len(ids) > MOST_IDS:
+            raise WireError(100, f"(#100) At most {MOST_IDS} ids can be read at once.")
+        answer: dict[str, Any] = {}
+        for one in dict.fromkeys(ids):
+            call = Call(site.services, now, params, version, f"/{one}{edge}", False)
+            answer[one] = await self._node(call, "GET", one, [edge[1:]] if edge else [])
+        return answer
+
+    async def _node(self, call: Call, method: str, text: str, rest: list[str]) -> Any:
+        """One node, or one of its edges."""
+        found = parse_id(text.removeprefix("act_"))
+        kind = None if found is None else kind_of(found)
+        if kind in TYPES:
+            return await self._asset(call, method, text, rest)
+        if text == "me" or kind in (NodeKind.SCOPED_ACCOUNT, NodeKind.ACCOUNT):
+            return await self._person(call, method, text, found, rest)
+        if (
+            kind is NodeKind.MEMBERSHIP
+            and method == "GET"
+            and not rest
+            and found is not None
+        ):
+            return await self._seat(call, text, found)
+        if kind is NodeKind.APP and method == "GET" and not rest and found is not None:
+            return await self._app(call, text, found)
+        await call.alive()
+        if text.isdecimal() or text.startswith("act_"):
+            raise missing(text)
+        raise WireError(
+            803, f"(#803) Some of the aliases you requested do not exist: {text[:100]}"
+        )
+
+    def _used(self, loaded: Loaded, now: datetime) -> None:
+        if loaded.grant_id is not None:
+            self.usage.note(loaded.grant_id, now)
+
+    async def _asset(self, call: Call, method: str, text: str, rest: list[str]) -> Any:
+        """An asset or a business."""
+        writes = method == "POST" and rest == ["feed"]
+        item = await call.reach(text, Act.WRITE if writes else Act.READ)
+        self._used(item.loaded, call.now)
+        if not rest and method == "GET":
+            return await show(
+                call,
+                TYPES[item.kind],
+                item,
+                parse_fields(call.params.values.get("fields", "")),
+            )
+        if writes and item.kind is NodeKind.PAGE:
+            return await write_post(call, item)
+        edge = NODE_EDGES.get(item.kind, {}).get(rest[0]) if len(rest) == 1 else None
+        if edge is not None and method == "GET":
+            return await edge(call, item, asked_at_top(call))
+        raise self._no_edge(TYPES[item.kind], method, rest)
+
+    def _no_edge(self, node_type: NodeType, method: str, rest: list[str]) -> WireError:
+        if rest and method == "GET":
+            return WireError(
+                100,
+                f"(#100) Tried accessing nonexisting field ({rest[0][:80]}) on node type ({node_type.name})",
+            )
+        return WireError(
+            100, f"Unsupported {method.lower()} request.", 33, "GraphMethodException"
+        )
+
+    async def _person(
+        self, call: Call, method: str, text: str, found: int | None, rest: list[str]
+    ) -> Any:
+        """``me`` or the caller's own id."""
+        loaded = await call.alive()
+        self._used(loaded, call.now)
+        if text == "me" and is_page_token(loaded):
+            assert loaded.facts.token is not None
+            return await self._asset(
+                call, method, str(loaded.facts.token.page_id), rest
+            )
+        person = await self._who(call, loaded)
+        account = loaded.facts.account
+        if (
+            found is not None
+            and found != person.shown_id
+            and (account is None or found != account.id)
+        ):
+            raise missing(text)
+        node_type = _SYSTEM_USER if person.kind is AccountKind.SYSTEM else _USER
+        if not rest and method == "GET":
+            return await show(
+                call,
+                node_type,
+                person,
+                parse_fields(call.params.values.get("fields", "")),
+            )
+        if rest[:1] == ["permissions"] and method == "DELETE":
+            name = rest[1] if len(rest) == 2 else call.params.values.get("permission")
+            return await delete_permissions(call, loaded, name)
+        edge = USER_EDGES.get(rest[0]) if len(rest) == 1 else None
+        if edge is not None and method == "GET":
+            return await edge(call, loaded, asked_at_top(call))
+        raise self._no_edge(node_type, method, rest)
+
+    async def _who(self, call: Call, loaded: Loaded) -> Person:
+        account = loaded.facts.account
+        assert account is not None
+        async with call.services.store.read() as tx:
+            row = await records.find_account(tx, account.id)
+            scoped = await records.find_scoped_id(tx, loaded.app_id, account.id)
+        assert row is not None
+        shown = (
+            account.id
+            if account.kind is AccountKind.SYSTEM or scoped is None
+            else scoped
+        )
+        return Person(
+            shown,
+            account.kind,
+            row.name,
+            row.email,
+            row.locale,
+            row.created_at,
+            row.business_id,
+            call.scopes(loaded),
+        )
+
+    async def _seat(self, call: Call, text: str, found: int) -> Any:
+        """A BusinessUser, to whoever may read its business."""
+        await call.alive()
+        async with call.services.store.read() as tx:
+            state = await rights.find_membership(tx, found)
+            person = (
+                None
+                if state is None
+                else await records.find_account(tx, state.account_id)
+            )
+        if state is None or person is None or not state.is_open(call.now):
+            raise missing(text)
+        try:
+            business = await call.reach(text, node_id=state.business_id)
+        except WireError as error:
+            raise missing(text) from error
+        seat = Seat(
+            found,
+            person.name,
+            person.email,
+            state.role.value,
+            person.created_at,
+            business.id,
+            business.name,
+        )
+        return await show(
+            call,
+            BUSINESS_USER,
+            seat,
+            parse_fields(call.params.values.get("fields", "")),
+        )
+
+    async def _app(self, call: Call, text: str, found: int) -> Any:
+        """The calling app."""
+        loaded = await call.alive()
+        if loaded.app_id != found:
+            raise missing(text)
+        async with call.services.store.read() as tx:
+            row = await records.find_app(tx, found)
+        assert row is not None
+        shown = AppShown(
+            row.id,
+            row.name,
+            row.user_support_url,
+            row.user_support_email,
+            row.created_at,
+        )
+        return await show(
+            call, APPLICATION, shown, parse_fields(call.params.values.get("fields", ""))
+        )
+
+
+def make_graph() -> Graph:
+    """The graph's application."""
+    return Graph()
