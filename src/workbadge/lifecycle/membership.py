@@ -22,7 +22,11 @@ from .changes import (
 
 
 def plan_assign(
-    membership: MembershipState, graces: tuple[MembershipState, ...], asset_id: int, tasks: Task, now: datetime
+    membership: MembershipState,
+    graces: tuple[MembershipState, ...],
+    asset_id: int,
+    tasks: Task,
+    now: datetime,
 ) -> Plan:
     """Set a member's tasks on an asset. The old login in grace gains nothing by it and loses what is taken (M5, M16).
 
@@ -35,29 +39,50 @@ def plan_assign(
         held = grace.assignments.get(asset_id, Task(0))
         if held & ~tasks:
             left = held & tasks
-            changes.append(PutAssignment(grace.id, asset_id, left) if left else DropAssignment(grace.id, asset_id))
+            changes.append(
+                PutAssignment(grace.id, asset_id, left)
+                if left
+                else DropAssignment(grace.id, asset_id)
+            )
     return Plan(
         changes=tuple(changes),
-        audit=(_audit("assignment.put", membership, {"asset": asset_id, "tasks": int(tasks)}),),
+        audit=(
+            _audit(
+                "assignment.put", membership, {"asset": asset_id, "tasks": int(tasks)}
+            ),
+        ),
     )
 
 
 def plan_take_away(
-    membership: MembershipState, graces: tuple[MembershipState, ...], asset_id: int, now: datetime
+    membership: MembershipState,
+    graces: tuple[MembershipState, ...],
+    asset_id: int,
+    now: datetime,
 ) -> Plan:
     """Take an asset from a member; the linked personal membership in grace loses it too (M16).
 
     ``graces``: memberships of linked personal accounts in the same business, in grace.
     """
-    affected = [one for one in (membership, *graces) if asset_id in one.assignments and one.is_open(now)]
+    affected = [
+        one
+        for one in (membership, *graces)
+        if asset_id in one.assignments and one.is_open(now)
+    ]
     return Plan(
         changes=tuple(DropAssignment(one.id, asset_id) for one in affected),
-        audit=tuple(_audit("assignment.take_away", one, {"asset": asset_id}) for one in affected),
+        audit=tuple(
+            _audit("assignment.take_away", one, {"asset": asset_id}) for one in affected
+        ),
     )
 
 
 def plan_role(
-    membership: MembershipState, graces: tuple[MembershipState, ...], role: Role, other_admins: int, now: datetime
+    membership: MembershipState,
+    graces: tuple[MembershipState, ...],
+    role: Role,
+    other_admins: int,
+    now: datetime,
 ) -> Plan:
     """Change a role. A demotion holds for the personal membership in grace too (M16). Refused: LAST_ADMIN, NOT_A_MEMBER."""
     if not membership.is_open(now) or membership.handed_over is not None:
@@ -70,23 +95,35 @@ def plan_role(
     changing = [one for one in affected if one.role is not role]
     return Plan(
         changes=tuple(SetRole(one.id, role) for one in changing),
-        audit=tuple(_audit("membership.role", one, {"role": role.value}) for one in changing),
+        audit=tuple(
+            _audit("membership.role", one, {"role": role.value}) for one in changing
+        ),
     )
 
 
 def plan_remove(
-    membership: MembershipState, graces: tuple[MembershipState, ...], other_admins: int, now: datetime
+    membership: MembershipState,
+    graces: tuple[MembershipState, ...],
+    other_admins: int,
+    now: datetime,
 ) -> Plan:
     """Remove a member now, and with a managed one the grace of its personal accounts (M16, I7). Refused: LAST_ADMIN, NOT_A_MEMBER."""
     if not membership.is_open(now):
         return refuse(Refusal.NOT_A_MEMBER)
-    if membership.role is Role.ADMIN and membership.handed_over is None and other_admins < 1:
+    if (
+        membership.role is Role.ADMIN
+        and membership.handed_over is None
+        and other_admins < 1
+    ):
         return refuse(Refusal.LAST_ADMIN)
     return Plan(
         changes=tuple(
-            SetMembershipEnd(one.id, now, EndCause.REMOVED, one.handed_over) for one in (membership, *graces)
+            SetMembershipEnd(one.id, now, EndCause.REMOVED, one.handed_over)
+            for one in (membership, *graces)
         ),
-        audit=tuple(_audit("membership.remove", one, {}) for one in (membership, *graces)),
+        audit=tuple(
+            _audit("membership.remove", one, {}) for one in (membership, *graces)
+        ),
     )
 
 
@@ -106,7 +143,10 @@ def plan_leaver(
     if last_admin:
         return refuse(Refusal.LAST_ADMIN)
     changes: list[Change] = [SuspendAccount(account_id, now)]
-    changes.extend(SetMembershipEnd(one.id, now, EndCause.LEAVER, one.handed_over) for one in graces)
+    changes.extend(
+        SetMembershipEnd(one.id, now, EndCause.LEAVER, one.handed_over)
+        for one in graces
+    )
     changes.extend(CancelDue(person) for person in persons)
     return Plan(
         changes=tuple(changes),
@@ -117,6 +157,14 @@ def plan_leaver(
     )
 
 
-def _audit(act: str, membership: MembershipState, detail: dict[str, str | int | None]) -> Audit:
+def _audit(
+    act: str, membership: MembershipState, detail: dict[str, str | int | None]
+) -> Audit:
     """The entry for one membership."""
-    return Audit(act, membership.account_id, membership.business_id, None, {"membership": membership.id, **detail})
+    return Audit(
+        act,
+        membership.account_id,
+        membership.business_id,
+        None,
+        {"membership": membership.id, **detail},
+    )

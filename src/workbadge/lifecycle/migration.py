@@ -61,7 +61,9 @@ class PersonRecord:
     excluded: datetime | None = None
 
 
-def state_of(person: PersonRecord, personal: MembershipState | None, now: datetime) -> PersonState:
+def state_of(
+    person: PersonRecord, personal: MembershipState | None, now: datetime
+) -> PersonState:
     """The person's state at ``now``; ``personal`` is the membership of the personal account in that business."""
     if person.rolled_back is not None:
         return PersonState.ROLLED_BACK
@@ -78,26 +80,44 @@ def state_of(person: PersonRecord, personal: MembershipState | None, now: dateti
 
 def snapshot(membership: MembershipState) -> str:
     """The restorable state of a membership: role and assignments, as canonical JSON (equal states, equal text)."""
-    tasks = {str(asset): int(tasks) for asset, tasks in sorted(membership.assignments.items())}
-    return json.dumps({"role": membership.role.value, "assignments": tasks}, separators=(",", ":"))
+    tasks = {
+        str(asset): int(tasks)
+        for asset, tasks in sorted(membership.assignments.items())
+    }
+    return json.dumps(
+        {"role": membership.role.value, "assignments": tasks}, separators=(",", ":")
+    )
 
 
 def read_snapshot(text: str) -> tuple[Role, dict[int, Task]]:
     """Role and assignments that ``snapshot`` wrote."""
     data = json.loads(text)
-    return Role(data["role"]), {int(asset): Task(tasks) for asset, tasks in data["assignments"].items()}
+    return Role(data["role"]), {
+        int(asset): Task(tasks) for asset, tasks in data["assignments"].items()
+    }
 
 
-def _reminders(kind: DueKind, end: datetime, now: datetime, subject: int) -> tuple[Due, ...]:
+def _reminders(
+    kind: DueKind, end: datetime, now: datetime, subject: int
+) -> tuple[Due, ...]:
     """Reminders before ``end`` that still lie ahead."""
-    return tuple(Due(end - before, kind, subject) for before in REMIND_BEFORE if end - before > now)
+    return tuple(
+        Due(end - before, kind, subject)
+        for before in REMIND_BEFORE
+        if end - before > now
+    )
 
 
-def _deadline_due(person_id: int, deadline: datetime | None, now: datetime) -> tuple[Due, ...]:
+def _deadline_due(
+    person_id: int, deadline: datetime | None, now: datetime
+) -> tuple[Due, ...]:
     """What a deadline makes due: reminders and the deadline itself."""
     if deadline is None:
         return ()
-    return (*_reminders(DueKind.REMIND_CLAIM, deadline, now, person_id), Due(deadline, DueKind.DEADLINE, person_id))
+    return (
+        *_reminders(DueKind.REMIND_CLAIM, deadline, now, person_id),
+        Due(deadline, DueKind.DEADLINE, person_id),
+    )
 
 
 def _grace_due(person_id: int, ends: datetime, now: datetime) -> tuple[Due, ...]:
@@ -121,18 +141,36 @@ def plan_invite(person: PersonRecord, personal: MembershipState, now: datetime) 
         return refuse(Refusal.IN_THE_PAST, now)
     changes: tuple[Change, ...] = ()
     if person.deadline is not None:
-        changes = (SetMembershipEnd(personal.id, person.deadline, EndCause.DEADLINE, None),)
+        changes = (
+            SetMembershipEnd(personal.id, person.deadline, EndCause.DEADLINE, None),
+        )
     return Plan(
         changes=changes,
-        audit=(_audit("migration.invite", person, {"deadline": _text(person.deadline)}),),
-        due=(Due(now, DueKind.INVITE, person.id), *_deadline_due(person.id, person.deadline, now)),
+        audit=(
+            _audit("migration.invite", person, {"deadline": _text(person.deadline)}),
+        ),
+        due=(
+            Due(now, DueKind.INVITE, person.id),
+            *_deadline_due(person.id, person.deadline, now),
+        ),
     )
 
 
-def plan_deadline(person: PersonRecord, personal: MembershipState, deadline: datetime | None, now: datetime) -> Plan:
+def plan_deadline(
+    person: PersonRecord,
+    personal: MembershipState,
+    deadline: datetime | None,
+    now: datetime,
+) -> Plan:
     """Move or lift the deadline of somebody who has not claimed. Refused: ALREADY_CLAIMED, IN_THE_PAST, NOT_A_MEMBER."""
-    if person.claimed is not None or person.rolled_back is not None or person.excluded is not None:
-        return refuse(Refusal.ALREADY_CLAIMED if person.claimed else Refusal.NOT_INVITED)
+    if (
+        person.claimed is not None
+        or person.rolled_back is not None
+        or person.excluded is not None
+    ):
+        return refuse(
+            Refusal.ALREADY_CLAIMED if person.claimed else Refusal.NOT_INVITED
+        )
     if not personal.is_open(now):
         return refuse(Refusal.NOT_A_MEMBER)
     if deadline is not None and deadline <= now:
@@ -149,14 +187,32 @@ def plan_deadline(person: PersonRecord, personal: MembershipState, deadline: dat
     )
 
 
-def plan_exclude(person: PersonRecord, personal: MembershipState, now: datetime) -> Plan:
+def plan_resend(person: PersonRecord, now: datetime) -> Plan:
+    """Send the invitation of somebody who has not claimed again. Refused: ALREADY_CLAIMED, NOT_INVITED."""
+    if person.claimed is not None and person.rolled_back is None:
+        return refuse(Refusal.ALREADY_CLAIMED)
+    if person.rolled_back is not None or person.excluded is not None:
+        return refuse(Refusal.NOT_INVITED)
+    return Plan(
+        audit=(_audit("migration.resend", person, {}),),
+        due=(Due(now, DueKind.INVITE, person.id),),
+    )
+
+
+def plan_exclude(
+    person: PersonRecord, personal: MembershipState, now: datetime
+) -> Plan:
     """Take somebody who has not claimed out of the migration: the invitation dies, the deadline is lifted."""
     if person.claimed is not None:
         return refuse(Refusal.ALREADY_CLAIMED)
     changes: list[Change] = [SetPersonExcluded(person.id, now), CancelDue(person.id)]
     if personal.is_open(now) and personal.cause is EndCause.DEADLINE:
-        changes.append(SetMembershipEnd(personal.id, person.prior_ends, person.prior_cause, None))
-    return Plan(changes=tuple(changes), audit=(_audit("migration.exclude", person, {}),))
+        changes.append(
+            SetMembershipEnd(personal.id, person.prior_ends, person.prior_cause, None)
+        )
+    return Plan(
+        changes=tuple(changes), audit=(_audit("migration.exclude", person, {}),)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +255,10 @@ def plan_claim(
         return refuse(Refusal.NOT_INVITED)
     if now >= person.link_expires:
         return refuse(Refusal.LINK_EXPIRED, person.link_expires)
-    if claim.proven_personal != person.personal_id or claim.proven_work != person.work_email:
+    if (
+        claim.proven_personal != person.personal_id
+        or claim.proven_work != person.work_email
+    ):
         return refuse(Refusal.WRONG_PERSON)
     late = not personal.is_open(now)
     if late and personal.cause is not EndCause.DEADLINE:
@@ -209,32 +268,55 @@ def plan_claim(
     if claim.password_hash is not None:
         changes.append(
             OpenAccount(
-                claim.managed_id, person.organization_id, claim.name, person.work_email, claim.password_hash, now
+                claim.managed_id,
+                person.organization_id,
+                claim.name,
+                person.work_email,
+                claim.password_hash,
+                now,
             )
         )
     membership_id = claim.membership_id if managed is None else managed.id
     if managed is None:
-        changes.append(OpenMembership(_successor(personal, membership_id, claim.managed_id, now)))
+        changes.append(
+            OpenMembership(_successor(personal, membership_id, claim.managed_id, now))
+        )
     else:
         changes.extend(
-            PutAssignment(managed.id, asset, tasks | managed.assignments.get(asset, Task(0)))
+            PutAssignment(
+                managed.id, asset, tasks | managed.assignments.get(asset, Task(0))
+            )
             for asset, tasks in sorted(personal.assignments.items())
         )
     ends = personal.ends if late else now + grace
     if not late:
         changes.append(SetMembershipEnd(personal.id, ends, EndCause.GRACE, now))
     changes.append(LinkAccounts(person.personal_id, claim.managed_id, now))
-    changes.append(SetPersonClaimed(person.id, now, claim.managed_id, membership_id, snapshot(personal)))
+    changes.append(
+        SetPersonClaimed(
+            person.id, now, claim.managed_id, membership_id, snapshot(personal)
+        )
+    )
     changes.append(CancelDue(person.id))
     after = (Due(now, DueKind.CLAIMED, person.id),)
     return Plan(
         changes=tuple(changes),
-        audit=(_audit("migration.claim", person, {"managed": claim.managed_id, "cut_off": _text(ends)}),),
-        due=after if late or ends is None else (*after, *_grace_due(person.id, ends, now)),
+        audit=(
+            _audit(
+                "migration.claim",
+                person,
+                {"managed": claim.managed_id, "cut_off": _text(ends)},
+            ),
+        ),
+        due=after
+        if late or ends is None
+        else (*after, *_grace_due(person.id, ends, now)),
     )
 
 
-def _successor(personal: MembershipState, membership_id: int, managed_id: int, now: datetime) -> MembershipState:
+def _successor(
+    personal: MembershipState, membership_id: int, managed_id: int, now: datetime
+) -> MembershipState:
     """The managed membership that takes over: same role, same assignments, open."""
     return replace(
         personal,
@@ -249,13 +331,21 @@ def _successor(personal: MembershipState, membership_id: int, managed_id: int, n
 
 
 def plan_extension(
-    person: PersonRecord, personal: MembershipState, to: datetime, limit: timedelta, now: datetime
+    person: PersonRecord,
+    personal: MembershipState,
+    to: datetime,
+    limit: timedelta,
+    now: datetime,
 ) -> Plan:
     """Move a running grace to a later end (M11); ``limit`` counts from the claim.
 
     Refused: NOT_CLAIMED, AFTER_CUT_OFF, NOT_LATER (than the present end), BEYOND_LIMIT.
     """
-    if person.claimed is None or person.rolled_back is not None or personal.cause is not EndCause.GRACE:
+    if (
+        person.claimed is None
+        or person.rolled_back is not None
+        or personal.cause is not EndCause.GRACE
+    ):
         return refuse(Refusal.NOT_CLAIMED)
     if personal.ends is None or not personal.is_open(now):
         return refuse(Refusal.AFTER_CUT_OFF, personal.ends)
@@ -268,7 +358,13 @@ def plan_extension(
             SetMembershipEnd(personal.id, to, EndCause.GRACE, personal.handed_over),
             CancelDue(person.id),
         ),
-        audit=(_audit("migration.extend", person, {"from": _text(personal.ends), "to": _text(to)}),),
+        audit=(
+            _audit(
+                "migration.extend",
+                person,
+                {"from": _text(personal.ends), "to": _text(to)},
+            ),
+        ),
         due=_grace_due(person.id, to, now),
     )
 
@@ -287,18 +383,27 @@ def plan_rollback(
 
     Refused: NOT_CLAIMED, AFTER_CUT_OFF.
     """
-    if person.claimed is None or person.before is None or person.rolled_back is not None:
+    if (
+        person.claimed is None
+        or person.before is None
+        or person.rolled_back is not None
+    ):
         return refuse(Refusal.NOT_CLAIMED)
     if personal.cause is not EndCause.GRACE or not personal.is_open(now):
         return refuse(Refusal.AFTER_CUT_OFF, personal.ends)
     _, assignments = read_snapshot(person.before)
-    kept = {asset: tasks & managed.assignments.get(asset, Task(0)) for asset, tasks in assignments.items()}
+    kept = {
+        asset: tasks & managed.assignments.get(asset, Task(0))
+        for asset, tasks in assignments.items()
+    }
     changes: list[Change] = [
         PutAssignment(personal.id, asset, tasks)
         for asset, tasks in sorted(kept.items())
         if tasks and personal.assignments.get(asset) != tasks
     ]
-    changes.append(SetMembershipEnd(personal.id, person.prior_ends, person.prior_cause, None))
+    changes.append(
+        SetMembershipEnd(personal.id, person.prior_ends, person.prior_cause, None)
+    )
     changes.append(SetMembershipEnd(managed.id, now, EndCause.ROLLED_BACK, None))
     changes.append(ForgetSelections(managed.account_id, person.business_id))
     changes.append(SetPersonRolledBack(person.id, now))
@@ -310,16 +415,38 @@ def plan_rollback(
     )
 
 
-def plan_missed_deadline(person: PersonRecord, personal: MembershipState, now: datetime) -> Plan:
+def plan_missed_deadline(
+    person: PersonRecord, personal: MembershipState, now: datetime
+) -> Plan:
     """What happens when a deadline comes: an audit entry. Access has ended by itself (M9, M10)."""
-    if person.claimed is not None or person.excluded is not None or personal.is_open(now):
+    if (
+        person.claimed is not None
+        or person.excluded is not None
+        or personal.is_open(now)
+    ):
         return refuse(Refusal.NOTHING_TO_DO)
-    return Plan(audit=(_audit("migration.deadline_missed", person, {"deadline": _text(person.deadline)}),))
+    return Plan(
+        audit=(
+            _audit(
+                "migration.deadline_missed",
+                person,
+                {"deadline": _text(person.deadline)},
+            ),
+        )
+    )
 
 
-def _audit(act: str, person: PersonRecord, detail: dict[str, str | int | None]) -> Audit:
+def _audit(
+    act: str, person: PersonRecord, detail: dict[str, str | int | None]
+) -> Audit:
     """The entry for one person of a migration."""
-    return Audit(act, person.personal_id, person.business_id, person.organization_id, {"person": person.id, **detail})
+    return Audit(
+        act,
+        person.personal_id,
+        person.business_id,
+        person.organization_id,
+        {"person": person.id, **detail},
+    )
 
 
 def _text(at: datetime | None) -> str | None:

@@ -518,7 +518,12 @@ class Control:
     async def outbox(self, request: Request) -> Any:
         """``GET /outbox``: mails and webhooks, newest last."""
         async with self._world.services.store.read() as tx:
-            return {"data": [self._sent(row) for row in await list_outbox(tx)]}
+            return {
+                "data": [
+                    self._sent(row)
+                    for row in await list_outbox(tx, self._world.services)
+                ]
+            }
 
     def _sent(self, row: Any) -> dict[str, Any]:
         return {

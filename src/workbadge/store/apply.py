@@ -81,7 +81,7 @@ async def write_audit(
 
 
 async def write_due(tx: Tx, rows: tuple[Due, ...], new_id: NewId) -> None:
-    """Add due work."""
+    """Add due work; rows of one instant are carried out in the order given here."""
     await tx.run(
         insert(due),
         [
@@ -90,9 +90,10 @@ async def write_due(tx: Tx, rows: tuple[Due, ...], new_id: NewId) -> None:
                 "at": row.at,
                 "kind": row.kind.value,
                 "subject": row.subject,
+                "rank": rank,
                 "done_at": None,
             }
-            for row in rows
+            for rank, row in enumerate(rows)
         ],
     )
 

@@ -52,6 +52,14 @@ def _state(row: Any, tasks: dict[int, Task]) -> MembershipState:
     )
 
 
+def interval_state(row: Any) -> MembershipState:
+    """A membership without assignments from a row with starts, ends, end_cause, handed_over (for computing states)."""
+    cause = EndCause(row.end_cause) if row.end_cause else None
+    return MembershipState(
+        0, 0, 0, Role.EMPLOYEE, row.starts, row.ends, cause, row.handed_over
+    )
+
+
 async def find_membership(
     tx: Tx, membership_id: int, lock: bool = False
 ) -> MembershipState | None:
@@ -267,3 +275,16 @@ async def count_seats(tx: Tx, business_id: int, system: bool, now: datetime) -> 
         .where((account.c.kind == "system") if system else (account.c.kind != "system"))
     )
     return 0 if row is None else int(row.total)
+
+
+async def lock_admins(tx: Tx, business_id: int) -> None:
+    """Hold the places of a business's admins until the transaction ends, so that the last one cannot be lost in a race."""
+    await tx.rows(
+        select(membership.c.id)
+        .where(
+            membership.c.business_id == business_id,
+            membership.c.role == Role.ADMIN.value,
+        )
+        .order_by(membership.c.id)
+        .with_for_update()
+    )

@@ -367,8 +367,9 @@ due = Table(
     _at("at", False),
     Column("kind", String(32), nullable=False),
     Column("subject", BigInteger, nullable=False),
+    Column("rank", Integer, nullable=False),
     _at("done_at"),
-    Index(None, "done_at", "at", "id"),
+    Index(None, "done_at", "at", "rank", "id"),
     Index(None, "subject"),
 )
 
@@ -376,6 +377,7 @@ outbox = Table(
     "outbox",
     metadata,
     _id(),
+    Column("number", BigInteger, nullable=False),
     _at("at", False),
     Column("channel", String(16), nullable=False),
     Column("kind", String(32), nullable=False),
@@ -384,13 +386,14 @@ outbox = Table(
     Column("account_id", BigInteger),
     Column("app_id", BigInteger),
     Column("subject", Text, nullable=False),
-    Column("body", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
     _at("next_try_at"),
     _at("sent_at"),
     Column("tries", Integer, nullable=False),
     Column("last_error", Text),
     Index(None, "next_try_at"),
-    Index(None, "at", "id"),
+    Index(None, "at", "number"),
+    Index(None, "number"),
 )
 
 audit = Table(

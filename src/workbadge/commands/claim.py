@@ -1,0 +1,252 @@
+"""The claim: both logins proven in one browser, then one transaction (M4, M5, M10, M18)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from workbadge.keys import hash_secret
+from workbadge.lifecycle import migration as plans
+from workbadge.lifecycle.changes import MembershipState, Plan
+from workbadge.lifecycle.migration import Claim
+from workbadge.store import migrations, records, rights
+from workbadge.store.apply import apply_plan
+from workbadge.store.engine import Tx
+from workbadge.terms.ids import NodeId
+from workbadge.terms.kinds import AccountKind, NodeKind, Role
+
+from .coverage import Connection, list_connections
+from .errors import CommandError, Problem, conflict, not_found
+from .migration import check_plan, grace_of
+from .portfolio import check_name
+from .services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class MovingAsset:
+    """An asset whose tasks move to the managed account."""
+
+    id: int
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimView:
+    """What a claim page shows before anything is confirmed. Reading it consumes nothing (AC-23)."""
+
+    person_id: int
+    migration_id: int
+    business_id: int
+    business_name: str
+    organization_name: str
+    personal_id: int
+    personal_name: str
+    personal_email: str
+    work_email: str
+    managed_id: int | None
+    role: Role
+    assets: tuple[MovingAsset, ...]
+    sees_everything: bool
+    connections: tuple[Connection, ...]
+    deadline: datetime | None
+    cut_off_if_now: datetime | None
+    link_expires: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """After a claim. ``cut_off``: end of the old login in this business."""
+
+    managed_id: int
+    membership_id: int
+    business_id: int
+    email: str
+    cut_off: datetime | None
+    password: str | None = None
+
+
+NEUTRAL = "This claim link cannot be used (any more)."
+NEUTRAL_EXPECTED = (
+    "an open invitation of one's own; an admin of the business can send a fresh one"
+)
+
+
+def _neutral() -> CommandError:
+    """Used, expired, cancelled or foreign links all read alike (AC-22)."""
+    return CommandError(Problem.NOT_FOUND, NEUTRAL, NEUTRAL_EXPECTED)
+
+
+async def open_claim(tx: Tx, services: Services, link: str, now: datetime) -> ClaimView:
+    """What the link stands for. Raises NOT_FOUND, neutrally, for any link that cannot be used."""
+    row = await migrations.find_person_by_link(tx, hash_secret(link))
+    if (
+        row is None
+        or now >= row.link_expires_at
+        or row.claimed_at
+        or row.rolled_back_at
+        or row.excluded_at
+    ):
+        raise _neutral()
+    personal = await rights.find_membership(tx, row.personal_membership_id)
+    business = await records.find_business(tx, row.business_id)
+    organization = await records.find_organization(tx, row.organization_id)
+    account = await records.find_account(tx, row.personal_id)
+    managed = await records.find_account_by_address(
+        tx, AccountKind.MANAGED, row.work_email
+    )
+    assert (
+        personal is not None
+        and business is not None
+        and organization is not None
+        and account is not None
+    )
+    found = await records.list_assets(tx, sorted(personal.assignments))
+    connections = await list_connections(
+        tx, services.base_url, row.business_id, now, row.personal_id, claimed_only=False
+    )
+    return ClaimView(
+        row.id,
+        row.migration_id,
+        row.business_id,
+        business.name,
+        organization.name,
+        row.personal_id,
+        account.name,
+        account.email,
+        row.work_email,
+        None if managed is None else managed.id,
+        personal.role,
+        tuple(MovingAsset(one.id, one.name, one.kind) for one in found.values()),
+        personal.role is Role.ADMIN,
+        tuple(connections),
+        row.deadline,
+        now + grace_of(organization, services) if personal.is_open(now) else None,
+        row.link_expires_at,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimProof:
+    """What this browser proved. ``personal_id``: the personal account signed in. Either ``managed_id`` (the managed
+    account signed in) or ``password`` for the managed account that is opened now."""
+
+    personal_id: int
+    managed_id: int | None = None
+    password: str | None = None
+    name: str | None = None
+
+
+async def confirm_claim(
+    services: Services, link: str, proof: ClaimProof, now: datetime
+) -> Claimed:
+    """Take the managed account. Of two browsers that confirm at once exactly one wins (M18, AC-26).
+
+    Raises CommandError: NOT_FOUND (link unusable, also for another person), UNAUTHENTICATED (a proof is missing).
+    """
+    hashed = (
+        None
+        if proof.password is None
+        else await services.passwords.hash(proof.password)
+    )
+    async with services.store.write() as tx:
+        row = await migrations.find_person_by_link(tx, hash_secret(link), lock=True)
+        if row is None or row.personal_id != proof.personal_id:
+            raise _neutral()
+        plan, claimed = await _claim(tx, services, row, proof, hashed, now)
+        await apply_plan(tx, plan, proof.personal_id, services.entropy.new_id, now)
+    if plan.refusal is not None:
+        raise _neutral()
+    return claimed
+
+
+async def _claim(
+    tx: Tx,
+    services: Services,
+    row: Any,
+    proof: ClaimProof,
+    hashed: str | None,
+    now: datetime,
+) -> tuple[Plan, Claimed]:
+    """The plan of one claim, on locked rows."""
+    personal = await rights.find_membership(tx, row.personal_membership_id, lock=True)
+    organization = await records.find_organization(tx, row.organization_id)
+    account = await records.find_account(tx, row.personal_id)
+    assert personal is not None and organization is not None and account is not None
+    existing = await records.find_account_by_address(
+        tx, AccountKind.MANAGED, row.work_email
+    )
+    managed_id = await _work_identity(services, row, existing, proof, hashed)
+    managed: MembershipState | None = None
+    if existing is not None:
+        managed = await rights.find_member(
+            tx, existing.id, row.business_id, now, lock=True
+        )
+    membership_id: NodeId = services.entropy.new_id(NodeKind.MEMBERSHIP)
+    claim = Claim(
+        proven_personal=proof.personal_id,
+        proven_work=row.work_email,
+        managed_id=managed_id,
+        membership_id=membership_id,
+        name=check_name(proof.name or account.name),
+        password_hash=hashed if existing is None else None,
+    )
+    grace = grace_of(organization, services)
+    plan = plans.plan_claim(
+        migrations.as_record(row), personal, managed, claim, grace, now
+    )
+    cut_off = now + grace if personal.is_open(now) else personal.ends
+    held = membership_id if managed is None else managed.id
+    return plan, Claimed(managed_id, held, row.business_id, row.work_email, cut_off)
+
+
+async def _work_identity(
+    services: Services, row: Any, existing: Any, proof: ClaimProof, hashed: str | None
+) -> int:
+    """The managed account whose proof was given. Raises UNAUTHENTICATED."""
+    if existing is None:
+        if hashed is None:
+            raise CommandError(
+                Problem.UNAUTHENTICATED,
+                "The work login was not proven.",
+                "a password for the new account",
+            )
+        return services.entropy.new_id(NodeKind.ACCOUNT)
+    if proof.managed_id != existing.id or existing.suspended_at or existing.deleted_at:
+        raise CommandError(
+            Problem.UNAUTHENTICATED,
+            "The work login was not proven.",
+            f"to be signed in as {row.work_email}",
+        )
+    return int(existing.id)
+
+
+async def claim_for(
+    services: Services, migration_id: int, personal_id: int, now: datetime
+) -> Claimed:
+    """The claim as a sandbox makes it: both proofs are given by the world itself; the same plan. Raises CommandError."""
+    password = services.entropy.text(14)
+    hashed = await services.passwords.hash(password)
+    async with services.store.write() as tx:
+        row = await migrations.find_person_of(tx, migration_id, personal_id, lock=True)
+        if row is None:
+            raise not_found("person in this migration")
+        existing = await records.find_account_by_address(
+            tx, AccountKind.MANAGED, row.work_email
+        )
+        proof = ClaimProof(
+            personal_id, None if existing is None else existing.id, password
+        )
+        plan, claimed = await _claim(tx, services, row, proof, hashed, now)
+        await apply_plan(tx, plan, personal_id, services.entropy.new_id, now)
+    if plan.refusal is not None:
+        check_plan(plan)
+        raise conflict("The claim was refused.")
+    shown = password if existing is None else None
+    return Claimed(
+        claimed.managed_id,
+        claimed.membership_id,
+        claimed.business_id,
+        claimed.email,
+        claimed.cut_off,
+        shown,
+    )

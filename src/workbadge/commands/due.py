@@ -1,0 +1,242 @@
+"""Work that has become due: taken in order, each row in a transaction of its own, each carried out once (B5, L5, S2).
+
+A row is carried out as of its own instant, however late the worker comes. Nothing here ends anybody's access: that
+is decided at each request from the timestamps (M9).
+"""
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from workbadge.keys import hash_secret
+from workbadge.lifecycle import migration as plans
+from workbadge.lifecycle.changes import DueKind
+from workbadge.store import coverage, migrations, records, rights
+from workbadge.store import due as rows
+from workbadge.store.apply import apply_plan
+from workbadge.store.engine import Tx
+from workbadge.terms.instants import DAY
+from workbadge.terms.kinds import EndCause
+
+from . import mails
+from .coverage import AppCoverage, list_connections
+from .grant import scoped_id
+from .outbox import MAIL, WEBHOOK, Outgoing, enqueue
+from .services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """One thing that was carried out."""
+
+    at: datetime
+    kind: str
+    subject: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """The person a row is about, with everything that texts need. ``at``: the row's instant."""
+
+    tx: Tx
+    services: Services
+    at: datetime
+    row: Any
+    account: Any
+    business: Any
+    organization: Any
+    ends: datetime | None
+    in_grace: bool
+
+    async def apps(self) -> list[AppCoverage]:
+        """Affected apps of the person in this business as of ``at``."""
+        found = await list_connections(
+            self.tx,
+            self.services.base_url,
+            self.row.business_id,
+            self.at,
+            self.row.personal_id,
+        )
+        return [one.app for one in found]
+
+    async def mail(self, kind: str, to: str, text: tuple[str, str]) -> None:
+        """Put a mail into the outbox."""
+        subject, body = text
+        outgoing = Outgoing(
+            MAIL, kind, to, subject, body, self.row.business_id, self.row.personal_id
+        )
+        await enqueue(self.tx, self.services, [outgoing], self.at)
+
+
+async def run(services: Services, now: datetime, limit: int = 100_000) -> list[Ran]:
+    """Carry out what is due by ``now``, earliest first, at most ``limit`` rows. Several workers share the work."""
+    done: list[Ran] = []
+    while len(done) < limit:
+        async with services.store.read() as tx:
+            if not await rows.has_due(tx, now):
+                return done
+        async with services.store.write() as tx:
+            row = await rows.take_due(tx, now)
+            if row is None:
+                return done
+            await _carry_out(tx, services, row)
+            await rows.mark_done(tx, row.id, now)
+        done.append(Ran(row.at, row.kind, row.subject))
+    return done
+
+
+async def _carry_out(tx: Tx, services: Services, due: Any) -> None:
+    person = await migrations.find_person(tx, due.subject, lock=True)
+    if person is None:
+        return
+    personal = await rights.find_membership(tx, person.personal_membership_id)
+    account = await records.find_account(tx, person.personal_id)
+    business = await records.find_business(tx, person.business_id)
+    organization = await records.find_organization(tx, person.organization_id)
+    assert (
+        personal is not None
+        and account is not None
+        and business is not None
+        and organization is not None
+    )
+    in_grace = personal.cause is EndCause.GRACE and person.rolled_back_at is None
+    case = _Case(
+        tx,
+        services,
+        due.at,
+        person,
+        account,
+        business,
+        organization,
+        personal.ends,
+        in_grace,
+    )
+    await _WORK[DueKind(due.kind)](case)
+
+
+async def _invite(case: _Case) -> None:
+    """The claim mail. The link's secret is made here, so that only the mail has it; an earlier link is dead (M3)."""
+    if case.row.claimed_at is not None or case.row.excluded_at is not None:
+        return
+    secret = case.services.entropy.text(43)
+    expires = case.at + case.services.policy.claim_link
+    await migrations.replace_link(case.tx, case.row.id, hash_secret(secret), expires)
+    link = f"{case.services.base_url}/console/claim/{secret}"
+    text = mails.invitation(
+        case.account.name,
+        case.business.name,
+        case.organization.name,
+        case.row.work_email,
+        link,
+        case.row.deadline,
+    )
+    await case.mail("invitation", case.row.work_email, text)
+
+
+async def _remind_claim(case: _Case) -> None:
+    if (
+        case.row.claimed_at is None
+        and case.row.excluded_at is None
+        and case.row.deadline is not None
+    ):
+        text = mails.claim_reminder(
+            case.account.name, case.business.name, case.row.deadline
+        )
+        await case.mail("claim_reminder", case.row.work_email, text)
+
+
+async def _deadline(case: _Case) -> None:
+    personal = await rights.find_membership(case.tx, case.row.personal_membership_id)
+    assert personal is not None
+    plan = plans.plan_missed_deadline(migrations.as_record(case.row), personal, case.at)
+    if plan.refusal is None:
+        await apply_plan(case.tx, plan, None, case.services.entropy.new_id, case.at)
+        text = mails.deadline_missed(case.account.name, case.business.name)
+        await case.mail("deadline_missed", case.row.work_email, text)
+
+
+async def _announce(case: _Case) -> None:
+    """The webhook of ``wire.md`` §1.6 to every app that holds the old login's grant on this business (L5)."""
+    await _webhooks(case, "migration_expire_time", case.ends if case.in_grace else None)
+
+
+async def _webhooks(case: _Case, kind: str, ends: datetime | None) -> None:
+    outgoing: list[Outgoing] = []
+    for app in await coverage.apps_with_selections(
+        case.tx, case.row.personal_id, case.row.business_id
+    ):
+        user_id = str(
+            await scoped_id(case.tx, case.services, app.id, case.row.personal_id)
+        )
+        value: dict[str, str | None] = {
+            "user_id": user_id,
+            "migration_expire_time": None
+            if ends is None
+            else ends.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+        entry = {
+            "id": user_id,
+            "time": int(case.at.timestamp()),
+            "changes": [{"field": "migration_expire_time", "value": value}],
+        }
+        body = json.dumps(
+            {"object": "managed_meta_account", "entry": [entry]}, separators=(",", ":")
+        )
+        outgoing.append(
+            Outgoing(
+                WEBHOOK,
+                kind,
+                app.webhook_url or "",
+                f"{app.name}: {kind}",
+                body,
+                case.row.business_id,
+                None,
+                app.id,
+            )
+        )
+    await enqueue(case.tx, case.services, outgoing, case.at)
+
+
+async def _claimed(case: _Case) -> None:
+    apps = await case.apps()
+    text = mails.claimed(
+        case.account.name,
+        case.business.name,
+        case.ends if case.in_grace else None,
+        apps,
+    )
+    await case.mail("claimed", case.row.work_email, text)
+
+
+async def _remind_reconnect(case: _Case) -> None:
+    """Only while something is missing (B5)."""
+    apps = [app for app in await case.apps() if not app.covered]
+    if not case.in_grace or case.ends is None or not apps:
+        return
+    days = -(-(case.ends - case.at) // DAY)
+    text = mails.reconnect_reminder(
+        case.account.name, case.business.name, case.ends, days, apps
+    )
+    await case.mail("reconnect_reminder", case.row.work_email, text)
+
+
+async def _cut_off(case: _Case) -> None:
+    if not case.in_grace or case.ends is None or case.ends > case.at:
+        return
+    apps = [app for app in await case.apps() if not app.covered]
+    text = mails.cut_off_reached(case.account.name, case.business.name, apps)
+    await case.mail("cut_off", case.row.work_email, text)
+    await _webhooks(case, "cut_off", case.ends)
+
+
+_WORK: dict[DueKind, Callable[[_Case], Awaitable[None]]] = {
+    DueKind.INVITE: _invite,
+    DueKind.REMIND_CLAIM: _remind_claim,
+    DueKind.DEADLINE: _deadline,
+    DueKind.ANNOUNCE: _announce,
+    DueKind.CLAIMED: _claimed,
+    DueKind.REMIND_RECONNECT: _remind_reconnect,
+    DueKind.CUT_OFF: _cut_off,
+}

@@ -1,0 +1,197 @@
+"""People of a business: assigning, taking away, changing roles, removing, leaving (A5, M16, I9).
+
+Rows are locked in one order (memberships of the business's admins first where the last admin is at stake), so that two
+admins who remove each other at once end with one left (AC-38).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from workbadge.lifecycle import membership as plans
+from workbadge.lifecycle.changes import MembershipState, Plan
+from workbadge.store import migrations, records, rights
+from workbadge.store.apply import apply_plan
+from workbadge.store.engine import Tx
+from workbadge.terms.kinds import AccountKind, Role
+from workbadge.terms.tasks import Task
+
+from .errors import not_found
+from .migration import check_plan
+from .services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One place in a business, for lists."""
+
+    membership_id: int
+    account_id: int
+    name: str
+    email: str | None
+    kind: AccountKind
+    role: Role
+    assets: int
+    starts: datetime
+    ends: datetime | None
+    handed_over: datetime | None
+
+
+async def list_people(tx: Tx, business_id: int, now: datetime) -> list[Member]:
+    """People and system users with an open place, by name; old logins in grace among them."""
+    states = [
+        one for one in await rights.list_members(tx, business_id) if one.is_open(now)
+    ]
+    accounts = await records.list_accounts(tx, [one.account_id for one in states])
+    members = [
+        Member(
+            state.id,
+            state.account_id,
+            accounts[state.account_id].name,
+            accounts[state.account_id].email,
+            AccountKind(accounts[state.account_id].kind),
+            state.role,
+            len(state.assignments),
+            state.starts,
+            state.ends,
+            state.handed_over,
+        )
+        for state in states
+    ]
+    return sorted(
+        members,
+        key=lambda one: (
+            one.kind is AccountKind.SYSTEM,
+            one.name.lower(),
+            one.membership_id,
+        ),
+    )
+
+
+async def _locked(
+    tx: Tx, business_id: int, membership_id: int, now: datetime
+) -> tuple[MembershipState, tuple[MembershipState, ...]]:
+    """A place of this business and the graces that hang on it, locked. Raises NOT_FOUND for another business's."""
+    await rights.lock_admins(tx, business_id)
+    state = await rights.find_membership(tx, membership_id, lock=True)
+    if state is None or state.business_id != business_id:
+        raise not_found("person in this business")
+    return state, tuple(
+        await rights.list_graces(tx, state.account_id, now, business_id)
+    )
+
+
+async def _finish(
+    tx: Tx, services: Services, plan: Plan, actor_id: int | None, now: datetime
+) -> None:
+    await apply_plan(tx, plan, actor_id, services.entropy.new_id, now)
+
+
+async def assign(
+    services: Services,
+    business_id: int,
+    membership_id: int,
+    asset_id: int,
+    tasks: Task,
+    actor_id: int | None,
+    now: datetime,
+) -> None:
+    """Set somebody's tasks on an asset the business owns or was lent. Raises CommandError."""
+    async with services.store.write() as tx:
+        state, graces = await _locked(tx, business_id, membership_id, now)
+        asset = await records.find_asset(tx, asset_id)
+        lent = await rights.list_lent(tx, [asset_id], [business_id], now)
+        if asset is None or (asset.business_id != business_id and asset_id not in lent):
+            raise not_found("asset")
+        plan = plans.plan_assign(state, graces, asset_id, tasks, now)
+        await _finish(tx, services, plan, actor_id, now)
+    check_plan(plan)
+
+
+async def take_away(
+    services: Services,
+    business_id: int,
+    membership_id: int,
+    asset_id: int,
+    actor_id: int | None,
+    now: datetime,
+) -> None:
+    """Take an asset from somebody, and from the old login in grace (M16). Raises CommandError."""
+    async with services.store.write() as tx:
+        state, graces = await _locked(tx, business_id, membership_id, now)
+        plan = plans.plan_take_away(state, graces, asset_id, now)
+        await _finish(tx, services, plan, actor_id, now)
+    check_plan(plan)
+
+
+async def change_role(
+    services: Services,
+    business_id: int,
+    membership_id: int,
+    role: Role,
+    actor_id: int | None,
+    now: datetime,
+) -> None:
+    """Change somebody's role; the last admin stays one (I9). Raises CommandError."""
+    async with services.store.write() as tx:
+        state, graces = await _locked(tx, business_id, membership_id, now)
+        others = await rights.count_other_admins(tx, business_id, membership_id, now)
+        plan = plans.plan_role(state, graces, role, others, now)
+        await _finish(tx, services, plan, actor_id, now)
+    check_plan(plan)
+
+
+async def remove_member(
+    services: Services,
+    business_id: int,
+    membership_id: int,
+    actor_id: int | None,
+    now: datetime,
+) -> None:
+    """Remove somebody now, with the grace that hangs on a managed account (M16). Raises CommandError."""
+    async with services.store.write() as tx:
+        state, graces = await _locked(tx, business_id, membership_id, now)
+        others = await rights.count_other_admins(tx, business_id, membership_id, now)
+        plan = plans.plan_remove(state, graces, others, now)
+        await _finish(tx, services, plan, actor_id, now)
+    check_plan(plan)
+
+
+async def suspend_account(
+    services: Services, account_id: int, actor_id: int | None, now: datetime
+) -> None:
+    """Suspend a managed account: sessions, reach and linked graces end in this transaction (A5). Raises CommandError."""
+    async with services.store.write() as tx:
+        account = await records.find_account(tx, account_id)
+        if account is None or account.kind != AccountKind.MANAGED.value:
+            raise not_found("managed account")
+        places = [
+            one
+            for one in await rights.list_memberships(tx, account_id)
+            if one.is_open(now)
+        ]
+        last = False
+        for place in sorted(places, key=lambda one: one.business_id):
+            await rights.lock_admins(tx, place.business_id)
+            if place.role is Role.ADMIN:
+                last = (
+                    last
+                    or await rights.count_other_admins(
+                        tx, place.business_id, place.id, now
+                    )
+                    < 1
+                )
+        graces = await rights.list_graces(tx, account_id, now)
+        own: list[MembershipState] = []
+        for grace in graces:
+            business = await records.find_business(tx, grace.business_id)
+            if (
+                business is not None
+                and business.organization_id == account.organization_id
+            ):
+                own.append(grace)
+        persons = await migrations.list_person_ids_of(tx, account_id)
+        plan = plans.plan_leaver(
+            account_id, account.organization_id, tuple(own), tuple(persons), last, now
+        )
+        await _finish(tx, services, plan, actor_id, now)
+    check_plan(plan)

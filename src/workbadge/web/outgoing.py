@@ -1,0 +1,102 @@
+"""Outgoing HTTP to addresses that somebody else chose: every address is checked, and the checked one is connected to.
+
+No redirects, no proxies from the environment, small answers, short time. Sources: WB-17, WB-18, ``house.md`` §7.
+"""
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+from urllib.parse import urlsplit
+
+import httpx2
+
+SECONDS = 10
+ANSWER_LIMIT = 65_536
+
+
+class OutgoingError(Exception):
+    """A delivery failed; the message says why in words that are safe to show."""
+
+
+class Outgoing:
+    """Posts to URLs of apps. ``allow_private``: also private and loopback addresses (test set-ups)."""
+
+    def __init__(self, allow_private: bool) -> None:
+        self._allow_private = allow_private
+        self._client = httpx2.AsyncClient(
+            timeout=SECONDS, follow_redirects=False, trust_env=False
+        )
+
+    async def close(self) -> None:
+        """Close the client."""
+        await self._client.aclose()
+
+    async def post(self, url: str, body: bytes, headers: dict[str, str]) -> None:
+        """POST a JSON body; 2xx is success. Raises OutgoingError."""
+        parts = urlsplit(url)
+        if (
+            parts.scheme not in ("https", "http")
+            or not parts.hostname
+            or parts.username
+        ):
+            raise OutgoingError("expected an http(s) address with a host")
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        address = await self._resolve(parts.hostname, port)
+        host = f"[{address}]" if ":" in address else address
+        target = f"{parts.scheme}://{host}:{port}{parts.path or '/'}" + (
+            f"?{parts.query}" if parts.query else ""
+        )
+        sent = {
+            **headers,
+            "Host": parts.netloc,
+            "Content-Type": "application/json",
+            "User-Agent": "Workbadge",
+        }
+        extensions = {"sni_hostname": parts.hostname}
+        try:
+            async with (
+                asyncio.timeout(SECONDS * 2),
+                self._client.stream(
+                    "POST", target, content=body, headers=sent, extensions=extensions
+                ) as answer,
+            ):
+                await self._drain(answer)
+        except (httpx2.HTTPError, ssl.SSLError, TimeoutError, OSError) as error:
+            raise OutgoingError(
+                f"{type(error).__name__} from {parts.hostname}"
+            ) from error
+        if not 200 <= answer.status_code < 300:
+            raise OutgoingError(f"expected 200, got {answer.status_code}")
+
+    async def _drain(self, answer: httpx2.Response) -> None:
+        size = 0
+        async for part in answer.aiter_raw():
+            size += len(part)
+            if size > ANSWER_LIMIT:
+                return
+
+    async def _resolve(self, host: str, port: int) -> str:
+        """One address of the host, all of whose addresses are allowed. Raises OutgoingError."""
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(
+                host, port, type=socket.SOCK_STREAM
+            )
+        except OSError as error:
+            raise OutgoingError(f"{host} does not resolve") from error
+        addresses = [str(one[4][0]) for one in found]
+        if not addresses or not all(self._allowed(one) for one in addresses):
+            raise OutgoingError(f"{host} is not a public address")
+        return addresses[0]
+
+    def _allowed(self, address: str) -> bool:
+        """A public address, in every form that one can be written in."""
+        if self._allow_private:
+            return True
+        ip = ipaddress.ip_address(address.partition("%")[0])
+        mapped = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
+        teredo = getattr(ip, "teredo", None)
+        inner = [one for one in (mapped, *(teredo or ())) if one is not None]
+        if ip in ipaddress.ip_network("64:ff9b::/96") if ip.version == 6 else False:
+            inner.append(ipaddress.ip_address(int(ip) & 0xFFFFFFFF))
+        return all(one.is_global and not one.is_multicast for one in (ip, *inner))

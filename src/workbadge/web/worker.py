@@ -1,0 +1,148 @@
+"""The background worker: due work, deliveries, last uses. A loop around commands; any number may run at once."""
+
+import asyncio
+import contextlib
+import hashlib
+import hmac
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from email.message import EmailMessage
+from urllib.parse import unquote, urlsplit
+
+import aiosmtplib
+import structlog
+
+from workbadge.commands import due, outbox
+from workbadge.commands.outbox import MAIL, WEBHOOK, Sent
+from workbadge.commands.portfolio import SECRET_PLACE
+from workbadge.store import records
+from workbadge.store.engine import StoreBusyError
+
+from .outgoing import Outgoing, OutgoingError
+from .state import Site
+from .usage import Usage
+
+log = structlog.get_logger()
+PAUSE_SECONDS = 0.5
+SMTP_SECONDS = 20
+
+
+class Worker:
+    """Works for the site that ``site`` gives (a world's changes when it is restored)."""
+
+    def __init__(
+        self,
+        site: Callable[[], Site],
+        usage: Usage | None = None,
+        smtp: str = "",
+        mail_from: str = "workbadge@localhost",
+        allow_private: bool = False,
+        run_due: bool = True,
+    ) -> None:
+        """``smtp`` empty: mails stay in the outbox. ``run_due`` False: whoever moves the clock runs what is due."""
+        self._site = site
+        self._usage = usage
+        self._smtp = smtp
+        self._mail_from = mail_from
+        self._outgoing = Outgoing(allow_private)
+        self._run_due = run_due
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """The loop runs during the block."""
+        task = asyncio.create_task(self.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            await self._outgoing.close()
+
+    async def run(self) -> None:
+        """Work until cancelled. A failure is logged and tried again later; it never ends the loop."""
+        while True:
+            try:
+                busy = await self.step()
+            except StoreBusyError:
+                busy = False
+            except Exception:
+                log.exception("worker_failed")
+                busy = False
+            if not busy:
+                await asyncio.sleep(PAUSE_SECONDS)
+
+    async def step(self) -> bool:
+        """One round; whether anything was done."""
+        site = self._site()
+        now = site.clock.now()
+        done = bool(self._run_due and await due.run(site.services, now, 50))
+        channels = [WEBHOOK, *([MAIL] if self._smtp else [])]
+        waiting = (
+            await outbox.take(site.services, channels, now)
+            if await outbox.has_work(site.services, channels, now)
+            else None
+        )
+        if waiting is not None:
+            await self._deliver(site, waiting)
+            done = True
+        if self._usage is not None:
+            await self._usage.flush(site.services.store)
+        return done
+
+    async def _deliver(self, site: Site, waiting: Sent) -> None:
+        try:
+            if waiting.channel == MAIL:
+                await self._mail(waiting)
+            else:
+                await self._webhook(site, waiting)
+        except (OutgoingError, aiosmtplib.SMTPException, OSError, ValueError) as error:
+            await outbox.failed(
+                site.services,
+                waiting,
+                f"{type(error).__name__}: {error}",
+                site.clock.now(),
+            )
+        else:
+            await outbox.delivered(site.services, waiting.id, site.clock.now())
+
+    async def _mail(self, waiting: Sent) -> None:
+        parts = urlsplit(self._smtp)
+        message = EmailMessage()
+        message["From"] = self._mail_from
+        message["To"] = waiting.address
+        message["Subject"] = waiting.subject
+        message["Message-ID"] = f"<{waiting.id}@workbadge>"
+        message.set_content(waiting.body)
+        await aiosmtplib.send(
+            message,
+            recipients=[waiting.address],
+            hostname=parts.hostname or "localhost",
+            port=parts.port or (465 if parts.scheme == "smtps" else 25),
+            username=unquote(parts.username) if parts.username else None,
+            password=unquote(parts.password) if parts.password else None,
+            use_tls=parts.scheme == "smtps",
+            timeout=SMTP_SECONDS,
+        )
+
+    async def _webhook(self, site: Site, waiting: Sent) -> None:
+        async with site.services.store.read() as tx:
+            app = (
+                None
+                if waiting.app_id is None
+                else await records.find_app(tx, waiting.app_id)
+            )
+        if app is None:
+            raise OutgoingError("the app no longer exists")
+        secret = site.services.sealer.open(app.secret, SECRET_PLACE)
+        body = waiting.body.encode("ascii")
+        await self._outgoing.post(
+            waiting.address,
+            body,
+            {"X-Hub-Signature-256": f"sha256={sign(secret, body)}"},
+        )
+
+
+def sign(secret: str, body: bytes) -> str:
+    """Hex HMAC-SHA256 of the raw body under the app's secret (``wire.md`` §6.3)."""
+    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
