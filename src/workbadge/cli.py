@@ -194,7 +194,7 @@ async def _sandbox(
             _show_sandbox(description)
         sys.stdout.flush()
 
-    async with Worker(world.site).running():
+    async with Worker(lambda: world.site, run_due=False, allow_private=True).running():
         await serve(
             [(SandboxServer(world, make_control(world, token)), listening)], ready
         )
@@ -249,7 +249,7 @@ async def _demo(folder: Path, port: int, apps_port: int) -> None:
     await world.create()
     demo = await build_demo(world, apps_url)
     server = DemoServer(world, demo, apps_url)
-    async with Worker(world.site).running():
+    async with Worker(lambda: world.site, allow_private=True).running():
         await serve(
             [(server, listening), (server.apps, apps)],
             lambda: _show_demo(base_url, demo.people),

@@ -5,8 +5,6 @@ Paths do not collide (``wire.md`` §3.0): ``console``, ``static``, ``dialog``, `
 here, everything else is a path of the graph.
 """
 
-import asyncio
-import contextlib
 import os
 import re
 from pathlib import Path
@@ -37,6 +35,7 @@ class Application:
         self._site = site
         self._clock = site.clock
         self._graph = make_graph()
+        self.usage = self._graph.usage
         oauth, console = make_oauth(), make_console()
         self._rooms: dict[str, ASGIApp] = {"static": static_files, "console": console}
         self._rooms.update(dict.fromkeys(OAUTH_SEGMENTS, oauth))

@@ -1,15 +1,54 @@
 """Tokens: issuing codes, exchanging them, longer lives, page tokens, system-user tokens (``wire.md`` §3.2, §3.6)."""
 
+import base64
+import hashlib
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
 
-from workbadge.keys import TokenText, hash_secret, make_token
-from workbadge.store import grants
+from workbadge.access import Ask, Deny, decide
+from workbadge.keys import TokenText, hash_secret, make_token, read_token, same
+from workbadge.lifecycle.changes import Audit
+from workbadge.store import facts, grants, records
+from workbadge.store.apply import write_audit
 from workbadge.store.engine import Tx
-from workbadge.terms.kinds import TokenKind
+from workbadge.terms.kinds import Act, TokenKind
+from workbadge.terms.reasons import Reason
 
 from .grant import Granted
+from .portfolio import SECRET_PLACE
 from .services import Services
+
+
+class TokenRefusal(StrEnum):
+    """Why the token endpoint says no (``wire.md`` §3.2)."""
+
+    CLIENT_MISSING = "client_missing"
+    CLIENT_UNKNOWN = "client_unknown"
+    CLIENT_SECRET = "client_secret"
+    CODE_UNKNOWN = "code_unknown"
+    CODE_USED = "code_used"
+    CODE_EXPIRED = "code_expired"
+    REDIRECT_DIFFERS = "redirect_differs"
+    VERIFIER = "verifier"
+    TOKEN = "token"
+
+
+class TokenError(Exception):
+    """The token endpoint refuses; ``denial`` where a decision about a token is the cause."""
+
+    def __init__(self, refusal: TokenRefusal, denial: Deny | None = None) -> None:
+        super().__init__(refusal.value)
+        self.refusal = refusal
+        self.denial = denial
+
+
+_ALIVE = Ask(Act.READ, personal=True)
+_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
+CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+"""A S256 challenge: 32 bytes, base64url without padding (RFC 7636 §4.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +85,231 @@ async def issue_user_token(
         expires=None if life is None else now + life,
     )
     return Issued(text, life)
+
+
+async def issue_code(
+    tx: Tx,
+    services: Services,
+    granted: Granted,
+    redirect_uri: str,
+    now: datetime,
+    challenge: str | None = None,
+    nonce: str | None = None,
+) -> str:
+    """Insert a single-use authorization code for a consent; its text."""
+    text = services.entropy.text(64)
+    values = {
+        "hash": hash_secret(text),
+        "app_id": granted.app_id,
+        "grant_id": granted.grant_id,
+        "account_id": granted.account_id,
+        "redirect_uri": redirect_uri,
+        "scopes": ",".join(granted.scopes),
+        "challenge": challenge,
+        "nonce": nonce,
+        "issued_at": now,
+        "authorized_at": granted.authorized,
+        "expires_at": now + services.policy.code,
+    }
+    await grants.add_code(tx, values)
+    return text
+
+
+async def authenticate_app(
+    services: Services, app_id: str | None, secret: str | None
+) -> Any:
+    """The app's row, when id and secret are right. Raises TokenError."""
+    if not app_id:
+        raise TokenError(TokenRefusal.CLIENT_MISSING)
+    if len(app_id) != 18 or not app_id.isascii() or not app_id.isdecimal():
+        raise TokenError(TokenRefusal.CLIENT_UNKNOWN)
+    async with services.store.read() as tx:
+        app = await records.find_app(tx, int(app_id))
+    if app is None or app.disabled_at is not None:
+        raise TokenError(TokenRefusal.CLIENT_UNKNOWN)
+    if not secret or not same(secret, services.sealer.open(app.secret, SECRET_PLACE)):
+        raise TokenError(TokenRefusal.CLIENT_SECRET)
+    return app
+
+
+def verifier_matches(challenge: str, verifier: str | None) -> bool:
+    """Whether a PKCE verifier has the right form and belongs to the S256 challenge (RFC 7636 §4.6)."""
+    if verifier is None or not _VERIFIER.fullmatch(verifier):
+        return False
+    digest = (
+        base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest())
+        .decode()
+        .rstrip("=")
+    )
+    return same(digest, challenge)
+
+
+async def exchange_code(
+    services: Services,
+    app_id: int,
+    code: str,
+    redirect_uri: str | None,
+    verifier: str | None,
+    now: datetime,
+) -> Issued:
+    """A user token for an authorization code (RFC 6749 §4.1.3).
+
+    A second use is refused and the token of the first one is revoked (OA-19). Another app's try burns the code
+    (OA-20), and so does a wrong verifier or redirect address. Raises TokenError; what it says is committed.
+    """
+    hashed = hash_secret(code)
+    async with services.store.write() as tx:
+        row = await grants.find_code(tx, hashed)
+        outcome = await _judge_code(
+            tx, services, row, hashed, app_id, redirect_uri, verifier, now
+        )
+        if isinstance(outcome, Granted):
+            issued = await issue_user_token(tx, services, outcome, now)
+            await grants.use_code(tx, hashed, hash_secret(issued.text), now)
+            return issued
+    raise outcome
+
+
+async def _judge_code(
+    tx: Tx,
+    services: Services,
+    row: Any,
+    hashed: bytes,
+    app_id: int,
+    redirect_uri: str | None,
+    verifier: str | None,
+    now: datetime,
+) -> Granted | TokenError:
+    """The consent behind a code, or why it is refused; a refused code is burned here."""
+    if row is None:
+        return TokenError(TokenRefusal.CODE_UNKNOWN)
+    if row.app_id != app_id:
+        await grants.use_code(tx, hashed, row.token_hash, row.used_at or now)
+        return TokenError(TokenRefusal.CODE_UNKNOWN)
+    if row.used_at is not None:
+        if row.token_hash is not None:
+            await grants.revoke_token(tx, row.token_hash, Reason.TOKEN_REVOKED, now)
+            entry = Audit("code.replayed", row.grant_id, None, None, {"app": app_id})
+            await write_audit(tx, (entry,), None, services.entropy.new_id, now)
+        return TokenError(TokenRefusal.CODE_USED)
+    refusal = _code_refusal(row, redirect_uri, verifier, now)
+    if refusal is not None:
+        if refusal is not TokenRefusal.CODE_EXPIRED:
+            await grants.use_code(tx, hashed, None, now)
+        return TokenError(refusal)
+    loaded = await facts.load_session(tx, row.account_id)
+    grant = await grants.find_grant_by_id(tx, row.grant_id)
+    if loaded is None or grant is None or grant.revoked_at is not None:
+        return TokenError(TokenRefusal.CODE_UNKNOWN)
+    decision = decide(loaded.facts, _ALIVE, now)
+    if isinstance(decision, Deny):
+        return TokenError(TokenRefusal.TOKEN, decision)
+    return Granted(
+        row.authorized_at,
+        row.grant_id,
+        row.account_id,
+        app_id,
+        tuple(facts.scope_list(row.scopes)),
+        (),
+    )
+
+
+def _code_refusal(
+    row: Any, redirect_uri: str | None, verifier: str | None, now: datetime
+) -> TokenRefusal | None:
+    if now >= row.expires_at:
+        return TokenRefusal.CODE_EXPIRED
+    if redirect_uri != row.redirect_uri:
+        return TokenRefusal.REDIRECT_DIFFERS
+    if row.challenge is None:
+        return TokenRefusal.VERIFIER if verifier is not None else None
+    return None if verifier_matches(row.challenge, verifier) else TokenRefusal.VERIFIER
+
+
+async def exchange_long_lived(
+    services: Services, app_id: int, text: str, now: datetime
+) -> Issued:
+    """A sixty-day token for a user token of the same app (``fb_exchange_token``); for a system user's, one without an end.
+
+    It descends from the same consent, so a cut-off stays where it is (M6). Raises TokenError.
+    """
+    token_text = read_token(text)
+    if token_text is None:
+        raise TokenError(TokenRefusal.TOKEN, Deny(Reason.TOKEN_MALFORMED))
+    async with services.store.write() as tx:
+        loaded = await facts.load(tx, hash_secret(token_text))
+        if loaded is None or loaded.app_id != app_id:
+            raise TokenError(TokenRefusal.TOKEN, Deny(Reason.TOKEN_UNKNOWN))
+        decision = decide(loaded.facts, _ALIVE, now)
+        if isinstance(decision, Deny):
+            raise TokenError(TokenRefusal.TOKEN, decision)
+        token, account = loaded.facts.token, loaded.facts.account
+        if (
+            token is None
+            or account is None
+            or token.kind not in (TokenKind.USER, TokenKind.SYSTEM_USER)
+        ):
+            raise TokenError(TokenRefusal.TOKEN, Deny(Reason.TOKEN_UNKNOWN))
+        granted = Granted(
+            token.authorized,
+            loaded.grant_id or 0,
+            account.id,
+            app_id,
+            tuple(sorted(token.scopes)),
+            (),
+        )
+        endless = token.kind is TokenKind.SYSTEM_USER
+        return await issue_user_token(
+            tx,
+            services,
+            granted,
+            now,
+            lifetime=services.policy.long_token,
+            kind=token.kind,
+            endless=endless,
+        )
+
+
+async def app_token(services: Services, app_id: int, now: datetime) -> str:
+    """An app token ``id|token``, without an end (client credentials)."""
+    text = make_token(services.entropy)
+    async with services.store.write() as tx:
+        await grants.add_token(tx, hash_secret(text), TokenKind.APP, app_id, now, now)
+    return f"{app_id}|{text}"
+
+
+async def token_info(
+    services: Services, client_id: str | None, text: str, now: datetime
+) -> dict[str, Any]:
+    """``{access_token, token_type, expires_in}`` of a live user token of the app. Raises TokenError."""
+    token_text = read_token(text)
+    if token_text is None:
+        raise TokenError(TokenRefusal.TOKEN, Deny(Reason.TOKEN_MALFORMED))
+    loaded = await facts.load(services.store, hash_secret(token_text))
+    if loaded is None or str(loaded.app_id) != client_id:
+        raise TokenError(TokenRefusal.TOKEN, Deny(Reason.TOKEN_UNKNOWN))
+    decision = decide(loaded.facts, _ALIVE, now)
+    if isinstance(decision, Deny):
+        raise TokenError(TokenRefusal.TOKEN, decision)
+    answer: dict[str, Any] = {"access_token": text, "token_type": "bearer"}
+    if loaded.facts.token is not None and loaded.facts.token.expires is not None:
+        answer["expires_in"] = int((loaded.facts.token.expires - now).total_seconds())
+    return answer
+
+
+async def revoke_system_token(
+    services: Services, app_id: int, text: str, now: datetime
+) -> None:
+    """Revoke a system user's token of the app; an unknown one is no error. Raises TokenError for another kind."""
+    token_text = read_token(text)
+    if token_text is None:
+        raise TokenError(TokenRefusal.TOKEN, Deny(Reason.TOKEN_MALFORMED))
+    async with services.store.write() as tx:
+        row = await grants.find_token(tx, hash_secret(token_text))
+        if row is None or row.app_id != app_id:
+            return
+        if row.kind != TokenKind.SYSTEM_USER.value:
+            raise TokenError(TokenRefusal.TOKEN, Deny(Reason.TOKEN_UNKNOWN))
+        await grants.revoke_token(tx, row.hash, Reason.TOKEN_REVOKED, now)
+        entry = Audit("token.revoke", row.grant_id or 0, None, None, {"app": app_id})
+        await write_audit(tx, (entry,), None, services.entropy.new_id, now)

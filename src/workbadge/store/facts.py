@@ -345,6 +345,11 @@ def scope_set(text: str) -> frozenset[str]:
     return frozenset(text.split(",")) if text else frozenset()
 
 
+def scope_list(text: str) -> list[str]:
+    """The stored comma list of scopes, in order."""
+    return [name for name in text.split(",") if name]
+
+
 def _at(micros: int | None) -> Any:
     return None if micros is None else from_micros(micros)
 

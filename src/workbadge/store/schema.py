@@ -279,6 +279,7 @@ code = Table(
     Column("challenge", String(128)),
     Column("nonce", Text),
     _at("issued_at", False),
+    _at("authorized_at", False),
     _at("expires_at", False),
     _at("used_at"),
     Column("token_hash", LargeBinary(32)),

@@ -1,0 +1,1 @@
+"""Login and consent: the dialog, the token endpoint, signing in. Imports: ``web`` and below."""

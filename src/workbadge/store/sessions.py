@@ -1,0 +1,96 @@
+"""Browser sessions: one cookie, several signed-in accounts."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, delete, insert, select, update
+
+from .engine import Tx
+from .schema import account, organization, session, session_account
+
+
+async def add_session(tx: Tx, hashed: bytes, now: datetime, ends: datetime) -> None:
+    """Insert a session."""
+    await tx.run(
+        insert(session),
+        [{"hash": hashed, "created_at": now, "seen_at": now, "ends": ends}],
+    )
+
+
+async def find_session(tx: Tx, hashed: bytes) -> Row[Any] | None:
+    """hash, created_at, seen_at, ends."""
+    return await tx.one(select(session).where(session.c.hash == hashed))
+
+
+async def touch_session(tx: Tx, hashed: bytes, now: datetime) -> None:
+    """Note that a session was used."""
+    await tx.run(update(session).where(session.c.hash == hashed).values(seen_at=now))
+
+
+async def end_session(tx: Tx, hashed: bytes) -> None:
+    """Delete a session with everybody signed in on it."""
+    await tx.run(
+        delete(session_account).where(session_account.c.session_hash == hashed)
+    )
+    await tx.run(delete(session).where(session.c.hash == hashed))
+
+
+async def add_signed_in(
+    tx: Tx, hashed: bytes, account_id: int, method: str, now: datetime
+) -> None:
+    """An account is signed in on a session; signing in again renews it."""
+    await tx.run(
+        delete(session_account).where(
+            session_account.c.session_hash == hashed,
+            session_account.c.account_id == account_id,
+        )
+    )
+    row = {
+        "session_hash": hashed,
+        "account_id": account_id,
+        "signed_in_at": now,
+        "method": method,
+    }
+    await tx.run(insert(session_account), [row])
+
+
+async def drop_signed_in(tx: Tx, hashed: bytes, account_id: int) -> None:
+    """Sign one account out of a session."""
+    await tx.run(
+        delete(session_account).where(
+            session_account.c.session_hash == hashed,
+            session_account.c.account_id == account_id,
+        )
+    )
+
+
+async def list_signed_in(tx: Tx, hashed: bytes) -> list[Row[Any]]:
+    """Active accounts signed in on a session, oldest sign-in first, with their organization's name."""
+    return await tx.rows(
+        select(
+            account.c.id,
+            account.c.kind,
+            account.c.name,
+            account.c.email,
+            session_account.c.signed_in_at,
+            organization.c.name.label("organization"),
+        )
+        .join(session_account, session_account.c.account_id == account.c.id)
+        .outerjoin(organization, organization.c.id == account.c.organization_id)
+        .where(
+            session_account.c.session_hash == hashed,
+            account.c.suspended_at.is_(None),
+            account.c.deleted_at.is_(None),
+        )
+        .order_by(session_account.c.signed_in_at, account.c.id)
+    )
+
+
+async def list_sessions(tx: Tx, account_id: int) -> list[Row[Any]]:
+    """Sessions on which an account is signed in, latest use first."""
+    return await tx.rows(
+        select(session)
+        .join(session_account, session_account.c.session_hash == session.c.hash)
+        .where(session_account.c.account_id == account_id)
+        .order_by(session.c.seen_at.desc())
+    )
