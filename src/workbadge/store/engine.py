@@ -5,12 +5,12 @@
 with instants as aware datetimes (``hot``: raw tuples, instants in microseconds).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
-from sqlalchemy import Executable, Row
+from sqlalchemy import Connection, Executable, Row
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
@@ -94,6 +94,10 @@ class Store(Protocol):
 
     async def create(self) -> None:
         """Create the whole schema in an empty database."""
+        ...
+
+    async def run_sync(self, work: Callable[[Connection], None]) -> None:
+        """Run ``work`` on a synchronous connection inside one writing transaction (schema steps)."""
         ...
 
     async def close(self) -> None:

@@ -1,12 +1,12 @@
 """PostgreSQL on asyncpg: Core statements through SQLAlchemy's async engine, hot reads straight on the driver."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import asyncpg
-from sqlalchemy import Executable, Row
+from sqlalchemy import Connection, Executable, Row
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from .engine import HotQuery, Params, StoreSettings
@@ -102,8 +102,12 @@ class PostgresStore:
 
     async def create(self) -> None:
         """Create all tables."""
+        await self.run_sync(metadata.create_all)
+
+    async def run_sync(self, work: Callable[[Connection], None]) -> None:
+        """Run ``work`` inside one writing transaction."""
         async with self._engine.begin() as connection:
-            await connection.run_sync(metadata.create_all)
+            await connection.run_sync(work)
 
     async def close(self) -> None:
         """Close both pools."""

@@ -6,7 +6,7 @@ under a lock of this process; another process's lock is waited for without holdi
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -41,23 +41,23 @@ class _SqliteTx:
     """A transaction on one connection; nothing here ever waits."""
 
     def __init__(self, connection: Connection, raw: Any) -> None:
-        self._connection = connection
+        self.connection = connection
         self._raw = raw
 
     async def rows(
         self, statement: Executable, params: Params | None = None
     ) -> list[Row[Any]]:
-        return list(self._connection.execute(statement, cast(Any, params)).all())
+        return list(self.connection.execute(statement, cast(Any, params)).all())
 
     async def one(
         self, statement: Executable, params: Params | None = None
     ) -> Row[Any] | None:
-        return self._connection.execute(statement, cast(Any, params)).first()
+        return self.connection.execute(statement, cast(Any, params)).first()
 
     async def run(self, statement: Executable, params: Params | None = None) -> int:
         if isinstance(params, list) and not params:
             return 0
-        return int(self._connection.execute(statement, cast(Any, params)).rowcount)
+        return int(self.connection.execute(statement, cast(Any, params)).rowcount)
 
     async def hot(
         self, query: HotQuery, params: Mapping[str, Any]
@@ -188,8 +188,12 @@ class SqliteStore:
 
     async def create(self) -> None:
         """Create all tables."""
+        await self.run_sync(metadata.create_all)
+
+    async def run_sync(self, work: Callable[[Connection], None]) -> None:
+        """Run ``work`` inside one writing transaction."""
         async with self.write() as tx:
-            metadata.create_all(tx._connection)
+            work(tx.connection)
 
     async def copy_to(self, path: Path) -> None:
         """Write a compact copy of the database as it is to ``path``, which must not exist yet."""

@@ -1,0 +1,1 @@
+"""Schema steps (Alembic). ``store.upgrade`` runs them; no configuration file is needed."""
