@@ -1,6 +1,7 @@
 """A real sandbox process for black-box tests: started once, spoken to over HTTP only."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -67,7 +68,7 @@ class Sandbox:
 def running_sandbox(*arguments: str) -> Iterator[Sandbox]:
     """Start a sandbox process, wait for its line, stop it at the end."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "workbadge.cli", "sandbox", "--port", "0", "--json", *arguments],
+        [sys.executable, *os.environ.get("SB", "-m workbadge.cli").split(), "sandbox", "--port", "0", "--json", *arguments],
         stdout=subprocess.PIPE,
         text=True,
     )

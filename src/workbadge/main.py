@@ -95,14 +95,16 @@ class Server:
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             raise
         self._application = make_application(site)
-        worker = asyncio.create_task(
-            Worker(site, self._config.smtp, self._config.mail_from).run()
+        worker = Worker(
+            lambda: site,
+            self._application.usage,
+            self._config.smtp,
+            self._config.mail_from,
+            self._config.allow_private_webhooks,
         )
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        worker.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await worker
+        async with worker.running():
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
         await site.services.store.close()
         await send({"type": "lifespan.shutdown.complete"})
 

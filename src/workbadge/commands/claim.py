@@ -17,7 +17,7 @@ from workbadge.terms.kinds import AccountKind, NodeKind, Role
 from .coverage import Connection, list_connections
 from .errors import CommandError, Problem, conflict, not_found
 from .migration import check_plan, grace_of
-from .portfolio import check_name
+from .registration import check_name
 from .services import Services
 
 

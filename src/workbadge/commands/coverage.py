@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 from workbadge.store import coverage
 from workbadge.store.engine import Tx
 
-from .portfolio import redirect_uris
+from .registration import redirect_uris
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,9 @@ These commands are the platform's own (no actor is checked): the demo, the sandb
 may call them; pages go through ``authority`` first.
 """
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from workbadge.lifecycle.changes import Audit, MembershipState, OpenMembership, Plan
 from workbadge.lifecycle.membership import plan_assign
@@ -22,24 +20,9 @@ from workbadge.terms.tasks import TASKS_OF, Task
 
 from .errors import conflict, invalid, not_found
 from .grant import Consent, record_consent
+from .registration import check_name
 from .services import Services
 from .token import Issued, issue_user_token
-
-NAME_LENGTH = 200
-
-
-def check_name(name: str, field: str = "name") -> str:
-    """A name as it is stored: trimmed, one to 200 characters, no control characters (WB-15). Raises CommandError."""
-    kept = name.strip()
-    if not 1 <= len(kept) <= NAME_LENGTH or any(
-        ord(letter) < 32 or ord(letter) == 127 for letter in kept
-    ):
-        raise invalid(
-            field,
-            "This name cannot be used.",
-            f"1 to {NAME_LENGTH} characters, no control characters",
-        )
-    return kept
 
 
 def check_address(text: str, field: str = "email") -> str:
@@ -224,92 +207,6 @@ async def share_asset(
     return share_id
 
 
-def check_redirect_uri(uri: str) -> str:
-    """A redirect address that may be registered (OA-10): http(s) with a host, or an app's own scheme for mobile.
-
-    http only on this machine; no fragment, no user part, at most 2 000 characters. Raises CommandError.
-    """
-    expected = "https://… (http only for localhost), without fragment and user part"
-    try:
-        parts = urlsplit(uri)
-        host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise invalid(
-            "redirect_uris", f"{uri[:80]!r} is not an address.", expected
-        ) from error
-    bad = (
-        len(uri) > 2000
-        or not uri.isprintable()
-        or " " in uri
-        or "\\" in uri
-        or "#" in uri
-        or "@" in parts.netloc
-    )
-    if (
-        bad
-        or parts.scheme in {"javascript", "data", "file", "vbscript", "blob", "about"}
-        or not parts.scheme
-    ):
-        raise invalid("redirect_uris", f"{uri[:80]!r} cannot be registered.", expected)
-    if parts.scheme in {"http", "https"}:
-        local = host in {"localhost", "127.0.0.1", "::1"}
-        if not host or (parts.scheme == "http" and not local):
-            raise invalid(
-                "redirect_uris", f"{uri[:80]!r} cannot be registered.", expected
-            )
-    elif "." not in parts.scheme and not parts.scheme.startswith("fb"):
-        raise invalid(
-            "redirect_uris",
-            f"{uri[:80]!r} cannot be registered.",
-            "a scheme such as com.example.app",
-        )
-    return uri
-
-
-@dataclass(frozen=True, slots=True)
-class NewApp:
-    """A third party's app. ``login_uri``: where its own login starts (the Reconnect link, B1)."""
-
-    name: str
-    redirect_uris: tuple[str, ...]
-    login_uri: str | None = None
-    user_support_url: str | None = None
-    user_support_email: str | None = None
-    webhook_url: str | None = None
-    require_proof: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class AppCreated:
-    """An app's id and its secret, which is shown once."""
-
-    id: NodeId
-    secret: str
-
-
-SECRET_PLACE = "app.secret"
-
-
-async def add_app(tx: Tx, services: Services, new: NewApp, now: datetime) -> AppCreated:
-    """Register an app; its secret is stored sealed."""
-    app_id = services.entropy.new_id(NodeKind.APP)
-    secret = services.entropy.bytes(16).hex()
-    for uri in new.redirect_uris:
-        check_redirect_uri(uri)
-    values = {
-        "name": check_name(new.name),
-        "secret": services.sealer.seal(secret, SECRET_PLACE),
-        "redirect_uris": list(new.redirect_uris),
-        "login_uri": new.login_uri,
-        "user_support_url": new.user_support_url,
-        "user_support_email": new.user_support_email,
-        "webhook_url": new.webhook_url,
-        "require_proof": int(new.require_proof),
-    }
-    await records.add_app(tx, app_id, values, now)
-    return AppCreated(app_id, secret)
-
-
 @dataclass(frozen=True, slots=True)
 class SystemUserCreated:
     """A system user and its first token."""
@@ -365,11 +262,6 @@ async def add_system_user(
         tx, services, granted, now, kind=TokenKind.SYSTEM_USER, endless=True
     )
     return SystemUserCreated(account_id, token)
-
-
-def redirect_uris(app: Any) -> tuple[str, ...]:
-    """The redirect addresses that an app's row registers."""
-    return tuple(json.loads(app.redirect_uris))
 
 
 async def assign_new(

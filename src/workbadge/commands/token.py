@@ -18,7 +18,7 @@ from workbadge.terms.kinds import Act, TokenKind
 from workbadge.terms.reasons import Reason
 
 from .grant import Granted
-from .portfolio import SECRET_PLACE
+from .registration import SECRET_PLACE
 from .services import Services
 
 

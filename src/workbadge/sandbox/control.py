@@ -13,12 +13,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from workbadge.commands import claim, migration, portfolio
+from workbadge.commands import claim, migration, portfolio, registration
 from workbadge.commands.errors import CommandError, Problem, invalid, not_found
 from workbadge.commands.grant import Consent, record_consent
 from workbadge.commands.migration import NewPerson
 from workbadge.commands.outbox import list_outbox
-from workbadge.commands.portfolio import NewApp, NewSystemUser
+from workbadge.commands.portfolio import NewSystemUser
+from workbadge.commands.registration import NewApp
 from workbadge.commands.token import issue_code, issue_user_token
 from workbadge.keys import same
 from workbadge.store import records, rights
@@ -168,9 +169,9 @@ class Control:
                 )
                 return {"access_token": issued.text}
             redirect = body.redirect_uri or next(
-                iter(portfolio.redirect_uris(app)), None
+                iter(registration.redirect_uris(app)), None
             )
-            if redirect is None or redirect not in portfolio.redirect_uris(app):
+            if redirect is None or redirect not in registration.redirect_uris(app):
                 raise invalid(
                     "redirect_uri",
                     "The app has no such redirect address.",
@@ -236,7 +237,9 @@ class Control:
             body.require_proof,
         )
         async with services.store.write() as tx:
-            made = await portfolio.add_app(tx, services, new, self._world.clock.now())
+            made = await registration.add_app(
+                tx, services, new, self._world.clock.now()
+            )
         return {
             "id": str(made.id),
             "secret": made.secret,

@@ -10,11 +10,12 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from workbadge.commands import migration, portfolio
+from workbadge.commands import migration, portfolio, registration
 from workbadge.commands.errors import CommandError
 from workbadge.commands.grant import Consent, record_consent
 from workbadge.commands.migration import NewPerson
-from workbadge.commands.portfolio import NewApp, NewSystemUser
+from workbadge.commands.portfolio import NewSystemUser
+from workbadge.commands.registration import NewApp
 from workbadge.commands.services import Services
 from workbadge.commands.token import issue_user_token
 from workbadge.store.engine import Tx
@@ -215,7 +216,7 @@ async def _app(
         user_support_url=f"https://{slug}.example/help",
         user_support_email=f"support@{slug}.example",
     )
-    made = await portfolio.add_app(tx, services, new, now)
+    made = await registration.add_app(tx, services, new, now)
     return DemoApp(slug, name, about, str(made.id), made.secret, scopes)
 
 

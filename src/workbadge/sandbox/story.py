@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from workbadge.commands import portfolio
-from workbadge.commands.portfolio import NewApp
+from workbadge.commands import portfolio, registration
+from workbadge.commands.registration import NewApp
 from workbadge.commands.services import Services
 from workbadge.store.engine import Tx
 from workbadge.terms.kinds import AccountKind, NodeKind, Role
@@ -130,7 +130,7 @@ async def build_story(
             other,
             now,
         )
-        app = await portfolio.add_app(
+        app = await registration.add_app(
             tx,
             services,
             NewApp(

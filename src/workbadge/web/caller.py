@@ -6,7 +6,7 @@ Sources: ``wire.md`` §3.2, §3.7, §3.8, 9.13, 9.18.
 from dataclasses import dataclass
 from datetime import datetime
 
-from workbadge.commands.portfolio import SECRET_PLACE
+from workbadge.commands.registration import SECRET_PLACE
 from workbadge.commands.services import Services
 from workbadge.keys import hash_secret, proof_matches, read_token, same
 from workbadge.store import facts, records

@@ -96,7 +96,9 @@ async def static_files(scope: Scope, receive: Receive, send: Send) -> None:
     found = _static_files().get(name)
     if found is None or scope["method"] not in ("GET", "HEAD"):
         status = 404 if found is None else 405
-        await Response("Not found" if found is None else "", status)(scope, receive, send)
+        await Response("Not found" if found is None else "", status)(
+            scope, receive, send
+        )
         return
     kept = digest == static_digest()
     headers = {
@@ -127,7 +129,9 @@ def security_headers(
 
     ``personal``: must not be stored anywhere. ``opener``: the page may be a pop-up that talks to its opener.
     """
-    actions = " ".join(["'self'", *sorted({form_action_source(one) for one in form_action})])
+    actions = " ".join(
+        ["'self'", *sorted({form_action_source(one) for one in form_action})]
+    )
     policy = (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
         f"connect-src 'self'; manifest-src 'self'; form-action {actions}; frame-ancestors 'none'; "
@@ -170,7 +174,9 @@ class Pages:
         """
         found = self._environment.get_template(template)
         body = found.render(self._context(request, now, csrf, context))
-        safe = security_headers(personal=personal, form_action=form_action, opener=opener)
+        safe = security_headers(
+            personal=personal, form_action=form_action, opener=opener
+        )
         return HTMLResponse(body, status, {**safe, **(headers or {})})
 
     def render_fragment(
@@ -236,7 +242,9 @@ def _static(root: str, name: str) -> str:
 def _check_icon(name: str) -> str:
     """The name, if the sprite has it. Raises KeyError with what to do."""
     if name not in icon_names():
-        raise KeyError(f"no icon {name!r}: add it to tools/icons.txt and run tools/build_icons.py")
+        raise KeyError(
+            f"no icon {name!r}: add it to tools/icons.txt and run tools/build_icons.py"
+        )
     return name
 
 

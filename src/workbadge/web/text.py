@@ -10,7 +10,20 @@ from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
-_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_MONTHS = [
+    "Jan",
+    "Feb",
+    "Mar",
+    "Apr",
+    "May",
+    "Jun",
+    "Jul",
+    "Aug",
+    "Sep",
+    "Oct",
+    "Nov",
+    "Dec",
+]
 _DAY = timedelta(days=1)
 _HOUR = timedelta(hours=1)
 _MINUTE = timedelta(minutes=1)
@@ -88,7 +101,9 @@ def count(n: int, singular: str, plural: str | None = None) -> str:
 
 def initials(name: str) -> str:
     """One or two capitals: of the first and the last word that has a letter or digit; ``?`` when none has."""
-    words = [one for word in name.split() if (one := "".join(c for c in word if c.isalnum()))]
+    words = [
+        one for word in name.split() if (one := "".join(c for c in word if c.isalnum()))
+    ]
     if not words:
         return "?"
     picked = words[0][:1] + (words[-1][:1] if len(words) > 1 else "")
@@ -136,6 +151,8 @@ def time_left(ends: datetime, now: datetime) -> TimeLeft:
     for size, unit in ((_DAY, "day"), (_HOUR, "hour"), (_MINUTE, "minute")):
         if left > size or unit == "minute":
             n = -(-left // size)
-            tone = "urgent" if left <= 3 * _DAY else "soon" if left <= 7 * _DAY else "calm"
+            tone = (
+                "urgent" if left <= 3 * _DAY else "soon" if left <= 7 * _DAY else "calm"
+            )
             return TimeLeft(n, f"{unit}{'' if n == 1 else 's'} left", tone)
     raise AssertionError("minutes are always reached")

@@ -14,7 +14,7 @@ import structlog
 
 from workbadge.commands import due, outbox
 from workbadge.commands.outbox import MAIL, WEBHOOK, Sent
-from workbadge.commands.portfolio import SECRET_PLACE
+from workbadge.commands.registration import SECRET_PLACE
 from workbadge.store import records
 from workbadge.store.engine import StoreBusyError
 
