@@ -77,10 +77,10 @@ _ASSETS: tuple[tuple[NodeKind, str, dict[str, Any], bool], ...] = (
 )
 
 _PEOPLE = (
-    ("admin", "Ada Admin", "ada@mail.example", "ada.admin"),
-    ("employee", "Emil Employee", "emil@mail.example", "emil.employee"),
-    ("second_employee", "Selma Second", "selma@mail.example", "selma.second"),
-    ("partner_employee", "Paul Partner", "paul@mail.example", "paul.partner"),
+    ("admin", "Ada Admin", "ada.admin@mail.example", "ada.admin"),
+    ("employee", "Emil Employee", "emil.employee@mail.example", "emil.employee"),
+    ("second_employee", "Selma Second", "selma.second@mail.example", "selma.second"),
+    ("partner_employee", "Paul Partner", "paul.partner@mail.example", "paul.partner"),
 )
 
 

@@ -148,6 +148,22 @@ def security_headers(
     }
 
 
+class _Undefined(StrictUndefined):
+    """Strict, but a key that a dict lacks may be asked for (``{% if item.icon %}``): it is how options are left out."""
+
+    def __bool__(self) -> bool:
+        if isinstance(self._undefined_obj, dict):
+            return False
+        return bool(super().__bool__())
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(self._undefined_obj, dict):
+            return False
+        return bool(super().__eq__(other))
+
+    __hash__ = StrictUndefined.__hash__
+
+
 class Pages:
     """Templates of all rooms. Use the module's ``render`` and ``render_fragment`` outside tests."""
 
@@ -252,7 +268,7 @@ def _make_environment(extra: Mapping[str, Path]) -> Environment:
     environment = Environment(
         loader=_RoomLoader(extra),
         autoescape=True,
-        undefined=StrictUndefined,
+        undefined=_Undefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
