@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from workbadge.terms.instants import earliest
 from workbadge.terms.kinds import AccountKind, EndCause, TokenKind
 from workbadge.terms.reasons import Reason
 
@@ -255,7 +254,9 @@ def _walk(route: Route, facts: Facts, ask: Ask, now: datetime) -> Held | Deny:
         answer = check(route, facts, ask, now)
         if isinstance(answer, Deny):
             return answer
-        until = earliest(until, answer.until)
+        ends = answer.until
+        if ends is not None and (until is None or ends < until):
+            until = ends
     return Held(until, _because(route, facts))
 
 

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from workbadge.terms.instants import earliest
 from workbadge.terms.reasons import Reason
 
 from ._checks import CHECKS
@@ -23,7 +22,9 @@ def decide(facts: Facts, ask: Ask, now: datetime) -> Decision:
         answer = check(facts, ask, now)
         if isinstance(answer, Deny):
             return answer
-        until = earliest(until, answer.until)
+        ends = answer.until
+        if ends is not None and (until is None or ends < until):
+            until = ends
         if answer.because is not None:
             because, reach_until = answer.because, answer.until
     return Allow(until, because, reach_until)

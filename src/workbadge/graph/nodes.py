@@ -7,6 +7,7 @@ error. Sources: ``wire.md`` §2.1, §3.4, §3.6.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -41,6 +42,7 @@ def wire_time(at: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%S+0000")
 
 
+@lru_cache(maxsize=4096)
 def wire_expiry(at: datetime) -> str:
     """``user_access_expire_time``: ``+00:00`` (``wire.md`` §2.2)."""
     return at.strftime("%Y-%m-%dT%H:%M:%S+00:00")

@@ -358,6 +358,20 @@ _FIRST_NODE = 1 + len(_TOKEN_COLUMNS) + len(_ACCOUNT_COLUMNS)
 _FIRST_ROUTE = _FIRST_NODE + len(_NODE_TYPES)
 
 
+_ACCOUNT_KINDS = {kind.value: kind for kind in AccountKind}
+_TOKEN_KINDS = {kind.value: kind for kind in TokenKind}
+_CAUSES = {cause.value: cause for cause in EndCause}
+_REASONS = {reason.value: reason for reason in Reason}
+_ADMIN = Role.ADMIN.value
+_NO_TASKS = Task(0)
+
+
+@lru_cache(maxsize=4096)
+def _tasks(held: int, lent: int | None) -> Task:
+    """A stored set of tasks, at most what was lent."""
+    return Task(held) if lent is None else Task(held) & Task(lent)
+
+
 def _build(
     rows: list[tuple[Any, ...]],
     node_id: int | None,
@@ -408,15 +422,15 @@ def _build(
         account=None
         if account_id is None
         else AccountFacts(
-            account_id, AccountKind(account_kind), _at(suspended), _at(deleted)
+            account_id, _ACCOUNT_KINDS[account_kind], _at(suspended), _at(deleted)
         ),
         token=TokenFacts(
-            TokenKind(token_kind),
+            _TOKEN_KINDS[token_kind],
             from_micros(authorized),
             scope_set(scopes),
             _at(expires),
             _at(revoked),
-            Reason(because) if because else Reason.TOKEN_REVOKED,
+            _REASONS[because] if because else Reason.TOKEN_REVOKED,
             _at(parent_revoked),
             page_id,
         )
@@ -454,12 +468,12 @@ def _build_route(row: tuple[Any, ...], kind: NodeKind | None) -> Route:
         share_ends,
         suspended,
     ) = row[_FIRST_ROUTE : _FIRST_ROUTE + 10]
-    every = TASKS_OF.get(kind, Task(0)) if kind is not None else Task(0)
-    held = every if role == Role.ADMIN else Task(tasks or 0)
+    every = TASKS_OF.get(kind, _NO_TASKS) if kind is not None else _NO_TASKS
+    held = int(every) if role == _ADMIN else tasks or 0
     return Route(
-        tasks=held if lent is None else held & Task(lent),
+        tasks=_tasks(held, lent),
         membership=None if starts is None else Interval(from_micros(starts), _at(ends)),
-        end_cause=EndCause(cause) if cause else None,
+        end_cause=_CAUSES[cause] if cause else None,
         handed_over=_at(handed_over),
         share=None
         if lent is None

@@ -6,6 +6,7 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY = timedelta(seconds=86_400)
@@ -20,6 +21,7 @@ def to_micros(at: datetime) -> int:
     return (at - EPOCH) // _MICROSECOND
 
 
+@lru_cache(maxsize=65_536)
 def from_micros(micros: int) -> datetime:
     """The aware UTC instant ``micros`` microseconds after 1970; exact."""
     return EPOCH + timedelta(microseconds=micros)

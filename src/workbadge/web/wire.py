@@ -10,6 +10,7 @@ import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -83,24 +84,36 @@ class WireError(Exception):
         return {"error": body}
 
 
+@lru_cache(maxsize=1024)
+def _read_version(segment: str) -> str | None:
+    """``26.0`` of ``v26.0``; None when the segment is no version. Raises WireError 2500 for one that does not exist yet."""
+    match = _VERSION.fullmatch(segment)
+    if match is None:
+        return None
+    version = (int(match[1]), int(match[2]))
+    if version > NEWEST:
+        raise WireError(2500, f"Unknown path components: /{segment}")
+    return f"{version[0]}.{version[1]}"
+
+
+_NEWEST_TEXT = f"{NEWEST[0]}.{NEWEST[1]}"
+
+
 def split_version(path: str) -> tuple[str, str]:
-    """``("26.0", "/me")`` of ``/v20.0/me/``: the version to echo and the rest without a trailing slash.
+    """``("20.0", "/me")`` of ``/v20.0/me/``: the version to echo and the rest without a trailing slash.
 
     Retired versions are served as asked for; none means the newest. Raises WireError 2500 for one that does not exist yet.
     """
+    version: str | None = None
     rest = path
-    version = NEWEST
     if path[1:2] == "v":
         first, _, tail = path[1:].partition("/")
-        match = _VERSION.fullmatch(first)
-        if match is not None:
-            version = (int(match[1]), int(match[2]))
+        version = _read_version(first)
+        if version is not None:
             rest = "/" + tail
-            if version > NEWEST:
-                raise WireError(2500, f"Unknown path components: /{first}")
-    if len(rest) > 1 and rest.endswith("/"):
+    if len(rest) > 1 and rest[-1] == "/":
         rest = rest[:-1]
-    return f"{version[0]}.{version[1]}", rest
+    return version or _NEWEST_TEXT, rest
 
 
 @dataclass(slots=True)
@@ -144,6 +157,13 @@ _TOO_MANY = "(#100) The request has more than 500 parameters."
 
 def parse_form(text: str) -> list[tuple[str, str]]:
     """Pairs of an urlencoded text. Raises WireError 100 when there are too many."""
+    if "%" not in text and "+" not in text and text.count("&") < 500:
+        return [
+            (key, value)
+            for key, _, value in (
+                part.partition("=") for part in text.split("&") if part
+            )
+        ]
     try:
         return parse_qsl(text, keep_blank_values=True, max_num_fields=500)
     except ValueError as error:
@@ -187,13 +207,13 @@ async def read_params(scope: Scope, receive: Receive) -> WireParams:
         body = await read_body(receive, scope)
         if body:
             pairs += await _body_pairs(body, content_type.decode("latin-1"))
-    counts: dict[str, set[str]] = {}
+    values = params.values
     for key, text in pairs:
-        counts.setdefault(key, set()).add(text)
+        if key in values and values[key] != text:
+            params.doubled |= {key}
         if key == "access_token" and params.token is None and text:
             params.token = text
-        params.values[key] = text
-    params.doubled = frozenset(key for key, texts in counts.items() if len(texts) > 1)
+        values[key] = text
     if authorization:
         _read_authorization(params, authorization.decode("latin-1"))
     return params
