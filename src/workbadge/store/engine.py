@@ -92,6 +92,13 @@ class Store(Protocol):
         """Run a prepared read outside any transaction; raw tuples."""
         ...
 
+    def memo(self) -> dict[Any, Any] | None:
+        """Where values read by ``hot`` may be kept: empty again after any commit, of any process, so always exact.
+
+        None where that cannot be told at once (PostgreSQL).
+        """
+        ...
+
     async def create(self) -> None:
         """Create the whole schema in an empty database."""
         ...

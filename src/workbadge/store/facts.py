@@ -68,6 +68,10 @@ class Reader(Protocol):
         """Run a prepared read; raw tuples."""
         ...
 
+    def memo(self) -> dict[Any, Any] | None:
+        """Where facts may be kept as long as nothing is committed; None: nowhere."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -323,11 +327,19 @@ async def load(
 ) -> Loaded | None:
     """Everything about a stored token and, when asked, one node; None when no such token is stored.
 
-    One query, always. ``facts.node`` is None when the node does not exist or is of a kind without routes.
+    One query, or none while nothing was committed since the last (SQLite). ``facts.node`` is None when the node does not exist or is of a kind without routes.
     """
+    memo = reader.memo()
+    if memo is not None:
+        known = memo.get((token_hash, node_id))
+        if known is not None:
+            return known  # type: ignore[no-any-return]
     key, kind = _which(node_id)
     rows = await reader.hot(_BY_TOKEN[key], {"hash": token_hash, "node": node_id})
-    return _build(rows, node_id, kind, True) if rows else None
+    loaded = _build(rows, node_id, kind, True) if rows else None
+    if memo is not None and loaded is not None:
+        memo[token_hash, node_id] = loaded
+    return loaded
 
 
 async def load_session(

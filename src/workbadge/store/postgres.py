@@ -42,6 +42,9 @@ class _PostgresTx:
         raw = (await self.connection.get_raw_connection()).driver_connection
         return await _hot(raw, query, params)
 
+    def memo(self) -> None:
+        return None
+
 
 async def _hot(
     raw: Any, query: HotQuery, params: Mapping[str, Any]
@@ -99,6 +102,10 @@ class PostgresStore:
                     )
         async with self._hot_pool.acquire() as raw:
             return await _hot(raw, query, params)
+
+    def memo(self) -> None:
+        """Nothing is kept: whether another node has committed is not known at once."""
+        return
 
     async def create(self) -> None:
         """Create all tables."""

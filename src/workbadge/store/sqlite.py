@@ -22,6 +22,9 @@ from .schema import metadata
 OLDEST = (3, 51, 3)
 """Older libraries have the WAL-reset race (``house.md`` §7)."""
 
+MEMO_SIZE = 20_000
+"""Values kept between two commits; some 2 kB each."""
+
 _WAIT_SECONDS = 10.0
 _FIRST_PAUSE = 0.0005
 _LONGEST_PAUSE = 0.02
@@ -64,6 +67,9 @@ class _SqliteTx:
     ) -> list[tuple[Any, ...]]:
         return _hot(self._raw, query, params)
 
+    def memo(self) -> None:
+        return None
+
 
 def _hot(raw: Any, query: HotQuery, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """The prepared read on a driver connection."""
@@ -100,6 +106,8 @@ class SqliteStore:
         self._writer: tuple[Connection, Any] | None = None
         self._hot: tuple[Connection, Any] | None = None
         self._idle: list[tuple[Connection, Any]] = []
+        self._mark: int | None = None
+        self._memo: dict[Any, Any] = {}
 
     def _configure(self, raw: Any, _record: Any) -> None:
         """Settings of every connection."""
@@ -182,9 +190,19 @@ class SqliteStore:
         self, query: HotQuery, params: Mapping[str, Any]
     ) -> list[tuple[Any, ...]]:
         """One prepared read on a connection of its own."""
+        return _hot(self._hot_raw(), query, params)
+
+    def _hot_raw(self) -> Any:
         if self._hot is None:
             self._hot = self._connect()
-        return _hot(self._hot[1], query, params)
+        return self._hot[1]
+
+    def memo(self) -> dict[Any, Any]:
+        """Values read by ``hot`` at the database's present state. SQLite itself tells whether anybody has committed since."""
+        mark = self._hot_raw().execute("PRAGMA data_version").fetchone()[0]
+        if mark != self._mark or len(self._memo) >= MEMO_SIZE:
+            self._mark, self._memo = mark, {}
+        return self._memo
 
     async def create(self) -> None:
         """Create all tables."""
