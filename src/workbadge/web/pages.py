@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
+from jinja2.runtime import Macro
 from markupsafe import Markup
 from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, Response
@@ -35,6 +37,7 @@ _TYPES = {
     ".png": "image/png",
     ".txt": "text/plain; charset=utf-8",
 }
+_UI = ("basics", "forms", "data", "feedback")
 _SOURCE = re.compile(r"https?://[A-Za-z0-9.\-_\[\]:]+|[A-Za-z][A-Za-z0-9+.\-]*:")
 
 
@@ -233,9 +236,24 @@ class Pages:
         }
         if csrf is not None:
             values["csrf_token"] = csrf
-        macros = self._environment.get_template("web/ui/macros.html")
-        values["ui"] = macros.make_module(values)
+        values["ui"] = self._macros(values)
         return values
+
+    def _macros(self, values: Mapping[str, Any]) -> SimpleNamespace:
+        """All macros under one name; a template's own imports and helpers whose name it does not export stay out."""
+        found: dict[str, Any] = {}
+        for part in _UI:
+            module = self._environment.get_template(f"web/ui/{part}.html").make_module(
+                dict(values)
+            )
+            found.update(
+                {
+                    key: macro
+                    for key, macro in vars(module).items()
+                    if isinstance(macro, Macro)
+                }
+            )
+        return SimpleNamespace(**found)
 
 
 def _url(root: str, path: str, query: Mapping[str, Any]) -> str:
