@@ -240,7 +240,7 @@ class Pages:
         return values
 
     def _macros(self, values: Mapping[str, Any]) -> SimpleNamespace:
-        """All macros under one name; a template's own imports and helpers whose name it does not export stay out."""
+        """All macros of ``templates/ui`` under one name, bound to the values of this page."""
         found: dict[str, Any] = {}
         for part in _UI:
             module = self._environment.get_template(f"web/ui/{part}.html").make_module(
@@ -299,6 +299,7 @@ def _make_environment(extra: Mapping[str, Path]) -> Environment:
         number=text.number,
         initials=text.initials,
         hue=text.hue,
+        breakable=text.breakable,
         kind=text.kind_text,
         safe_href=text.safe_href,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
 from urllib.parse import urlsplit
+from zlib import crc32
 
 from markupsafe import Markup
 
@@ -112,10 +113,17 @@ def initials(name: str) -> str:
 
 def hue(name: str) -> int:
     """0 to 7, the same for the same name on every machine: picks the ``wb-hue-N`` class."""
-    value = 0
-    for char in name:
-        value = (value * 31 + ord(char)) % 100_003
-    return value % 8
+    return crc32(name.encode()) % 8
+
+
+def breakable(value: str) -> str:
+    """An e-mail address that may wrap before its ``@`` and dots; other text and markup unchanged."""
+    if isinstance(value, Markup) or "@" not in value:
+        return value
+    return Markup("@").join(
+        Markup("<wbr>.").join(part.split(".")) + (Markup("<wbr>") if i == 0 else Markup(""))
+        for i, part in enumerate(value.split("@", 1))
+    )
 
 
 def kind_text(kind: str, n: int = 1) -> str:
