@@ -154,17 +154,16 @@ def security_headers(
 class _Undefined(StrictUndefined):
     """Strict, but a key that a dict lacks may be asked for (``{% if item.icon %}``): it is how options are left out."""
 
-    def __bool__(self) -> bool:
+    # Jinja types these as functions that never return.
+    def __bool__(self) -> bool:  # type: ignore[override]
+        return False if isinstance(self._undefined_obj, dict) else super().__bool__()
+
+    def __eq__(self, other: object) -> bool:  # type: ignore[override]
         if isinstance(self._undefined_obj, dict):
             return False
-        return bool(super().__bool__())
+        return super().__eq__(other)
 
-    def __eq__(self, other: object) -> bool:
-        if isinstance(self._undefined_obj, dict):
-            return False
-        return bool(super().__eq__(other))
-
-    __hash__ = StrictUndefined.__hash__
+    __hash__ = StrictUndefined.__hash__  # type: ignore[assignment]
 
 
 class Pages:

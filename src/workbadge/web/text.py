@@ -116,14 +116,11 @@ def hue(name: str) -> int:
     return crc32(name.encode()) % 8
 
 
-def breakable(value: str) -> str:
-    """An e-mail address that may wrap before its ``@`` and dots; other text and markup unchanged."""
-    if isinstance(value, Markup) or "@" not in value:
+def breakable(value: object) -> object:
+    """An e-mail address that may wrap before its ``@``; other values unchanged."""
+    if not isinstance(value, str) or isinstance(value, Markup) or "@" not in value:
         return value
-    return Markup("@").join(
-        Markup("<wbr>.").join(part.split(".")) + (Markup("<wbr>") if i == 0 else Markup(""))
-        for i, part in enumerate(value.split("@", 1))
-    )
+    return Markup("{}<wbr>@{}").format(*value.split("@", 1))
 
 
 def kind_text(kind: str, n: int = 1) -> str:
@@ -142,13 +139,22 @@ def safe_href(url: str | None) -> str:
         return ""
 
 
+Urgency = Literal["calm", "soon", "urgent", "over"]
+
+
 @dataclass(frozen=True, slots=True)
 class TimeLeft:
     """What a countdown shows: a big number with its unit, and how urgent it is."""
 
     number: int
     unit: str
-    tone: Literal["calm", "soon", "urgent", "over"]
+    tone: Urgency
+
+
+def _urgency(left: timedelta) -> Urgency:
+    if left <= 3 * _DAY:
+        return "urgent"
+    return "soon" if left <= 7 * _DAY else "calm"
 
 
 def time_left(ends: datetime, now: datetime) -> TimeLeft:
@@ -159,8 +165,5 @@ def time_left(ends: datetime, now: datetime) -> TimeLeft:
     for size, unit in ((_DAY, "day"), (_HOUR, "hour"), (_MINUTE, "minute")):
         if left > size or unit == "minute":
             n = -(-left // size)
-            tone = (
-                "urgent" if left <= 3 * _DAY else "soon" if left <= 7 * _DAY else "calm"
-            )
-            return TimeLeft(n, f"{unit}{'' if n == 1 else 's'} left", tone)
+            return TimeLeft(n, f"{unit}{'' if n == 1 else 's'} left", _urgency(left))
     raise AssertionError("minutes are always reached")

@@ -47,15 +47,21 @@ _NAV = (
 )
 
 
-def shell(active: str, banners: tuple[Any, ...] = (), flashes: tuple[Flash, ...] = ()) -> Shell:
+def shell(
+    active: str, banners: tuple[Any, ...] = (), flashes: tuple[Flash, ...] = ()
+) -> Shell:
     """The frame that the sample pages share."""
     return Shell(
-        viewer=Viewer("Ada Marlow", "ada.marlow@harbour.example", managed=True, role="Admin"),
+        viewer=Viewer(
+            "Ada Marlow", "ada.marlow@harbour.example", managed=True, role="Admin"
+        ),
         nav=_NAV,
         active=active,
         places=(
             Place("Harbour Coffee Group", "/console?b=1", True, "Admin"),
-            Place("Lighthouse Roasters International", "/console?b=2", detail="Employee"),
+            Place(
+                "Lighthouse Roasters International", "/console?b=2", detail="Employee"
+            ),
         ),
         account_links=(
             Link("Security", "/account/security", "shield-lock"),
@@ -74,20 +80,37 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
         {"errors": {"password": "That e-mail and password do not belong together."}},
     ),
     "/consent": ("gallery/consent.html", {"businesses": CONSENT, "before": 4}),
-    "/home": ("gallery/home.html", {"shell": shell("home", (BANNER,)), "people": PEOPLE, "events": EVENTS}),
+    "/home": (
+        "gallery/home.html",
+        {"shell": shell("home", (BANNER,)), "people": PEOPLE, "events": EVENTS},
+    ),
     "/home-urgent": (
         "gallery/home.html",
-        {"shell": shell("home", (URGENT_BANNER, DONE_BANNER)), "people": PEOPLE, "events": EVENTS},
+        {
+            "shell": shell("home", (URGENT_BANNER, DONE_BANNER)),
+            "people": PEOPLE,
+            "events": EVENTS,
+        },
     ),
     "/migration": (
         "gallery/migration.html",
         {
-            "shell": shell("migration", (), (Flash("The grace of Noor Haddad now ends on 3 Jan 2027."),)),
+            "shell": shell(
+                "migration",
+                (),
+                (Flash("The grace of Noor Haddad now ends on 3 Jan 2027."),),
+            ),
             "people": PEOPLE,
-            "crumbs": [{"label": "Migrations", "href": "/console/migrations"}, {"label": "Autumn move"}],
+            "crumbs": [
+                {"label": "Migrations", "href": "/console/migrations"},
+                {"label": "Autumn move"},
+            ],
         },
     ),
-    "/components": ("gallery/components.html", {"shell": shell("apps"), "people": PEOPLE, "events": EVENTS}),
+    "/components": (
+        "gallery/components.html",
+        {"shell": shell("apps"), "people": PEOPLE, "events": EVENTS},
+    ),
     "/error": (
         "web/layout/error.html",
         {
@@ -115,12 +138,12 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if path == "/console/people":
         words = request.query_params.get("q", "").lower()
         found = [one for one in PEOPLE if words in one["name"].lower()]
-        answer = pages.render_fragment(request, "gallery/migration.html", "rows", people=found, csrf="t0k3n")
+        answer = pages.render_fragment(
+            request, "gallery/migration.html", "rows", people=found, csrf="t0k3n"
+        )
     elif path in PAGES:
         template, context = PAGES[path]
         answer = pages.render(request, template, csrf="t0k3n", **context)
     else:
         answer = PlainTextResponse("Not found", 404)
     await answer(scope, receive, send)
-
-

@@ -59,16 +59,40 @@ _REPORTS = App(
     "Brightline Reports",
     7,
     0,
-    _missing("Harbour Coffee", "Harbour Bakery", "Harbour Events", "Harbour Ads Europe", "Spring catalog", "Shop pixel", "Outlet"),
+    _missing(
+        "Harbour Coffee",
+        "Harbour Bakery",
+        "Harbour Events",
+        "Harbour Ads Europe",
+        "Spring catalog",
+        "Shop pixel",
+        "Outlet",
+    ),
     _NOW - timedelta(days=9),
     None,
     "hello@brightline.example",
 )
-_INBOX = App("Quay Inbox", 2, 2, (), _NOW - timedelta(minutes=12), "https://quay.example/help", None)
+_INBOX = App(
+    "Quay Inbox",
+    2,
+    2,
+    (),
+    _NOW - timedelta(minutes=12),
+    "https://quay.example/help",
+    None,
+)
 
-BANNER = Grace("Harbour Coffee Group", _NOW + timedelta(days=22, hours=4), (_PLANNER, _REPORTS, _INBOX))
-URGENT_BANNER = Grace("Harbour Coffee Group", _NOW + timedelta(days=1, hours=20), (_PLANNER,))
-DONE_BANNER = Grace("Lighthouse Roasters International", _NOW + timedelta(days=11), (_INBOX,))
+BANNER = Grace(
+    "Harbour Coffee Group",
+    _NOW + timedelta(days=22, hours=4),
+    (_PLANNER, _REPORTS, _INBOX),
+)
+URGENT_BANNER = Grace(
+    "Harbour Coffee Group", _NOW + timedelta(days=1, hours=20), (_PLANNER,)
+)
+DONE_BANNER = Grace(
+    "Lighthouse Roasters International", _NOW + timedelta(days=11), (_INBOX,)
+)
 
 CONSENT: list[dict[str, Any]] = [
     {
@@ -78,30 +102,72 @@ CONSENT: list[dict[str, Any]] = [
             {
                 "kind": "page",
                 "items": [
-                    {"id": "101", "name": "Harbour Coffee", "detail": "Coffee shop", "before": True},
-                    {"id": "102", "name": "Harbour Bakery", "detail": "Bakery", "before": True},
+                    {
+                        "id": "101",
+                        "name": "Harbour Coffee",
+                        "detail": "Coffee shop",
+                        "before": True,
+                    },
+                    {
+                        "id": "102",
+                        "name": "Harbour Bakery",
+                        "detail": "Bakery",
+                        "before": True,
+                    },
                     {"id": "103", "name": "Harbour Events", "detail": "Event"},
                 ],
             },
             {
                 "kind": "ad_account",
                 "items": [
-                    {"id": "201", "name": "Harbour Ads Europe", "detail": "EUR · 4481 0093", "before": True},
-                    {"id": "202", "name": "Harbour Ads Overseas", "detail": "USD · 4481 0094"},
+                    {
+                        "id": "201",
+                        "name": "Harbour Ads Europe",
+                        "detail": "EUR · 4481 0093",
+                        "before": True,
+                    },
+                    {
+                        "id": "202",
+                        "name": "Harbour Ads Overseas",
+                        "detail": "USD · 4481 0094",
+                    },
                 ],
             },
-            {"kind": "product_catalog", "items": [{"id": "301", "name": "Spring catalog", "detail": "214 products", "before": True}]},
+            {
+                "kind": "product_catalog",
+                "items": [
+                    {
+                        "id": "301",
+                        "name": "Spring catalog",
+                        "detail": "214 products",
+                        "before": True,
+                    }
+                ],
+            },
         ],
     },
     {
         "name": "Lighthouse Roasters International",
         "detail": "Employee",
-        "groups": [{"kind": "page", "items": [{"id": "111", "name": "Lighthouse Roasters", "detail": "Food and drink"}]}],
+        "groups": [
+            {
+                "kind": "page",
+                "items": [
+                    {
+                        "id": "111",
+                        "name": "Lighthouse Roasters",
+                        "detail": "Food and drink",
+                    }
+                ],
+            }
+        ],
     },
 ]
 
 
-def _person(name: str, state: str, tone: str, covered: int, total: int, cut_off: int | None) -> dict[str, Any]:
+def _person(
+    name: str, state: str, tone: str, covered: int, total: int, cut_off: int | None
+) -> dict[str, Any]:
     return {
         "name": name,
         "email": name.lower().replace(" ", ".").replace("á", "a") + "@harbour.example",
@@ -122,8 +188,24 @@ PEOPLE = [
 ]
 
 EVENTS = [
-    {"title": "Ada Marlow reconnected Quay Inbox", "at": _NOW - timedelta(minutes=12), "icon": "plug-connected", "tone": "ok", "text": "2 of 2 assets"},
-    {"title": "Ada Marlow claimed a managed account", "at": _NOW - timedelta(days=7), "icon": "id-badge-2", "tone": "accent"},
-    {"title": "Brightline Reports was warned", "at": _NOW - timedelta(days=7), "icon": "webhook", "tone": "info"},
+    {
+        "title": "Ada Marlow reconnected Quay Inbox",
+        "at": _NOW - timedelta(minutes=12),
+        "icon": "plug-connected",
+        "tone": "ok",
+        "text": "2 of 2 assets",
+    },
+    {
+        "title": "Ada Marlow claimed a managed account",
+        "at": _NOW - timedelta(days=7),
+        "icon": "id-badge-2",
+        "tone": "accent",
+    },
+    {
+        "title": "Brightline Reports was warned",
+        "at": _NOW - timedelta(days=7),
+        "icon": "webhook",
+        "tone": "info",
+    },
     {"title": "5 people invited", "at": _NOW - timedelta(days=9), "icon": "send"},
 ]
