@@ -3,9 +3,9 @@
     npm pack @tabler/icons && tar xzf tabler-icons-*.tgz     # outside the repository
     python tools/build_icons.py path/to/package
 
-Reads the names in `tools/icons.txt` (one a line, `name` or `filled/name`), writes
-`src/workbadge/web/static/icons.svg`, and records the package's version in `static/vendor/MANIFEST.toml`'s
-neighbourhood only through the checksum test: run `python tools/build_manifest.py` afterwards. Nothing is downloaded.
+Reads the names in `tools/icons.txt` (one a line, `name` or `filled/name`) and writes
+`src/workbadge/web/static/icons.svg`. Then set its version and sha256 in `static/vendor/MANIFEST.toml`, which
+`tests/web/test_vendor.py` checks. Nothing is downloaded.
 """
 
 import json

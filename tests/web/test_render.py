@@ -146,6 +146,9 @@ def test_static_files_are_kept_for_ever_under_their_digest() -> None:
     kept = client.get(f"{BASE}/static/{static_digest()}/app.css")
     assert kept.status_code == 200 and "immutable" in kept.headers["cache-control"]
     assert (
+        client.get(f"{BASE}/static/avatar.svg").headers["cache-control"] == "no-cache"
+    )
+    assert (
         client.get(f"{BASE}/static/000000000000/app.css").headers["cache-control"]
         == "no-cache"
     )

@@ -93,10 +93,12 @@ def icon_names() -> frozenset[str]:
 
 
 async def static_files(scope: Scope, receive: Receive, send: Send) -> None:
-    """ASGI application for ``/static/{digest}/{path}``. An address of another release is answered but not kept."""
+    """ASGI application for ``/static/{digest}/{path}``; without the digest, or with that of another release, the answer
+    is not to be kept. Addresses without one are for what the API hands out (``/static/avatar.svg``)."""
     path: str = scope["path"].removeprefix(scope.get("root_path", ""))
-    digest, _, name = path.removeprefix("/static/").partition("/")
-    found = _static_files().get(name)
+    whole = path.removeprefix("/static/")
+    digest, _, name = whole.partition("/")
+    found = _static_files().get(name) or _static_files().get(whole)
     if found is None or scope["method"] not in ("GET", "HEAD"):
         status = 404 if found is None else 405
         await Response("Not found" if found is None else "", status)(
@@ -107,7 +109,7 @@ async def static_files(scope: Scope, receive: Receive, send: Send) -> None:
     headers = {
         "cache-control": "public, max-age=31536000, immutable" if kept else "no-cache",
         "x-content-type-options": "nosniff",
-        "cross-origin-resource-policy": "same-origin",
+        "cross-origin-resource-policy": "cross-origin",
         "content-type": found[1],
     }
     await Response(found[0], headers=headers)(scope, receive, send)
