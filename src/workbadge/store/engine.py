@@ -25,6 +25,10 @@ class StoreBusyError(StoreError):
     """Another process kept the write lock too long; nothing was done. Try again."""
 
 
+class StoreConflictError(StoreBusyError):
+    """Somebody else wrote the same at the same time (equal key, deadlock); nothing was done. Try again from the start."""
+
+
 class HotQuery:
     """One Core statement compiled once for both engines, with the order of its named parameters."""
 

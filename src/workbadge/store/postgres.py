@@ -7,10 +7,14 @@ from typing import Any, cast
 
 import asyncpg
 from sqlalchemy import Connection, Executable, Row
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from .engine import HotQuery, Params, StoreSettings
+from .engine import HotQuery, Params, StoreConflictError, StoreSettings
 from .schema import metadata
+
+_TRY_AGAIN = {"23505", "40001", "40P01"}
+"""SQLSTATEs of writes that met: equal keys, serialization failure, deadlock."""
 
 
 class _PostgresTx:
@@ -86,9 +90,16 @@ class PostgresStore:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[_PostgresTx]:
-        """A transaction that commits at the end."""
-        async with self._engine.begin() as connection:
-            yield _PostgresTx(connection)
+        """A transaction that commits at the end. Raises StoreConflictError."""
+        try:
+            async with self._engine.begin() as connection:
+                yield _PostgresTx(connection)
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) in _TRY_AGAIN:
+                raise StoreConflictError(
+                    "somebody else wrote the same at the same time; nothing was done"
+                ) from error
+            raise
 
     async def hot(
         self, query: HotQuery, params: Mapping[str, Any]
