@@ -1,17 +1,21 @@
 """Coverage per person, app and business: at risk, reconnected, lost (B1-B3). The headline measure comes from here.
 
 A *connection* is one person's use of one app in one business, as far as live user or page tokens of the old login
-carry it. It is *reconnected* when the managed account's grant for the same app reaches every asset again, *lost* when
-the old login has ended before that, else *at risk*.
+carry it. It is *reconnected* when the managed account's grant for the same app reached every asset again before the old login ended,
+*recovered* when it did so later, *lost* when the old login has ended without it, else *at risk*.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from workbadge.store import coverage
+from workbadge.store import coverage, records
 from workbadge.store.engine import Tx
+from workbadge.terms.instants import to_micros
+from workbadge.terms.kinds import Act, NodeKind
+from workbadge.terms.scopes import scopes_for
 
 from .registration import redirect_uris
 
@@ -54,27 +58,23 @@ class AppCoverage:
         return ", ".join(part for part in parts if part)
 
 
-@dataclass(slots=True)
-class _Group:
-    """Rows of one (person, app)."""
-
-    rows: list[Any] = field(default_factory=list)
-
-
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One person's use of one app in a business."""
+    """One person's use of one app in a business. ``ends``: of the old login there; ``covered_at``: when the last asset
+    was selected again (None: something is missing)."""
 
     personal_id: int
     managed_id: int | None
     app: AppCoverage
     ends: datetime | None
     claimed: bool
+    covered_at: datetime | None
 
     def state(self, now: datetime) -> str:
-        """``reconnected``, ``lost`` or ``at_risk``."""
-        if self.app.covered and self.claimed:
-            return "reconnected"
+        """``reconnected`` (before the cut-off), ``recovered`` (only after it), ``lost`` or ``at_risk``."""
+        if self.covered_at is not None:
+            in_time = self.ends is None or self.covered_at < self.ends
+            return "reconnected" if in_time else "recovered"
         return "lost" if self.ends is not None and self.ends <= now else "at_risk"
 
 
@@ -100,58 +100,95 @@ async def list_connections(
     personal_id: int | None = None,
     claimed_only: bool = True,
 ) -> list[Connection]:
-    """Connections of a business (or of one person in it), by person and app."""
-    groups: dict[tuple[int, int], _Group] = {}
-    for row in await coverage.coverage_rows(
-        tx, business_id, now, personal_id, claimed_only
-    ):
-        groups.setdefault((row.personal_id, row.app_id), _Group()).rows.append(row)
+    """Connections of a business (or of one person in it), by person and app. Two queries, whatever the number of assets."""
+    carried = await coverage.carried_until(tx, business_id, personal_id, claimed_only)
+    rows = await coverage.coverage_rows(tx, business_id, now, personal_id, claimed_only)
+    groups: dict[tuple[int, int], dict[int, Any]] = {}
+    for row in rows:
+        if _is_carried(row, carried.get((row.personal_id, row.grant_id), {}), now):
+            group = groups.setdefault((row.personal_id, row.app_id), {})
+            group[row.asset_id] = row
     apps = await coverage.apps_by_id(tx, sorted({app_id for _, app_id in groups}))
     return [
-        _connection(group.rows, apps[app_id], base_url)
+        _connection(list(group.values()), apps[app_id], base_url)
         for (_, app_id), group in groups.items()
     ]
 
 
+def _again_at(row: Any) -> datetime | None:
+    """When the managed account selected the asset again for an app that may read it now; None: it does not reach it."""
+    if row.again_at is None or not _reads(row.new_scopes, row.kind):
+        return None
+    again: datetime = row.again_at
+    return again
+
+
+@lru_cache(maxsize=4096)
+def _reads(scopes: str, kind: str) -> bool:
+    """Whether a grant's scopes suffice to read an asset of a kind."""
+    return not scopes_for(NodeKind(kind), Act.READ).isdisjoint(scopes.split(","))
+
+
+def _is_carried(row: Any, ends: dict[int | None, int], now: datetime) -> bool:
+    """Whether live tokens of the old login carry the asset: while its access runs, now; afterwards, up to its end.
+
+    What has been reconnected stays counted even where the app has since thrown the old token away, as long as it was
+    alive at the claim: else the measure would forget its successes.
+    """
+    at = now if row.ends is None else min(now, row.ends)
+    if row.handed_over is not None and _again_at(row) is not None:
+        at = row.handed_over
+    if row.revoked_at is not None and row.revoked_at <= at:
+        return False
+    last = max(ends.get(None, 0), ends.get(row.asset_id, 0))
+    return last > to_micros(at) and _reads(row.scopes, row.kind)
+
+
 def _connection(rows: list[Any], app: Any, base_url: str) -> Connection:
     first = rows[0]
+    again = [_again_at(row) for row in rows]
     missing = tuple(
         MissingAsset(row.asset_id, row.name, row.kind)
-        for row in rows
-        if not row.covered
+        for row, at in zip(rows, again, strict=True)
+        if at is None
     )
+    used = [row.last_used_at for row in rows if row.last_used_at is not None]
     shown = AppCoverage(
         app.id,
         app.name,
         len(rows),
         len(rows) - len(missing),
         missing,
-        first.last_used_at,
+        max(used, default=None),
         app.user_support_url,
         app.user_support_email,
         reconnect_url(base_url, app, first.scopes),
     )
+    covered = [at for at in again if at is not None]
     return Connection(
         first.personal_id,
         first.managed_id,
         shown,
         first.ends,
         first.claimed_at is not None,
+        None if missing else max(covered),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """The headline: of the connections that the migration would have broken, how many were reconnected."""
+    """The headline: of the connections that the migration would have broken, how many were reconnected before the
+    cut-off. ``recovered``: reconnected only after it."""
 
     at_risk: int
     reconnected: int
     lost: int
+    recovered: int = 0
 
     @property
     def total(self) -> int:
         """All connections that the migration touches."""
-        return self.at_risk + self.reconnected + self.lost
+        return self.at_risk + self.reconnected + self.lost + self.recovered
 
     @property
     def percent(self) -> int:
@@ -159,19 +196,54 @@ class Share:
         return 100 if not self.total else 100 * self.reconnected // self.total
 
 
+@dataclass(frozen=True, slots=True)
+class CoverageRow:
+    """One connection of a business, for admins (B3)."""
+
+    name: str
+    state: str
+    connection: Connection
+
+
+@dataclass(frozen=True, slots=True)
+class BusinessCoverage:
+    """Connections of a business by person and app, and the headline share."""
+
+    share: Share
+    rows: tuple[CoverageRow, ...]
+
+
+def _share(states: list[str]) -> Share:
+    return Share(
+        states.count("at_risk"),
+        states.count("reconnected"),
+        states.count("lost"),
+        states.count("recovered"),
+    )
+
+
+async def business_coverage(
+    tx: Tx, base_url: str, business_id: int, now: datetime
+) -> BusinessCoverage:
+    """What admins see (B3), over everybody who was invited, by person's name and app's name."""
+    found = await list_connections(tx, base_url, business_id, now, claimed_only=False)
+    accounts = await records.list_accounts(
+        tx, sorted({one.personal_id for one in found})
+    )
+    rows = [
+        CoverageRow(accounts[one.personal_id].name, one.state(now), one)
+        for one in found
+    ]
+    rows.sort(key=lambda row: (row.name.lower(), row.connection.app.name.lower()))
+    return BusinessCoverage(_share([row.state for row in rows]), tuple(rows))
+
+
 async def business_share(
     tx: Tx, base_url: str, business_id: int, now: datetime
 ) -> Share:
-    """The share of a business, over everybody who was invited."""
-    states = [
-        one.state(now)
-        for one in await list_connections(
-            tx, base_url, business_id, now, claimed_only=False
-        )
-    ]
-    return Share(
-        states.count("at_risk"), states.count("reconnected"), states.count("lost")
-    )
+    """The headline share of a business, over everybody who was invited."""
+    found = await list_connections(tx, base_url, business_id, now, claimed_only=False)
+    return _share([one.state(now) for one in found])
 
 
 async def count_coverage(
@@ -181,7 +253,7 @@ async def count_coverage(
     counts: dict[int, tuple[int, int]] = {}
     for one in await list_connections(tx, "", business_id, now, claimed_only=False):
         total, done = counts.get(one.personal_id, (0, 0))
-        counts[one.personal_id] = (total + 1, done + (one.state(now) == "reconnected"))
+        counts[one.personal_id] = (total + 1, done + (one.covered_at is not None))
     return counts
 
 

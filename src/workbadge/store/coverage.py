@@ -1,14 +1,26 @@
 """Coverage: which assets an app reached through old logins and reaches again through new ones (B1-B3).
 
-One query for a whole business or for one person; never one per asset.
+Two queries for a whole business or for one person; never one per asset or per token.
 """
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, case, exists, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Row,
+    and_,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+    type_coerce,
+)
 
-from workbadge.terms.kinds import Role, TokenKind
+from workbadge.terms.kinds import EndCause, Role, TokenKind
 
 from .engine import Tx
 from .schema import (
@@ -19,10 +31,99 @@ from .schema import (
     grant_target,
     membership,
     migration_person,
+    share,
     token,
 )
 
 _CARRYING = (TokenKind.USER.value, TokenKind.PAGE.value)
+_WITHOUT_END = 2**62
+"""Stands for "no end" where ends are compared as numbers."""
+
+_mine = membership.alias("mine")
+_old = app_grant.alias("old")
+_selected = grant_target.alias("selected")
+
+
+def _old_grants() -> FromClause:
+    """People of migrations with the old login's membership and its grants, taken back ones too."""
+    person = migration_person.c
+    return migration_person.join(
+        _mine, _mine.c.id == person.personal_membership_id
+    ).join(_old, _old.c.account_id == person.personal_id)
+
+
+def _meant(
+    business_id: int, personal_id: int | None, claimed_only: bool
+) -> list[ColumnElement[bool]]:
+    """Which people are looked at: those whose old login ends (or will end) by the migration."""
+    person = migration_person.c
+    where: list[ColumnElement[bool]] = [
+        person.business_id == business_id,
+        person.rolled_back_at.is_(None),
+        person.excluded_at.is_(None),
+        or_(
+            _mine.c.end_cause.is_(None),
+            _mine.c.end_cause.in_((EndCause.GRACE.value, EndCause.DEADLINE.value)),
+        ),
+    ]
+    if personal_id is not None:
+        where.append(person.personal_id == personal_id)
+    if claimed_only:
+        where.append(person.claimed_at.is_not(None))
+    return where
+
+
+async def carried_until(
+    tx: Tx, business_id: int, personal_id: int | None, claimed_only: bool
+) -> dict[tuple[int, int], dict[int | None, int]]:
+    """(personal_id, grant id) to: page id, or None for user tokens, to the last end (microseconds) of such tokens.
+
+    Only tokens of consents before the hand-over count: later ones reach nothing here (M5).
+    """
+    parent = token.alias("parent")
+    ends = _least(
+        func.coalesce(type_coerce(token.c.expires_at, BigInteger), _WITHOUT_END),
+        func.coalesce(type_coerce(token.c.revoked_at, BigInteger), _WITHOUT_END),
+        func.coalesce(type_coerce(parent.c.revoked_at, BigInteger), _WITHOUT_END),
+    )
+    person = migration_person.c
+    source = (
+        _old_grants()
+        .join(token, token.c.grant_id == _old.c.id)
+        .outerjoin(parent, parent.c.hash == token.c.parent_hash)
+    )
+    statement = (
+        select(
+            person.personal_id,
+            _old.c.id.label("grant_id"),
+            token.c.page_id,
+            func.max(ends).label("ends"),
+        )
+        .select_from(source)
+        .where(
+            *_meant(business_id, personal_id, claimed_only),
+            token.c.kind.in_(_CARRYING),
+            or_(
+                _mine.c.handed_over.is_(None),
+                token.c.authorized_at <= _mine.c.handed_over,
+            ),
+        )
+        .group_by(person.personal_id, _old.c.id, token.c.page_id)
+    )
+    found: dict[tuple[int, int], dict[int | None, int]] = {}
+    for row in await tx.rows(statement):
+        found.setdefault((row.personal_id, row.grant_id), {})[row.page_id] = row.ends
+    return found
+
+
+def _least(
+    first: ColumnElement[int], *others: ColumnElement[int]
+) -> ColumnElement[int]:
+    """The smallest of several numbers; both engines have it under different names."""
+    least = first
+    for other in others:
+        least = case((other < least, other), else_=least)
+    return least
 
 
 async def coverage_rows(
@@ -32,59 +133,47 @@ async def coverage_rows(
     personal_id: int | None = None,
     claimed_only: bool = True,
 ) -> list[Row[Any]]:
-    """One row for each (person, app, asset) that an old login's live tokens carry in a business.
+    """One row for each (person, grant of the old login, asset selected in this business's name).
 
-    Columns: personal_id, managed_id, claimed_at, ends (of the old login), app_id, scopes (of the old grant),
-    last_used_at, asset_id, name, kind, covered (0/1: the managed account's grant for the same app reaches it).
-    Ordered by person, app, asset. ``claimed_only`` False: invited people too. Apps that work only with system-user
-    tokens have no such rows (B2).
+    Columns: personal_id, managed_id, claimed_at; of the old login's membership: ends, handed_over; of its grant:
+    app_id, grant_id, scopes, revoked_at, last_used_at; asset_id, name, kind; of the managed account's grant for the
+    same app: new_scopes, again_at (when it selected the asset; None: not, or it does not reach it). Ordered by
+    person, app, asset, grant. ``claimed_only`` False: invited people too.
+
+    Not among them: assets that left the business, apps that are switched off, and what the old login goes on reaching by
+    another way after the cut-off (M15).
     """
-    person, mine, old = (
-        migration_person.c,
-        membership.alias("mine"),
-        app_grant.alias("old"),
-    )
-    selected, tasks = grant_target.alias("selected"), assignment.alias("tasks")
+    person, tasks = migration_person.c, assignment.alias("tasks")
     theirs, new = membership.alias("theirs"), app_grant.alias("new")
     again, new_tasks = grant_target.alias("again"), assignment.alias("new_tasks")
-    live = exists().where(
-        token.c.grant_id == old.c.id,
-        token.c.kind.in_(_CARRYING),
-        token.c.revoked_at.is_(None),
-        or_(token.c.expires_at.is_(None), token.c.expires_at > now),
-    )
-    covered = and_(
-        again.c.target_id.is_not(None),
+    reached = and_(
         or_(theirs.c.ends.is_(None), theirs.c.ends > now),
         or_(theirs.c.role == Role.ADMIN.value, new_tasks.c.tasks != 0),
     )
     source = (
-        migration_person.join(mine, mine.c.id == person.personal_membership_id)
+        _old_grants()
+        .join(app, and_(app.c.id == _old.c.app_id, app.c.disabled_at.is_(None)))
         .join(
-            old,
-            and_(old.c.account_id == person.personal_id, old.c.revoked_at.is_(None)),
-        )
-        .join(
-            selected,
+            _selected,
             and_(
-                selected.c.grant_id == old.c.id,
-                selected.c.business_id == person.business_id,
+                _selected.c.grant_id == _old.c.id,
+                _selected.c.business_id == person.business_id,
             ),
         )
         .join(
             asset,
-            and_(asset.c.id == selected.c.target_id, asset.c.removed_at.is_(None)),
+            and_(asset.c.id == _selected.c.target_id, asset.c.removed_at.is_(None)),
         )
         .outerjoin(
             tasks,
-            and_(tasks.c.membership_id == mine.c.id, tasks.c.asset_id == asset.c.id),
+            and_(tasks.c.membership_id == _mine.c.id, tasks.c.asset_id == asset.c.id),
         )
         .outerjoin(theirs, theirs.c.id == person.managed_membership_id)
         .outerjoin(
             new,
             and_(
                 new.c.account_id == person.managed_id,
-                new.c.app_id == old.c.app_id,
+                new.c.app_id == _old.c.app_id,
                 new.c.revoked_at.is_(None),
             ),
         )
@@ -104,37 +193,80 @@ async def coverage_rows(
             person.personal_id,
             person.managed_id,
             person.claimed_at,
-            mine.c.ends,
-            old.c.app_id,
-            old.c.scopes,
-            old.c.last_used_at,
+            _mine.c.ends,
+            _mine.c.handed_over,
+            _old.c.app_id,
+            _old.c.id.label("grant_id"),
+            _old.c.scopes,
+            _old.c.revoked_at,
+            _old.c.last_used_at,
             asset.c.id.label("asset_id"),
             asset.c.name,
             asset.c.kind,
-            case((covered, 1), else_=0).label("covered"),
+            new.c.scopes.label("new_scopes"),
+            case((reached, again.c.selected_at)).label("again_at"),
         )
         .select_from(source)
         .where(
-            person.business_id == business_id,
-            person.rolled_back_at.is_(None),
-            person.excluded_at.is_(None),
+            *_meant(business_id, personal_id, claimed_only),
             or_(
-                mine.c.handed_over.is_(None),
-                selected.c.selected_at <= mine.c.handed_over,
+                _mine.c.handed_over.is_(None),
+                _selected.c.selected_at <= _mine.c.handed_over,
             ),
-            or_(
-                mine.c.end_cause.is_(None), mine.c.end_cause.in_(("grace", "deadline"))
-            ),
-            or_(mine.c.role == Role.ADMIN.value, tasks.c.tasks != 0),
-            live,
+            or_(_mine.c.role == Role.ADMIN.value, tasks.c.tasks != 0),
+            or_(asset.c.business_id == person.business_id, _lent(person, now)),
+            ~_other_way(now),
         )
-        .order_by(person.personal_id, old.c.app_id, asset.c.id)
+        .order_by(person.personal_id, _old.c.app_id, asset.c.id, _old.c.created_at)
     )
-    if personal_id is not None:
-        statement = statement.where(person.personal_id == personal_id)
-    if claimed_only:
-        statement = statement.where(person.claimed_at.is_not(None))
     return await tx.rows(statement)
+
+
+def _open_share(now: datetime) -> ColumnElement[bool]:
+    return and_(share.c.starts <= now, or_(share.c.ends.is_(None), share.c.ends > now))
+
+
+def _lent(person: Any, now: datetime) -> ColumnElement[bool]:
+    """The asset is lent to the person's business."""
+    return exists().where(
+        share.c.asset_id == asset.c.id,
+        share.c.partner_business_id == person.business_id,
+        _open_share(now),
+    )
+
+
+def _other_way(now: datetime) -> ColumnElement[bool]:
+    """The old login has another membership, not handed over, that reaches the asset and outlives this one."""
+    other, held = membership.alias("other"), assignment.alias("held")
+    here = or_(
+        other.c.business_id == asset.c.business_id,
+        exists().where(
+            share.c.asset_id == asset.c.id,
+            share.c.partner_business_id == other.c.business_id,
+            _open_share(now),
+        ),
+    )
+    holds = or_(
+        other.c.role == Role.ADMIN.value,
+        exists().where(
+            held.c.membership_id == other.c.id,
+            held.c.asset_id == asset.c.id,
+            held.c.tasks != 0,
+        ),
+    )
+    outlives = or_(
+        other.c.ends.is_(None),
+        and_(other.c.ends > now, other.c.ends > _mine.c.ends),
+    )
+    return exists().where(
+        other.c.account_id == _mine.c.account_id,
+        other.c.id != _mine.c.id,
+        other.c.handed_over.is_(None),
+        other.c.starts <= now,
+        outlives,
+        here,
+        holds,
+    )
 
 
 async def apps_by_id(tx: Tx, ids: list[int]) -> dict[int, Row[Any]]:
