@@ -1,24 +1,26 @@
 """The claim: both logins proven in one browser, then one transaction (M4, M5, M10, M18)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from workbadge.keys import hash_secret
+from workbadge.keys import PasswordError, hash_secret
 from workbadge.lifecycle import migration as plans
-from workbadge.lifecycle.changes import MembershipState, Plan
+from workbadge.lifecycle.changes import Audit, MembershipState, Plan
 from workbadge.lifecycle.migration import Claim
 from workbadge.store import migrations, records, rights
-from workbadge.store.apply import apply_plan
+from workbadge.store.apply import apply_plan, write_audit
 from workbadge.store.engine import Tx
 from workbadge.terms.ids import NodeId
 from workbadge.terms.kinds import AccountKind, NodeKind, Role
 
 from .coverage import Connection, list_connections
-from .errors import CommandError, Problem, conflict, not_found
-from .migration import check_plan, grace_of
+from .errors import CommandError, Problem, invalid, not_found
+from .migration import grace_of
+from .refusals import check_plan
 from .registration import check_name
 from .services import Services
+from .transaction import in_transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,20 +145,45 @@ async def confirm_claim(
 
     Raises CommandError: NOT_FOUND (link unusable, also for another person), UNAUTHENTICATED (a proof is missing).
     """
-    hashed = (
-        None
-        if proof.password is None
-        else await services.passwords.hash(proof.password)
-    )
-    async with services.store.write() as tx:
+    hashed = None if proof.password is None else await _hash(services, proof.password)
+
+    async def work(tx: Tx) -> Claimed | None:
         row = await migrations.find_person_by_link(tx, hash_secret(link), lock=True)
-        if row is None or row.personal_id != proof.personal_id:
-            raise _neutral()
+        if row is None:
+            return None
+        if row.personal_id != proof.personal_id:
+            await _note_stranger(tx, services, row, proof.personal_id, now)
+            return None
         plan, claimed = await _claim(tx, services, row, proof, hashed, now)
         await apply_plan(tx, plan, proof.personal_id, services.entropy.new_id, now)
-    if plan.refusal is not None:
+        return None if plan.refusal is not None else claimed
+
+    done = await in_transaction(services, work)
+    if done is None:
         raise _neutral()
-    return claimed
+    return done
+
+
+async def _hash(services: Services, password: str) -> str:
+    """The hash of a password that was chosen just now. Raises INVALID."""
+    try:
+        return await services.passwords.hash(password)
+    except PasswordError as error:
+        raise invalid("password", "This password cannot be used.", str(error)) from None
+
+
+async def _note_stranger(
+    tx: Tx, services: Services, row: Any, account_id: int, now: datetime
+) -> None:
+    """Somebody tried to claim what somebody else was invited to: an audit entry (AC-24)."""
+    entry = Audit(
+        "migration.claim_refused",
+        row.personal_id,
+        row.business_id,
+        row.organization_id,
+        {"person": row.id, "tried_by": account_id},
+    )
+    await write_audit(tx, (entry,), account_id, services.entropy.new_id, now)
 
 
 async def _claim(
@@ -226,27 +253,20 @@ async def claim_for(
     """The claim as a sandbox makes it: both proofs are given by the world itself; the same plan. Raises CommandError."""
     password = services.entropy.text(14)
     hashed = await services.passwords.hash(password)
-    async with services.store.write() as tx:
+
+    async def work(tx: Tx) -> tuple[Plan, Claimed, bool]:
         row = await migrations.find_person_of(tx, migration_id, personal_id, lock=True)
         if row is None:
             raise not_found("person in this migration")
         existing = await records.find_account_by_address(
             tx, AccountKind.MANAGED, row.work_email
         )
-        proof = ClaimProof(
-            personal_id, None if existing is None else existing.id, password
-        )
+        managed_id = None if existing is None else existing.id
+        proof = ClaimProof(personal_id, managed_id, password)
         plan, claimed = await _claim(tx, services, row, proof, hashed, now)
         await apply_plan(tx, plan, personal_id, services.entropy.new_id, now)
-    if plan.refusal is not None:
-        check_plan(plan)
-        raise conflict("The claim was refused.")
-    shown = password if existing is None else None
-    return Claimed(
-        claimed.managed_id,
-        claimed.membership_id,
-        claimed.business_id,
-        claimed.email,
-        claimed.cut_off,
-        shown,
-    )
+        return plan, claimed, existing is None
+
+    plan, claimed, fresh = await in_transaction(services, work)
+    check_plan(plan)
+    return replace(claimed, password=password if fresh else None)

@@ -7,24 +7,33 @@ is decided at each request from the timestamps (M9).
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+
+import structlog
 
 from workbadge.keys import hash_secret
 from workbadge.lifecycle import migration as plans
-from workbadge.lifecycle.changes import DueKind
+from workbadge.lifecycle.changes import DueKind, MembershipState
 from workbadge.store import coverage, migrations, records, rights
 from workbadge.store import due as rows
 from workbadge.store.apply import apply_plan
-from workbadge.store.engine import Tx
+from workbadge.store.engine import StoreBusyError, Tx
 from workbadge.terms.instants import DAY
 from workbadge.terms.kinds import EndCause
 
 from . import mails
 from .coverage import AppCoverage, list_connections
 from .grant import scoped_id
+from .migration import grace_of
 from .outbox import MAIL, WEBHOOK, Outgoing, enqueue
 from .services import Services
+
+log = structlog.get_logger()
+RETRY = timedelta(minutes=1)
+"""First pause after a failed try; doubled each time."""
+
+MOST_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +56,27 @@ class _Case:
     account: Any
     business: Any
     organization: Any
-    ends: datetime | None
-    in_grace: bool
+    personal: MembershipState
+
+    @property
+    def ends(self) -> datetime | None:
+        """End of the old login in this business."""
+        return self.personal.ends
+
+    @property
+    def in_grace(self) -> bool:
+        """Claimed, not rolled back, and not ended by anything but the cut-off."""
+        return self.personal.cause is EndCause.GRACE and self.row.rolled_back_at is None
+
+    @property
+    def invited(self) -> bool:
+        """Not claimed yet, and still somebody to be migrated."""
+        gone = (EndCause.REMOVED, EndCause.LEAVER)
+        return (
+            self.row.claimed_at is None
+            and self.row.excluded_at is None
+            and self.personal.cause not in gone
+        )
 
     async def apps(self) -> list[AppCoverage]:
         """Affected apps of the person in this business as of ``at``."""
@@ -71,54 +99,69 @@ class _Case:
 
 
 async def run(services: Services, now: datetime, limit: int = 100_000) -> list[Ran]:
-    """Carry out what is due by ``now``, earliest first, at most ``limit`` rows. Several workers share the work."""
+    """Carry out what is due by ``now``, earliest first, at most ``limit`` rows. Several workers share the work.
+
+    A row that fails is rolled back, counted and tried again later; after five tries it is parked (FT-26).
+    """
     done: list[Ran] = []
     while len(done) < limit:
         async with services.store.read() as tx:
             if not await rows.has_due(tx, now):
                 return done
-        async with services.store.write() as tx:
-            row = await rows.take_due(tx, now)
+        row: Any = None
+        try:
+            async with services.store.write() as tx:
+                row = await rows.take_due(tx, now)
+                if row is None:
+                    return done
+                await _carry_out(tx, services, row)
+                await rows.mark_done(tx, row.id, now)
+        except StoreBusyError:
+            raise
+        except Exception as error:
             if row is None:
-                return done
-            await _carry_out(tx, services, row)
-            await rows.mark_done(tx, row.id, now)
-        done.append(Ran(row.at, row.kind, row.subject))
+                raise
+            await _failed(services, row, error, now)
+        else:
+            done.append(Ran(row.at, row.kind, row.subject))
     return done
 
 
+async def _failed(
+    services: Services, row: Any, error: Exception, now: datetime
+) -> None:
+    """Count a failed try, in a transaction of its own."""
+    log.error("due_failed", due=row.id, kind=row.kind, exc_info=error)
+    last = row.tries + 1 >= MOST_TRIES
+    async with services.store.write() as tx:
+        await rows.mark_due_failed(
+            tx,
+            row.id,
+            f"{type(error).__name__}: {error}",
+            None if last else now + RETRY * 2**row.tries,
+            now if last else None,
+        )
+
+
 async def _carry_out(tx: Tx, services: Services, due: Any) -> None:
-    person = await migrations.find_person(tx, due.subject, lock=True)
+    person = await migrations.find_person(tx, due.subject)
     if person is None:
         return
     personal = await rights.find_membership(tx, person.personal_membership_id)
     account = await records.find_account(tx, person.personal_id)
     business = await records.find_business(tx, person.business_id)
     organization = await records.find_organization(tx, person.organization_id)
-    assert (
-        personal is not None
-        and account is not None
-        and business is not None
-        and organization is not None
-    )
-    in_grace = personal.cause is EndCause.GRACE and person.rolled_back_at is None
+    assert personal is not None and account is not None and business is not None
+    assert organization is not None
     case = _Case(
-        tx,
-        services,
-        due.at,
-        person,
-        account,
-        business,
-        organization,
-        personal.ends,
-        in_grace,
+        tx, services, due.at, person, account, business, organization, personal
     )
     await _WORK[DueKind(due.kind)](case)
 
 
 async def _invite(case: _Case) -> None:
     """The claim mail. The link's secret is made here, so that only the mail has it; an earlier link is dead (M3)."""
-    if case.row.claimed_at is not None or case.row.excluded_at is not None:
+    if not case.invited:
         return
     secret = case.services.entropy.text(43)
     expires = case.at + case.services.policy.claim_link
@@ -131,16 +174,13 @@ async def _invite(case: _Case) -> None:
         case.row.work_email,
         link,
         case.row.deadline,
+        grace_of(case.organization, case.services),
     )
     await case.mail("invitation", case.row.work_email, text)
 
 
 async def _remind_claim(case: _Case) -> None:
-    if (
-        case.row.claimed_at is None
-        and case.row.excluded_at is None
-        and case.row.deadline is not None
-    ):
+    if case.invited and case.row.deadline is not None:
         text = mails.claim_reminder(
             case.account.name, case.business.name, case.row.deadline
         )
@@ -148,9 +188,10 @@ async def _remind_claim(case: _Case) -> None:
 
 
 async def _deadline(case: _Case) -> None:
-    personal = await rights.find_membership(case.tx, case.row.personal_membership_id)
-    assert personal is not None
-    plan = plans.plan_missed_deadline(migrations.as_record(case.row), personal, case.at)
+    if not case.invited:
+        return
+    record = migrations.as_record(case.row)
+    plan = plans.plan_missed_deadline(record, case.personal, case.at)
     if plan.refusal is None:
         await apply_plan(case.tx, plan, None, case.services.entropy.new_id, case.at)
         text = mails.deadline_missed(case.account.name, case.business.name)

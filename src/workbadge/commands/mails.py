@@ -1,6 +1,8 @@
 """Texts of mails. Plain functions from facts to (subject, body); names are put on one line and never into headers."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from workbadge.terms.instants import DAY
 
 from .coverage import AppCoverage
 
@@ -17,6 +19,12 @@ def day(at: datetime) -> str:
     return at.strftime("%d %B %Y, %H:%M UTC").lstrip("0")
 
 
+def length(time: timedelta) -> str:
+    """A duration in words: whole days, or hours where it is shorter than two days."""
+    days, hours = time // DAY, round(time / timedelta(hours=1))
+    return f"{days} days" if days >= 2 else f"{hours} hours" if hours != 1 else "1 hour"
+
+
 def invitation(
     name: str,
     business: str,
@@ -24,6 +32,7 @@ def invitation(
     work_email: str,
     link: str,
     deadline: datetime | None,
+    grace: timedelta,
 ) -> tuple[str, str]:
     """The claim link (M3)."""
     until = (
@@ -31,31 +40,28 @@ def invitation(
         if deadline
         else ""
     )
-    return (
-        one_line(f"Claim your work account for {business}"),
+    return one_line(f"Claim your work account for {business}"), (
         f"Hello {one_line(name)},\n\n{one_line(organization)} moves {one_line(business)} to managed accounts. Yours is "
         f"{work_email}.\n\nClaim it here, with your present login at hand:\n\n{link}\n{until}\n"
         "The link is for you alone and works once. What you may do stays the same; apps that act for you keep\n"
-        "working for thirty days and ask to be connected again meanwhile.\n",
+        f"working for {length(grace)} after that and need to be connected again meanwhile.\n"
     )
 
 
 def claim_reminder(name: str, business: str, deadline: datetime) -> tuple[str, str]:
     """Before the deadline (M3)."""
-    return (
-        one_line(f"Your work account for {business} is waiting"),
+    return one_line(f"Your work account for {business} is waiting"), (
         f"Hello {one_line(name)},\n\nyou have not claimed your work account for {one_line(business)} yet. Your present login "
-        f"opens it until {day(deadline)}. The link is in your invitation; an admin can send it again.\n",
+        f"opens it until {day(deadline)}. The link is in your invitation; an admin can send it again.\n"
     )
 
 
 def deadline_missed(name: str, business: str) -> tuple[str, str]:
     """The deadline has passed (M10)."""
-    return (
-        one_line(f"Your login no longer opens {business}"),
+    return one_line(f"Your login no longer opens {business}"), (
         f"Hello {one_line(name)},\n\nthe deadline for claiming your work account has passed, so your personal login and the "
         f"apps that use it no longer reach {one_line(business)}. You can still claim the account with the link in your "
-        "invitation; apps then have to be connected again.\n",
+        "invitation; apps then have to be connected again.\n"
     )
 
 
@@ -95,10 +101,9 @@ def reconnect_reminder(
     """Before the cut-off (B5)."""
     left = "1 day" if days == 1 else f"{days} days"
     count = "1 app" if len(apps) == 1 else f"{len(apps)} apps"
-    return (
-        one_line(f"{left} left to reconnect {count} in {business}"),
+    return one_line(f"{left} left to reconnect {count} in {business}"), (
         f"Hello {one_line(name)},\n\non {day(cut_off)} your old login loses {one_line(business)}. These apps are not connected "
-        f"again yet:\n\n{_apps(apps)}\n",
+        f"again yet:\n\n{_apps(apps)}\n"
     )
 
 
@@ -112,5 +117,5 @@ def cut_off_reached(
         rest = "Every app was connected again in time.\n"
     return (
         one_line(f"Your old login no longer reaches {business}"),
-        f"Hello {one_line(name)},\n\nthe thirty days are over: your personal login no longer reaches {one_line(business)}.\n\n{rest}",
+        f"Hello {one_line(name)},\n\nthe time for moving is over: your personal login no longer reaches {one_line(business)}.\n\n{rest}",
     )

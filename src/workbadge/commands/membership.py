@@ -4,6 +4,7 @@ Rows are locked in one order (memberships of the business's admins first where t
 admins who remove each other at once end with one left (AC-38).
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,12 +13,13 @@ from workbadge.lifecycle.changes import MembershipState, Plan
 from workbadge.store import migrations, records, rights
 from workbadge.store.apply import apply_plan
 from workbadge.store.engine import Tx
-from workbadge.terms.kinds import AccountKind, Role
-from workbadge.terms.tasks import Task
+from workbadge.terms.kinds import AccountKind, NodeKind, Role
+from workbadge.terms.tasks import TASKS_OF, Task
 
-from .errors import not_found
-from .migration import check_plan
+from .errors import invalid, not_found
+from .refusals import check_plan
 from .services import Services
+from .transaction import in_transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +82,25 @@ async def _locked(
     )
 
 
-async def _finish(
-    tx: Tx, services: Services, plan: Plan, actor_id: int | None, now: datetime
+async def _change(
+    services: Services,
+    business_id: int,
+    membership_id: int,
+    make_plan: Callable[
+        [Tx, MembershipState, tuple[MembershipState, ...]], Awaitable[Plan]
+    ],
+    actor_id: int | None,
+    now: datetime,
 ) -> None:
-    await apply_plan(tx, plan, actor_id, services.entropy.new_id, now)
+    """Plan on locked rows and write it; raises CommandError where the plan refuses."""
+
+    async def work(tx: Tx) -> Plan:
+        state, graces = await _locked(tx, business_id, membership_id, now)
+        plan = await make_plan(tx, state, graces)
+        await apply_plan(tx, plan, actor_id, services.entropy.new_id, now)
+        return plan
+
+    check_plan(await in_transaction(services, work))
 
 
 async def assign(
@@ -96,15 +113,21 @@ async def assign(
     now: datetime,
 ) -> None:
     """Set somebody's tasks on an asset the business owns or was lent. Raises CommandError."""
-    async with services.store.write() as tx:
-        state, graces = await _locked(tx, business_id, membership_id, now)
+
+    async def plan(
+        tx: Tx, state: MembershipState, graces: tuple[MembershipState, ...]
+    ) -> Plan:
         asset = await records.find_asset(tx, asset_id)
         lent = await rights.list_lent(tx, [asset_id], [business_id], now)
         if asset is None or (asset.business_id != business_id and asset_id not in lent):
             raise not_found("asset")
-        plan = plans.plan_assign(state, graces, asset_id, tasks, now)
-        await _finish(tx, services, plan, actor_id, now)
-    check_plan(plan)
+        if not tasks or tasks & ~TASKS_OF[NodeKind(asset.kind)]:
+            raise invalid(
+                "tasks", "These tasks do not fit the asset.", "tasks of its kind"
+            )
+        return plans.plan_assign(state, graces, asset_id, tasks, now)
+
+    await _change(services, business_id, membership_id, plan, actor_id, now)
 
 
 async def take_away(
@@ -116,11 +139,13 @@ async def take_away(
     now: datetime,
 ) -> None:
     """Take an asset from somebody, and from the old login in grace (M16). Raises CommandError."""
-    async with services.store.write() as tx:
-        state, graces = await _locked(tx, business_id, membership_id, now)
-        plan = plans.plan_take_away(state, graces, asset_id, now)
-        await _finish(tx, services, plan, actor_id, now)
-    check_plan(plan)
+
+    async def plan(
+        tx: Tx, state: MembershipState, graces: tuple[MembershipState, ...]
+    ) -> Plan:
+        return plans.plan_take_away(state, graces, asset_id, now)
+
+    await _change(services, business_id, membership_id, plan, actor_id, now)
 
 
 async def change_role(
@@ -132,12 +157,14 @@ async def change_role(
     now: datetime,
 ) -> None:
     """Change somebody's role; the last admin stays one (I9). Raises CommandError."""
-    async with services.store.write() as tx:
-        state, graces = await _locked(tx, business_id, membership_id, now)
+
+    async def plan(
+        tx: Tx, state: MembershipState, graces: tuple[MembershipState, ...]
+    ) -> Plan:
         others = await rights.count_other_admins(tx, business_id, membership_id, now)
-        plan = plans.plan_role(state, graces, role, others, now)
-        await _finish(tx, services, plan, actor_id, now)
-    check_plan(plan)
+        return plans.plan_role(state, graces, role, others, now)
+
+    await _change(services, business_id, membership_id, plan, actor_id, now)
 
 
 async def remove_member(
@@ -148,50 +175,63 @@ async def remove_member(
     now: datetime,
 ) -> None:
     """Remove somebody now, with the grace that hangs on a managed account (M16). Raises CommandError."""
-    async with services.store.write() as tx:
-        state, graces = await _locked(tx, business_id, membership_id, now)
+
+    async def plan(
+        tx: Tx, state: MembershipState, graces: tuple[MembershipState, ...]
+    ) -> Plan:
         others = await rights.count_other_admins(tx, business_id, membership_id, now)
-        plan = plans.plan_remove(state, graces, others, now)
-        await _finish(tx, services, plan, actor_id, now)
-    check_plan(plan)
+        return plans.plan_remove(state, graces, others, now)
+
+    await _change(services, business_id, membership_id, plan, actor_id, now)
 
 
 async def suspend_account(
     services: Services, account_id: int, actor_id: int | None, now: datetime
 ) -> None:
     """Suspend a managed account: sessions, reach and linked graces end in this transaction (A5). Raises CommandError."""
-    async with services.store.write() as tx:
+
+    async def work(tx: Tx) -> Plan:
         account = await records.find_account(tx, account_id)
         if account is None or account.kind != AccountKind.MANAGED.value:
             raise not_found("managed account")
-        places = [
+        last = await _is_last_admin(tx, account_id, now)
+        graces = [
             one
-            for one in await rights.list_memberships(tx, account_id)
-            if one.is_open(now)
+            for one in await rights.list_graces(tx, account_id, now)
+            if await _belongs_to(tx, one.business_id, account.organization_id)
         ]
-        last = False
-        for place in sorted(places, key=lambda one: one.business_id):
-            await rights.lock_admins(tx, place.business_id)
-            if place.role is Role.ADMIN:
-                last = (
-                    last
-                    or await rights.count_other_admins(
-                        tx, place.business_id, place.id, now
-                    )
-                    < 1
-                )
-        graces = await rights.list_graces(tx, account_id, now)
-        own: list[MembershipState] = []
-        for grace in graces:
-            business = await records.find_business(tx, grace.business_id)
-            if (
-                business is not None
-                and business.organization_id == account.organization_id
-            ):
-                own.append(grace)
         persons = await migrations.list_person_ids_of(tx, account_id)
         plan = plans.plan_leaver(
-            account_id, account.organization_id, tuple(own), tuple(persons), last, now
+            account_id,
+            account.organization_id,
+            tuple(graces),
+            tuple(persons),
+            last,
+            now,
         )
-        await _finish(tx, services, plan, actor_id, now)
-    check_plan(plan)
+        await apply_plan(tx, plan, actor_id, services.entropy.new_id, now)
+        return plan
+
+    check_plan(await in_transaction(services, work))
+
+
+async def _is_last_admin(tx: Tx, account_id: int, now: datetime) -> bool:
+    """Whether some business would have no admin without the account (I9); the admins' places are held."""
+    places = [
+        one for one in await rights.list_memberships(tx, account_id) if one.is_open(now)
+    ]
+    for place in sorted(places, key=lambda one: one.business_id):
+        await rights.lock_admins(tx, place.business_id)
+        if place.role is Role.ADMIN:
+            others = await rights.count_other_admins(
+                tx, place.business_id, place.id, now
+            )
+            if others < 1:
+                return True
+    return False
+
+
+async def _belongs_to(tx: Tx, business_id: int, organization_id: int) -> bool:
+    """Whether a business belongs to an organization."""
+    business = await records.find_business(tx, business_id)
+    return business is not None and business.organization_id == organization_id

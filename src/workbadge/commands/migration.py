@@ -1,23 +1,27 @@
 """Starting and steering a migration (M1, M3, M7, M10-M12). The plans are ``lifecycle.migration``'s."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from workbadge.keys import hash_secret
 from workbadge.lifecycle import migration as plans
-from workbadge.lifecycle.changes import MembershipState, Plan, Refusal
+from workbadge.lifecycle.changes import Audit, MembershipState, Plan, Refusal, refuse
 from workbadge.lifecycle.migration import PersonRecord
 from workbadge.store import migrations, records, rights
-from workbadge.store.apply import apply_plan
+from workbadge.store.apply import apply_plan, write_audit
 from workbadge.store.engine import Tx
 from workbadge.terms.addresses import address_key
-from workbadge.terms.instants import to_wire
-from workbadge.terms.kinds import AccountKind, NodeKind, PersonState
+from workbadge.terms.instants import DAY
+from workbadge.terms.kinds import AccountKind, EndCause, NodeKind, PersonState
 
 from .coverage import count_coverage, reconnected_apps
-from .errors import CommandError, Problem, conflict, not_found
-from .portfolio import check_address, check_work_address
+from .errors import conflict, invalid, not_found
+from .invitation import Invitations, InvitedPerson
+from .refusals import check_plan
 from .services import Services
+from .transaction import in_transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +31,6 @@ class NewPerson:
     personal_id: int
     work_email: str
     deadline: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class InvitedPerson:
-    """An invitation; the claim link's secret itself only goes out by mail."""
-
-    person_id: int
-    personal_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,53 +94,6 @@ class RolledBack:
     reconnected_apps: tuple[int, ...]
 
 
-def check_plan(plan: Plan) -> None:
-    """Raises CommandError for a plan that refuses."""
-    if plan.refusal is not None:
-        message, expected = _SAYS.get(
-            plan.refusal, ("This cannot be done now.", "another state")
-        )
-        limit = f" ({to_wire(plan.limit)})" if plan.limit is not None else ""
-        raise conflict(message + limit, expected, plan.refusal, plan.limit)
-
-
-_SAYS: dict[Refusal, tuple[str, str]] = {
-    Refusal.NOT_INVITED: ("This invitation is no longer open.", "an open invitation"),
-    Refusal.LINK_EXPIRED: (
-        "This claim link has expired.",
-        "a fresh link: ask an admin to send the invitation again",
-    ),
-    Refusal.ALREADY_CLAIMED: (
-        "The managed account was claimed already.",
-        "somebody who has not claimed",
-    ),
-    Refusal.WRONG_PERSON: (
-        "The logins do not belong to the invited person.",
-        "the logins of the invited person",
-    ),
-    Refusal.NOT_A_MEMBER: (
-        "The person is not a member of this business any more.",
-        "an open membership",
-    ),
-    Refusal.NOT_CLAIMED: (
-        "The person is not in grace.",
-        "somebody who has claimed and was not rolled back",
-    ),
-    Refusal.AFTER_CUT_OFF: ("The cut-off is over.", "an instant before the cut-off"),
-    Refusal.BEYOND_LIMIT: (
-        "This is beyond the longest grace that the platform allows.",
-        "an earlier instant",
-    ),
-    Refusal.NOT_LATER: (
-        "A grace can only be made longer.",
-        "an instant after the present cut-off",
-    ),
-    Refusal.IN_THE_PAST: ("The deadline lies in the past.", "a later instant"),
-    Refusal.LAST_ADMIN: ("At least one admin must remain.", "another admin first"),
-    Refusal.NOTHING_TO_DO: ("It is so already.", "a change"),
-}
-
-
 async def propose_people(tx: Tx, business_id: int, now: datetime) -> list[Proposed]:
     """Members with personal accounts, by name, each with a proposed work address (their local part, a verified domain)."""
     business = await records.find_business(tx, business_id)
@@ -162,29 +111,39 @@ async def propose_people(tx: Tx, business_id: int, now: datetime) -> list[Propos
         if one.is_open(now) and not one.handed_over
     ]
     accounts = await records.list_accounts(tx, [one.account_id for one in members])
+    invited = await migrations.list_invited_memberships(tx, business_id)
+    taken: set[str] = set()
     proposed: list[Proposed] = []
     for member in members:
         account = accounts[member.account_id]
-        if account.kind != AccountKind.PERSONAL.value:
-            continue
-        local = account.email.rpartition("@")[0]
-        own = account.email if account.email.rpartition("@")[2] in verified else None
-        work = own or (f"{local}@{verified[0]}" if verified else "")
-        invited = (
-            await migrations.find_open_invitation(tx, business_id, member.account_id)
-            is not None
-        )
-        proposed.append(
-            Proposed(
-                member.account_id,
-                account.name,
-                account.email,
-                work,
-                member.role.value,
-                invited,
+        if account.kind == AccountKind.PERSONAL.value:
+            work = _propose_address(account.email, verified, taken)
+            proposed.append(
+                Proposed(
+                    member.account_id,
+                    account.name,
+                    account.email,
+                    work,
+                    member.role.value,
+                    member.id in invited,
+                )
             )
-        )
     return sorted(proposed, key=lambda one: (one.name, one.personal_id))
+
+
+def _propose_address(email: str, verified: list[str], taken: set[str]) -> str:
+    """The own address where it lies in a verified domain, else the local part in the first one, numbered where two
+    people have the same; empty without a verified domain."""
+    local, _, domain = email.rpartition("@")
+    if not verified:
+        return ""
+    home = domain if domain in verified else verified[0]
+    work, number = f"{local}@{home}", 1
+    while address_key(work) in taken:
+        number += 1
+        work = f"{local}{number}@{home}"
+    taken.add(address_key(work))
+    return work
 
 
 async def start_migration(
@@ -195,18 +154,18 @@ async def start_migration(
     now: datetime,
     deadline: datetime | None = None,
 ) -> Started:
-    """Start a migration and invite (M1, M3). All or nothing: the first person that cannot be invited refuses all.
+    """Start a migration and invite (M1, M3). All or nothing: whoever cannot be invited is named, and nothing is written.
+
+    The claim link's secret is made when its mail is written (``due``), so that only the mail ever has it; sending the mail
+    again makes a new link, and the old one is dead.
 
     Raises CommandError: NOT_FOUND business or person, INVALID address, CONFLICT (no organization, invited already, address
     taken, deadline in the past).
     """
     if not people:
-        raise CommandError(
-            Problem.INVALID, "Nobody was chosen.", "at least one member", "people"
-        )
-    migration_id = services.entropy.new_id(NodeKind.RECORD)
-    invited: list[InvitedPerson] = []
-    async with services.store.write() as tx:
+        raise invalid("people", "Nobody was chosen.", "at least one member")
+
+    async def work(tx: Tx) -> Started:
         business = await records.find_business(tx, business_id)
         if business is None:
             raise not_found("business")
@@ -215,105 +174,28 @@ async def start_migration(
                 "This business belongs to no organization.",
                 "a business of an organization",
             )
+        migration_id = services.entropy.new_id(NodeKind.RECORD)
+        organization_id = business.organization_id
         await migrations.add_migration(
-            tx,
-            migration_id,
-            business_id,
-            business.organization_id,
-            actor_id,
-            deadline,
-            now,
+            tx, migration_id, business_id, organization_id, actor_id, deadline, now
         )
+        invitations = await Invitations.load(tx, services, organization_id, now)
         for new in people:
             record = PersonRecord(
                 id=services.entropy.new_id(NodeKind.RECORD),
                 migration_id=migration_id,
                 business_id=business_id,
-                organization_id=business.organization_id,
+                organization_id=organization_id,
                 personal_id=new.personal_id,
-                work_email=check_address(new.work_email, "work_email"),
+                work_email=new.work_email,
                 deadline=new.deadline or deadline,
                 invited=now,
                 link_expires=now + services.policy.claim_link,
             )
-            await _invite(tx, services, record, actor_id, now)
-            invited.append(InvitedPerson(record.id, record.personal_id))
-    return Started(migration_id, tuple(invited))
+            await invitations.invite(record, actor_id)
+        return Started(migration_id, invitations.finish())
 
-
-async def _invite(
-    tx: Tx,
-    services: Services,
-    record: PersonRecord,
-    actor_id: int | None,
-    now: datetime,
-) -> None:
-    """One invitation. The claim link is made when its mail is written (``due``), so that only the mail has it."""
-    account = await records.find_account(tx, record.personal_id)
-    personal = await rights.find_member(
-        tx, record.personal_id, record.business_id, now, lock=True
-    )
-    if (
-        account is None
-        or account.kind != AccountKind.PERSONAL.value
-        or personal is None
-        or personal.handed_over
-    ):
-        raise CommandError(
-            Problem.NOT_FOUND,
-            f"{record.personal_id} is not a member with a personal login.",
-            "such a member",
-            "accounts",
-        )
-    await check_work_address(tx, record.work_email, record.organization_id)
-    if (
-        await migrations.find_open_invitation(
-            tx, record.business_id, record.personal_id
-        )
-        is not None
-    ):
-        raise conflict(
-            f"{account.name} was invited already.",
-            "somebody who was not",
-            Refusal.ALREADY_INVITED,
-        )
-    await _check_free(tx, record)
-    completed = PersonRecord(
-        **{
-            **{name: getattr(record, name) for name in PersonRecord.__slots__},
-            "prior_ends": personal.ends,
-            "prior_cause": personal.cause,
-        }
-    )
-    plan = plans.plan_invite(completed, personal, now)
-    check_plan(plan)
-    placeholder = hash_secret(services.entropy.bytes(32).hex())
-    await migrations.add_person(tx, completed, personal.id, placeholder)
-    await apply_plan(tx, plan, actor_id, services.entropy.new_id, now)
-
-
-async def _check_free(tx: Tx, record: PersonRecord) -> None:
-    """Nobody else holds or is invited to that work address in this business (A1, M18)."""
-    taken = await migrations.find_open_address(
-        tx, record.business_id, record.work_email
-    )
-    if taken is not None and address_key(taken.work_email) == address_key(
-        record.work_email
-    ):
-        raise conflict(
-            f"{record.work_email} is taken by somebody else's invitation.",
-            "an address of one's own",
-        )
-    managed = await records.find_account_by_address(
-        tx, AccountKind.MANAGED, record.work_email
-    )
-    if managed is not None:
-        links = await migrations.list_linked(tx, managed.id)
-        if links and all(row.personal_id != record.personal_id for row in links):
-            raise conflict(
-                f"{record.work_email} is somebody else's managed account.",
-                "an address of one's own",
-            )
+    return await in_transaction(services, work)
 
 
 async def load_migration(tx: Tx, migration_id: int, now: datetime) -> MigrationView:
@@ -322,9 +204,20 @@ async def load_migration(tx: Tx, migration_id: int, now: datetime) -> MigrationV
     if row is None:
         raise not_found("migration")
     business = await records.find_business(tx, row.business_id)
-    people = await migrations.list_people(tx, migration_id)
     covered = await count_coverage(tx, row.business_id, now)
+    return await _view(tx, row, business.name if business else "", covered, now)
+
+
+async def _view(
+    tx: Tx,
+    row: Any,
+    business_name: str,
+    covered: dict[int, tuple[int, int]],
+    now: datetime,
+) -> MigrationView:
+    """The view of one migration; ``covered`` as ``count_coverage`` gives it."""
     views = []
+    people = await migrations.list_people(tx, row.id)
     for person in people:
         record = migrations.as_record(person)
         ends = (
@@ -353,7 +246,7 @@ async def load_migration(tx: Tx, migration_id: int, now: datetime) -> MigrationV
     return MigrationView(
         row.id,
         row.business_id,
-        business.name if business else "",
+        business_name,
         row.started_at,
         row.deadline,
         tuple(views),
@@ -369,8 +262,11 @@ async def list_migrations(
     tx: Tx, business_id: int, now: datetime
 ) -> list[MigrationView]:
     """Migrations of a business, newest first."""
+    business = await records.find_business(tx, business_id)
+    name = business.name if business else ""
+    covered = await count_coverage(tx, business_id, now)
     return [
-        await load_migration(tx, row.id, now)
+        await _view(tx, row, name, covered, now)
         for row in await migrations.list_migrations(tx, business_id)
     ]
 
@@ -390,11 +286,22 @@ async def _locked(
     return migrations.as_record(row), personal, managed
 
 
-async def _carry_out(
-    tx: Tx, services: Services, plan: Plan, actor_id: int | None, now: datetime
+async def _steer(
+    services: Services,
+    migration_id: int,
+    personal_id: int,
+    make_plan: Callable[[PersonRecord, MembershipState, MembershipState | None], Plan],
+    actor_id: int | None,
+    now: datetime,
 ) -> None:
-    """Write what a plan says, also where it refuses; the caller raises afterwards, outside the transaction."""
-    await apply_plan(tx, plan, actor_id, services.entropy.new_id, now)
+    """Plan for one person on locked rows and write it; raises CommandError where the plan refuses."""
+
+    async def work(tx: Tx) -> Plan:
+        plan = make_plan(*await _locked(tx, migration_id, personal_id))
+        await apply_plan(tx, plan, actor_id, services.entropy.new_id, now)
+        return plan
+
+    check_plan(await in_transaction(services, work))
 
 
 async def extend_grace(
@@ -406,13 +313,17 @@ async def extend_grace(
     now: datetime,
 ) -> None:
     """A later cut-off for one person (M11). Raises CommandError."""
-    async with services.store.write() as tx:
-        person, personal, _ = await _locked(tx, migration_id, personal_id)
-        plan = plans.plan_extension(
-            person, personal, to, services.policy.extension_limit, now
-        )
-        await _carry_out(tx, services, plan, actor_id, now)
-    check_plan(plan)
+    limit = services.policy.extension_limit
+    await _steer(
+        services,
+        migration_id,
+        personal_id,
+        lambda person, personal, _: plans.plan_extension(
+            person, personal, to, limit, now
+        ),
+        actor_id,
+        now,
+    )
 
 
 async def roll_back(
@@ -423,15 +334,17 @@ async def roll_back(
     now: datetime,
 ) -> RolledBack:
     """Back to the state before the claim (M12). Raises CommandError."""
-    async with services.store.write() as tx:
+
+    async def work(tx: Tx) -> tuple[Plan, list[int]]:
         person, personal, managed = await _locked(tx, migration_id, personal_id)
         if managed is None:
-            plan = plans.refuse(Refusal.NOT_CLAIMED)
-            apps: list[int] = []
-        else:
-            apps = await reconnected_apps(tx, managed.account_id, person.business_id)
-            plan = plans.plan_rollback(person, personal, managed, now)
-        await _carry_out(tx, services, plan, actor_id, now)
+            return refuse(Refusal.NOT_CLAIMED), []
+        apps = await reconnected_apps(tx, managed.account_id, person.business_id)
+        plan = plans.plan_rollback(person, personal, managed, now)
+        await apply_plan(tx, plan, actor_id, services.entropy.new_id, now)
+        return plan, apps
+
+    plan, apps = await in_transaction(services, work)
     check_plan(plan)
     return RolledBack(tuple(apps))
 
@@ -445,11 +358,16 @@ async def set_deadline(
     now: datetime,
 ) -> None:
     """Move or lift somebody's deadline (M1). Raises CommandError."""
-    async with services.store.write() as tx:
-        person, personal, _ = await _locked(tx, migration_id, personal_id)
-        plan = plans.plan_deadline(person, personal, deadline, now)
-        await _carry_out(tx, services, plan, actor_id, now)
-    check_plan(plan)
+    await _steer(
+        services,
+        migration_id,
+        personal_id,
+        lambda person, personal, _: plans.plan_deadline(
+            person, personal, deadline, now
+        ),
+        actor_id,
+        now,
+    )
 
 
 async def exclude_person(
@@ -460,11 +378,14 @@ async def exclude_person(
     now: datetime,
 ) -> None:
     """Take somebody out who has not claimed. Raises CommandError."""
-    async with services.store.write() as tx:
-        person, personal, _ = await _locked(tx, migration_id, personal_id)
-        plan = plans.plan_exclude(person, personal, now)
-        await _carry_out(tx, services, plan, actor_id, now)
-    check_plan(plan)
+    await _steer(
+        services,
+        migration_id,
+        personal_id,
+        lambda person, personal, _: plans.plan_exclude(person, personal, now),
+        actor_id,
+        now,
+    )
 
 
 async def resend_invitation(
@@ -474,12 +395,53 @@ async def resend_invitation(
     actor_id: int | None,
     now: datetime,
 ) -> None:
-    """Send the invitation again with a fresh link; the old link is dead. Raises CommandError."""
-    async with services.store.write() as tx:
-        person, _, _ = await _locked(tx, migration_id, personal_id)
+    """Send the invitation again with a fresh link; the old link is dead at once. Raises CommandError."""
+
+    async def work(tx: Tx) -> Plan:
+        person, personal, _ = await _locked(tx, migration_id, personal_id)
+        if personal.cause in (EndCause.REMOVED, EndCause.LEAVER):
+            return refuse(Refusal.NOT_A_MEMBER)
         plan = plans.plan_resend(person, now)
-        await _carry_out(tx, services, plan, actor_id, now)
-    check_plan(plan)
+        if plan.refusal is None:
+            nobody_knows = hash_secret(services.entropy.bytes(32).hex())
+            await migrations.replace_link(tx, person.id, nobody_knows, now)
+        await apply_plan(tx, plan, actor_id, services.entropy.new_id, now)
+        return plan
+
+    check_plan(await in_transaction(services, work))
+
+
+async def set_grace(
+    services: Services,
+    organization_id: int,
+    grace: timedelta | None,
+    actor_id: int | None,
+    now: datetime,
+) -> None:
+    """An organization's own grace for claims from now on; None: the platform's (M7). Raises NOT_FOUND, INVALID."""
+    longest = services.policy.extension_limit
+    if grace is not None and not timedelta(0) < grace <= longest:
+        raise invalid(
+            "grace",
+            "This grace cannot be set.",
+            f"more than nothing, {longest // DAY} days at most",
+        )
+
+    async def work(tx: Tx) -> None:
+        if await records.find_organization(tx, organization_id) is None:
+            raise not_found("organization")
+        seconds = None if grace is None else int(grace.total_seconds())
+        await records.set_grace_seconds(tx, organization_id, seconds)
+        entry = Audit(
+            "organization.grace",
+            organization_id,
+            None,
+            organization_id,
+            {"seconds": seconds},
+        )
+        await write_audit(tx, (entry,), actor_id, services.entropy.new_id, now)
+
+    await in_transaction(services, work)
 
 
 def grace_of(organization: object, services: Services) -> timedelta:

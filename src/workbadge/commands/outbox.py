@@ -45,8 +45,18 @@ class Sent:
     body: str
     app_id: int | None
     sent_at: datetime | None
+    next_try_at: datetime | None
     tries: int
     last_error: str | None
+
+    @property
+    def state(self) -> str:
+        """``sent``, ``waiting``, ``failed`` (given up) or ``kept`` (not to be sent from here, only shown)."""
+        if self.sent_at is not None:
+            return "sent"
+        if self.next_try_at is not None:
+            return "waiting"
+        return "failed" if self.last_error is not None else "kept"
 
 
 async def enqueue(
@@ -88,6 +98,7 @@ def _opened(services: Services, row: Any) -> Sent:
         services.sealer.open(bytes(row.body), PLACE),
         row.app_id,
         row.sent_at,
+        row.next_try_at,
         row.tries,
         row.last_error,
     )
@@ -111,14 +122,25 @@ async def delivered(services: Services, outbox_id: int, now: datetime) -> None:
         await rows.mark_sent(tx, outbox_id, now)
 
 
-async def failed(services: Services, sent: Sent, error: str, now: datetime) -> None:
-    """A try failed: the next one later and later (30 s doubled each time, six hours at most), twelve in all."""
+async def failed(
+    services: Services, sent: Sent, error: str, now: datetime, final: bool = False
+) -> None:
+    """A try failed: the next one later and later (30 s doubled each time, six hours at most, up to a fifth more by
+    chance), twelve in all; none when ``final``. Whatever else waits for that address waits as long."""
     tries = sent.tries + 1
-    wait = min(timedelta(seconds=30) * 2**tries, timedelta(hours=6))
+    wait = min(timedelta(seconds=30) * 2**sent.tries, timedelta(hours=6))
+    wait += wait * services.entropy.below(200) / 1000
+    given_up = final or tries >= MOST_TRIES
     async with services.store.write() as tx:
-        await rows.mark_failed(
-            tx, sent.id, error, None if tries >= MOST_TRIES else now + wait
-        )
+        await rows.mark_failed(tx, sent.id, error, None if given_up else now + wait)
+        if not final:
+            await rows.put_off(tx, sent.address, now + wait)
+
+
+async def keep_mails(services: Services) -> None:
+    """Without a mail server, mails are kept in the outbox to be read there. They stay so if one is set up later."""
+    async with services.store.write() as tx:
+        await rows.keep(tx, MAIL)
 
 
 async def has_work(services: Services, channels: list[str], now: datetime) -> bool:

@@ -4,13 +4,14 @@ The only room that may draw random numbers; everybody else gets them through ``E
 """
 
 from .entropy import Entropy, SeededEntropy
-from .passwords import Passwords
+from .passwords import PasswordError, Passwords
 from .proof import app_secret_proof, proof_matches, same
 from .seal import Sealer
 from .tokens import TokenText, derive_token, hash_secret, make_token, read_token
 
 __all__ = [
     "Entropy",
+    "PasswordError",
     "Passwords",
     "Sealer",
     "SeededEntropy",

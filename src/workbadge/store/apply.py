@@ -92,6 +92,7 @@ async def write_due(tx: Tx, rows: tuple[Due, ...], new_id: NewId) -> None:
                 "subject": row.subject,
                 "rank": rank,
                 "done_at": None,
+                "tries": 0,
             }
             for rank, row in enumerate(rows)
         ],

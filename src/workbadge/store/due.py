@@ -3,26 +3,76 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, func, insert, or_, select, update
 
 from .engine import Tx
-from .schema import due, outbox
+from .schema import due, migration_person, outbox
+
+
+def _waiting(now: datetime) -> ColumnElement[bool]:
+    """Rows to be carried out by ``now``: not done, not parked, not put off after a failure."""
+    return and_(
+        due.c.done_at.is_(None),
+        due.c.parked_at.is_(None),
+        due.c.at <= now,
+        or_(due.c.retry_at.is_(None), due.c.retry_at <= now),
+    )
 
 
 async def take_due(tx: Tx, now: datetime) -> Row[Any] | None:
-    """The earliest row due by ``now``, locked; rows that another worker holds are passed over."""
-    return await tx.one(
-        select(due)
-        .where(due.c.done_at.is_(None), due.c.at <= now)
+    """The earliest row due by ``now``; its person is locked until the transaction ends.
+
+    The person is locked before the row, the order in which commands lock them too (no deadlock), and persons that somebody
+    else holds are passed over. None: nothing is due, or somebody else was quicker.
+    """
+    first = await tx.one(
+        select(due.c.id)
+        .join(migration_person, migration_person.c.id == due.c.subject)
+        .where(_waiting(now))
         .order_by(due.c.at, due.c.rank, due.c.id)
         .limit(1)
-        .with_for_update(skip_locked=True)
+        .with_for_update(of=migration_person, skip_locked=True)
+    )
+    if first is None:
+        return None
+    return await tx.one(
+        select(due).where(due.c.id == first.id, _waiting(now)).with_for_update()
     )
 
 
 async def mark_done(tx: Tx, due_id: int, now: datetime) -> None:
     """The row was carried out."""
     await tx.run(update(due).where(due.c.id == due_id).values(done_at=now))
+
+
+async def mark_due_failed(
+    tx: Tx,
+    due_id: int,
+    error: str,
+    retry_at: datetime | None,
+    parked_at: datetime | None,
+) -> None:
+    """A try failed: again at ``retry_at``, or parked for an operator to look at."""
+    await tx.run(
+        update(due)
+        .where(due.c.id == due_id)
+        .values(
+            tries=due.c.tries + 1,
+            last_error=error[:500],
+            retry_at=retry_at,
+            parked_at=parked_at,
+        )
+    )
+
+
+async def list_parked(tx: Tx, limit: int) -> list[Row[Any]]:
+    """Rows that were given up, earliest first."""
+    return await tx.rows(
+        select(due)
+        .where(due.c.parked_at.is_not(None))
+        .order_by(due.c.at, due.c.id)
+        .limit(limit)
+    )
 
 
 async def next_due(tx: Tx) -> datetime | None:
@@ -124,9 +174,30 @@ async def has_outbox(tx: Tx, channels: list[str], now: datetime) -> bool:
 
 async def has_due(tx: Tx, now: datetime) -> bool:
     """Whether some work is due."""
-    return (
-        await tx.one(
-            select(due.c.id).where(due.c.done_at.is_(None), due.c.at <= now).limit(1)
+    return await tx.one(select(due.c.id).where(_waiting(now)).limit(1)) is not None
+
+
+async def put_off(tx: Tx, address: str, until: datetime) -> None:
+    """Nothing goes to an address before ``until``: a receiver that is down does not hold the others up."""
+    await tx.run(
+        update(outbox)
+        .where(
+            outbox.c.sent_at.is_(None),
+            outbox.c.address == address,
+            outbox.c.next_try_at < until,
         )
-        is not None
+        .values(next_try_at=until)
+    )
+
+
+async def keep(tx: Tx, channel: str) -> int:
+    """Mark what waits on a channel as kept here: it will not be sent. How many rows."""
+    return await tx.run(
+        update(outbox)
+        .where(
+            outbox.c.sent_at.is_(None),
+            outbox.c.channel == channel,
+            outbox.c.next_try_at.is_not(None),
+        )
+        .values(next_try_at=None)
     )

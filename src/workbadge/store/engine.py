@@ -5,9 +5,11 @@
 with instants as aware datetimes (``hot``: raw tuples, instants in microseconds).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Protocol, TypeAlias
 
 from sqlalchemy import Connection, Executable, Row
@@ -15,6 +17,8 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
 Params: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+
+NESTED = "this task has a write open already: pass its transaction on instead of opening a second one"
 
 
 class StoreError(Exception):
@@ -39,12 +43,40 @@ class HotQuery:
         self.sqlite_order: tuple[str, ...] = tuple(lite.positiontup or ())
         self.postgres_sql = str(post)
         self.postgres_order: tuple[str, ...] = tuple(post.positiontup or ())
-        self.constants: dict[str, Any] = {
-            name: value for name, value in lite.params.items() if value is not None
-        }
-        self.constants.update(
-            {name: value for name, value in post.params.items() if value is not None}
-        )
+        constants = {**lite.params, **post.params}
+        self.sqlite_args = _arguments(self.sqlite_order, constants)
+        self.postgres_args = _arguments(self.postgres_order, constants)
+
+
+def _arguments(
+    order: tuple[str, ...], constants: Mapping[str, Any]
+) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    """What puts named parameters, and a statement's own constants, into the driver's order."""
+    own = {name: constants[name] for name in order if constants[name] is not None}
+    if own or len(order) < 2:
+        return lambda params: tuple({**own, **params}[name] for name in order)
+    return itemgetter(*order)
+
+
+def is_empty(params: Params | None) -> bool:
+    """A list without rows: nothing is to be run."""
+    return params is not None and not isinstance(params, Mapping) and len(params) == 0
+
+
+async def settle(work: Awaitable[Any]) -> None:
+    """Wait for the end of ``work`` even when cancelled, also repeatedly; only then pass its error or the cancellation on."""
+    future = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not future.done():
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    failure = future.exception()
+    if failure is not None:
+        raise failure
+    if cancelled is not None:
+        raise cancelled
 
 
 class Tx(Protocol):
@@ -72,6 +104,10 @@ class Tx(Protocol):
         """Run a prepared read inside this transaction; raw tuples."""
         ...
 
+    def memo(self) -> None:
+        """Nothing is kept of what a transaction reads."""
+        ...
+
 
 class Store(Protocol):
     """A database."""
@@ -80,13 +116,18 @@ class Store(Protocol):
     """``sqlite`` or ``postgresql``."""
 
     def read(self) -> AbstractAsyncContextManager[Tx]:
-        """A transaction that sees one snapshot (SQLite) or committed rows (PostgreSQL) and writes nothing."""
+        """A transaction that sees one snapshot for all its statements and writes nothing (a write in it fails).
+
+        Raises StoreError inside a write of the same task.
+        """
         ...
 
     def write(self) -> AbstractAsyncContextManager[Tx]:
         """A transaction that commits at the end of the block, durably, or rolls back when the block raises.
 
-        SQLite: ``BEGIN IMMEDIATE``, one writer at a time. Raises StoreBusyError.
+        Cancelled during the commit, it waits until the outcome is decided. SQLite: ``BEGIN IMMEDIATE``, one writer at a
+        time. PostgreSQL: read committed; lock what a decision rests on. Raises StoreBusyError, also StoreConflictError,
+        and StoreError inside another write of the same task.
         """
         ...
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, insert, or_, select, update
 
 from workbadge.lifecycle.migration import PersonRecord
 from workbadge.terms.kinds import EndCause
@@ -150,30 +150,45 @@ async def list_people(tx: Tx, migration_id: int) -> list[Row[Any]]:
     )
 
 
-async def find_open_invitation(
-    tx: Tx, business_id: int, personal_id: int
-) -> Row[Any] | None:
-    """The person's row in a migration of the business that is neither rolled back nor excluded."""
-    return await tx.one(
-        select(migration_person).where(
-            migration_person.c.business_id == business_id,
-            migration_person.c.personal_id == personal_id,
-            migration_person.c.rolled_back_at.is_(None),
-            migration_person.c.excluded_at.is_(None),
-        )
+def _standing() -> ColumnElement[bool]:
+    """Neither rolled back nor excluded."""
+    return and_(
+        migration_person.c.rolled_back_at.is_(None),
+        migration_person.c.excluded_at.is_(None),
     )
 
 
-async def find_open_address(
-    tx: Tx, business_id: int, work_email: str
-) -> Row[Any] | None:
-    """Somebody else's unfinished invitation in the business with that work address."""
-    return await tx.one(
-        select(migration_person).where(
+async def list_open_invitations(
+    tx: Tx, business_id: int, personal_id: int
+) -> list[Row[Any]]:
+    """The person's rows in migrations of the business that were neither rolled back nor excluded, locked."""
+    return await tx.rows(
+        select(migration_person)
+        .where(
             migration_person.c.business_id == business_id,
-            migration_person.c.work_email == work_email,
-            migration_person.c.rolled_back_at.is_(None),
-            migration_person.c.excluded_at.is_(None),
+            migration_person.c.personal_id == personal_id,
+            _standing(),
+        )
+        .order_by(migration_person.c.id)
+        .with_for_update()
+    )
+
+
+async def list_invited_memberships(tx: Tx, business_id: int) -> set[int]:
+    """Personal memberships of a business that somebody was invited to hand over (or has handed over)."""
+    rows = await tx.rows(
+        select(migration_person.c.personal_membership_id).where(
+            migration_person.c.business_id == business_id, _standing()
+        )
+    )
+    return {row.personal_membership_id for row in rows}
+
+
+async def list_addresses(tx: Tx, organization_id: int) -> list[Row[Any]]:
+    """work_email, personal_id of everybody who was invited in an organization's businesses."""
+    return await tx.rows(
+        select(migration_person.c.work_email, migration_person.c.personal_id).where(
+            migration_person.c.organization_id == organization_id, _standing()
         )
     )
 

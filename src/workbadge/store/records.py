@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import Row, insert, select, update
 
 from workbadge.terms.addresses import address_key
 from workbadge.terms.kinds import AccountKind, NodeKind
@@ -26,6 +26,15 @@ async def find_organization(tx: Tx, organization_id: int) -> Row[Any] | None:
     """id, name, grace_seconds, created_at."""
     return await tx.one(
         select(organization).where(organization.c.id == organization_id)
+    )
+
+
+async def set_grace_seconds(tx: Tx, organization_id: int, seconds: int | None) -> None:
+    """An organization's own grace; None: the platform's."""
+    await tx.run(
+        update(organization)
+        .where(organization.c.id == organization_id)
+        .values(grace_seconds=seconds)
     )
 
 

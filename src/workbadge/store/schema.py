@@ -370,6 +370,10 @@ due = Table(
     Column("subject", BigInteger, nullable=False),
     Column("rank", Integer, nullable=False),
     _at("done_at"),
+    Column("tries", Integer, nullable=False),
+    _at("retry_at"),
+    _at("parked_at"),
+    Column("last_error", Text),
     Index(None, "done_at", "at", "rank", "id"),
     Index(None, "subject"),
 )

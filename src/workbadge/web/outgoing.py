@@ -16,7 +16,11 @@ ANSWER_LIMIT = 65_536
 
 
 class OutgoingError(Exception):
-    """A delivery failed; the message says why in words that are safe to show."""
+    """A delivery failed; the message says why in words that are safe to show. ``final``: do not try again."""
+
+    def __init__(self, message: str, final: bool = False) -> None:
+        super().__init__(message)
+        self.final = final
 
 
 class Outgoing:
@@ -67,7 +71,9 @@ class Outgoing:
                 f"{type(error).__name__} from {parts.hostname}"
             ) from error
         if not 200 <= answer.status_code < 300:
-            raise OutgoingError(f"expected 200, got {answer.status_code}")
+            raise OutgoingError(
+                f"expected 200, got {answer.status_code}", answer.status_code == 410
+            )
 
     async def _drain(self, answer: httpx2.Response) -> None:
         size = 0

@@ -25,6 +25,8 @@ from .usage import Usage
 log = structlog.get_logger()
 PAUSE_SECONDS = 0.5
 SMTP_SECONDS = 20
+AT_ONCE = 8
+"""Deliveries under way together, so that a slow receiver does not hold the others up (FT-23)."""
 
 
 class Worker:
@@ -77,14 +79,18 @@ class Worker:
         site = self._site()
         now = site.clock.now()
         done = bool(self._run_due and await due.run(site.services, now, 50))
+        if not self._smtp and await outbox.has_work(site.services, [MAIL], now):
+            await outbox.keep_mails(site.services)
         channels = [WEBHOOK, *([MAIL] if self._smtp else [])]
-        waiting = (
-            await outbox.take(site.services, channels, now)
-            if await outbox.has_work(site.services, channels, now)
-            else None
-        )
-        if waiting is not None:
-            await self._deliver(site, waiting)
+        waiting: list[Sent] = []
+        if await outbox.has_work(site.services, channels, now):
+            while len(waiting) < AT_ONCE:
+                one = await outbox.take(site.services, channels, now)
+                if one is None:
+                    break
+                waiting.append(one)
+        if waiting:
+            await asyncio.gather(*(self._deliver(site, one) for one in waiting))
             done = True
         if self._usage is not None:
             await self._usage.flush(site.services.store)
@@ -102,6 +108,7 @@ class Worker:
                 waiting,
                 f"{type(error).__name__}: {error}",
                 site.clock.now(),
+                _is_final(error),
             )
         else:
             await outbox.delivered(site.services, waiting.id, site.clock.now())
@@ -139,8 +146,22 @@ class Worker:
         await self._outgoing.post(
             waiting.address,
             body,
-            {"X-Hub-Signature-256": f"sha256={sign(secret, body)}"},
+            {
+                "X-Hub-Signature-256": f"sha256={sign(secret, body)}",
+                "X-Workbadge-Delivery": str(waiting.id),
+            },
         )
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether trying again is useless: gone for good, or a refusal for good of the mail server (5xx)."""
+    if isinstance(error, OutgoingError):
+        return error.final
+    if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
+        return all(500 <= one.code < 600 for one in error.recipients)
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        return 500 <= error.code < 600
+    return False
 
 
 def sign(secret: str, body: bytes) -> str:
