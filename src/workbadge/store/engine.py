@@ -38,7 +38,7 @@ class HotQuery:
 
     def __init__(self, statement: Any) -> None:
         lite = statement.compile(dialect=sqlite.dialect(paramstyle="qmark"))
-        post = statement.compile(dialect=PGDialect_asyncpg())
+        post = statement.compile(dialect=PGDialect_asyncpg())  # type: ignore[no-untyped-call]
         self.sqlite_sql = str(lite)
         self.sqlite_order: tuple[str, ...] = tuple(lite.positiontup or ())
         self.postgres_sql = str(post)

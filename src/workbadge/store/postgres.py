@@ -4,17 +4,30 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, cast
+from weakref import WeakSet
 
 import asyncpg
 from sqlalchemy import Connection, Executable, Row
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from .engine import HotQuery, Params, StoreConflictError, StoreSettings
+from .engine import (
+    NESTED,
+    HotQuery,
+    Params,
+    StoreConflictError,
+    StoreError,
+    StoreSettings,
+    is_empty,
+    settle,
+)
 from .schema import metadata
 
-_TRY_AGAIN = {"23505", "40001", "40P01"}
-"""SQLSTATEs of writes that met: equal keys, serialization failure, deadlock."""
+_TRY_AGAIN = {"23505", "40001", "40P01", "55P03"}
+"""SQLSTATEs of writes that met: equal keys, serialization failure, deadlock, lock time-out."""
+
+_SETTINGS = {"jit": "off", "lock_timeout": "10s"}
+"""Compiling a plan costs more than any of our reads; no write waits for ever."""
 
 
 class _PostgresTx:
@@ -34,7 +47,7 @@ class _PostgresTx:
         return (await self.connection.execute(statement, cast(Any, params))).first()
 
     async def run(self, statement: Executable, params: Params | None = None) -> int:
-        if isinstance(params, list) and not params:
+        if is_empty(params):
             return 0
         return int(
             (await self.connection.execute(statement, cast(Any, params))).rowcount
@@ -54,12 +67,10 @@ async def _hot(
     raw: Any, query: HotQuery, params: Mapping[str, Any]
 ) -> list[tuple[Any, ...]]:
     """The prepared read on a driver connection (asyncpg keeps it prepared)."""
-    constants = query.constants
-    args = [
-        params[name] if name in params else constants[name]
-        for name in query.postgres_order
-    ]
-    return cast("list[tuple[Any, ...]]", await raw.fetch(query.postgres_sql, *args))
+    return cast(
+        "list[tuple[Any, ...]]",
+        await raw.fetch(query.postgres_sql, *query.postgres_args(params)),
+    )
 
 
 class PostgresStore:
@@ -74,15 +85,20 @@ class PostgresStore:
             "postgresql+asyncpg://" + settings.url.partition("://")[2],
             pool_size=settings.pool,
             max_overflow=0,
-            pool_pre_ping=False,
+            connect_args={"server_settings": _SETTINGS},
+        )
+        self._reading = self._engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
         self._hot_pool: Any = None
         self._opening = asyncio.Lock()
+        self._writing: WeakSet[asyncio.Task[Any]] = WeakSet()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[_PostgresTx]:
-        """A transaction that is rolled back at the end."""
-        async with self._engine.connect() as connection:
+        """One snapshot for all its statements; a write in it fails. Rolled back at the end."""
+        self._refuse_nested()
+        async with self._reading.connect() as connection:
             try:
                 yield _PostgresTx(connection)
             finally:
@@ -91,15 +107,28 @@ class PostgresStore:
     @asynccontextmanager
     async def write(self) -> AsyncIterator[_PostgresTx]:
         """A transaction that commits at the end. Raises StoreConflictError."""
+        task = self._refuse_nested()
+        self._writing.add(task)
         try:
-            async with self._engine.begin() as connection:
+            async with self._engine.connect() as connection:
                 yield _PostgresTx(connection)
+                await settle(connection.commit())
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) in _TRY_AGAIN:
                 raise StoreConflictError(
                     "somebody else wrote the same at the same time; nothing was done"
                 ) from error
             raise
+        finally:
+            self._writing.discard(task)
+
+    def _refuse_nested(self) -> asyncio.Task[Any]:
+        """A second transaction inside a write does not see what the first one wrote, and may wait for its locks."""
+        task = asyncio.current_task()
+        assert task is not None
+        if task in self._writing:
+            raise StoreError(NESTED)
+        return task
 
     async def hot(
         self, query: HotQuery, params: Mapping[str, Any]
@@ -109,7 +138,10 @@ class PostgresStore:
             async with self._opening:
                 if self._hot_pool is None:
                     self._hot_pool = await asyncpg.create_pool(
-                        self._dsn, min_size=1, max_size=self._size
+                        self._dsn,
+                        min_size=1,
+                        max_size=self._size,
+                        server_settings=_SETTINGS,
                     )
         async with self._hot_pool.acquire() as raw:
             return await _hot(raw, query, params)

@@ -6,6 +6,7 @@ under a lock of this process; another process's lock is waited for without holdi
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -16,7 +17,16 @@ import pysqlite3
 from sqlalchemy import Connection, Engine, Executable, Row, create_engine, event
 from sqlalchemy.pool import NullPool
 
-from .engine import HotQuery, Params, StoreBusyError, StoreError, StoreSettings
+from .engine import (
+    NESTED,
+    HotQuery,
+    Params,
+    StoreBusyError,
+    StoreError,
+    StoreSettings,
+    is_empty,
+    settle,
+)
 from .schema import metadata
 
 OLDEST = (3, 51, 3)
@@ -28,6 +38,15 @@ MEMO_SIZE = 20_000
 _WAIT_SECONDS = 10.0
 _FIRST_PAUSE = 0.0005
 _LONGEST_PAUSE = 0.02
+_WAL_TRIES = 100
+_IDLE = 8
+"""Reading connections kept open."""
+
+_WRITER = ("PRAGMA busy_timeout=0",)
+"""A lock of another process is waited for by ``_begin``, which does not hold the loop."""
+
+_READER = ("PRAGMA query_only=ON", "PRAGMA busy_timeout=1000")
+"""Readers never wait in WAL mode, except for the moment in which another process repairs the log after a crash."""
 
 
 def library_version() -> str:
@@ -58,7 +77,7 @@ class _SqliteTx:
         return self.connection.execute(statement, cast(Any, params)).first()
 
     async def run(self, statement: Executable, params: Params | None = None) -> int:
-        if isinstance(params, list) and not params:
+        if is_empty(params):
             return 0
         return int(self.connection.execute(statement, cast(Any, params)).rowcount)
 
@@ -73,12 +92,10 @@ class _SqliteTx:
 
 def _hot(raw: Any, query: HotQuery, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """The prepared read on a driver connection."""
-    constants = query.constants
-    args = [
-        params[name] if name in params else constants[name]
-        for name in query.sqlite_order
-    ]
-    return cast("list[tuple[Any, ...]]", raw.execute(query.sqlite_sql, args).fetchall())
+    return cast(
+        "list[tuple[Any, ...]]",
+        raw.execute(query.sqlite_sql, query.sqlite_args(params)).fetchall(),
+    )
 
 
 class SqliteStore:
@@ -102,6 +119,7 @@ class SqliteStore:
         )
         event.listen(self._engine, "connect", self._configure)
         self._lock = asyncio.Lock()
+        self._owner: asyncio.Task[Any] | None = None
         self._committer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-commit")
         self._writer: tuple[Connection, Any] | None = None
         self._hot: tuple[Connection, Any] | None = None
@@ -111,9 +129,8 @@ class SqliteStore:
 
     def _configure(self, raw: Any, _record: Any) -> None:
         """Settings of every connection."""
+        _use_wal(raw)
         for line in (
-            "PRAGMA busy_timeout=0",
-            "PRAGMA journal_mode=WAL",
             f"PRAGMA synchronous={'FULL' if self._durable else 'NORMAL'}",
             "PRAGMA foreign_keys=ON",
             "PRAGMA trusted_schema=OFF",
@@ -121,38 +138,75 @@ class SqliteStore:
             "PRAGMA mmap_size=268435456",
             "PRAGMA temp_store=MEMORY",
         ):
-            _patiently(raw, line)
+            raw.execute(line).fetchall()
 
-    def _connect(self) -> tuple[Connection, Any]:
+    def _connect(self, settings: tuple[str, ...]) -> tuple[Connection, Any]:
         connection = self._engine.connect()
-        return connection, connection.connection.driver_connection
+        raw = connection.connection.driver_connection
+        assert raw is not None
+        for line in settings:
+            raw.execute(line).fetchall()
+        return connection, raw
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[_SqliteTx]:
-        """A deferred transaction: one snapshot for all its statements."""
-        pair = self._idle.pop() if self._idle else self._connect()
+        """One snapshot, taken here, for all its statements; a write in it fails. Raises StoreError inside a write."""
+        self._refuse_nested()
+        pair = self._idle.pop() if self._idle else self._connect(_READER)
         raw = pair[1]
-        raw.execute("BEGIN")
         try:
+            raw.execute("BEGIN")
+            raw.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
             yield _SqliteTx(*pair)
         finally:
-            raw.execute("ROLLBACK")
-            self._idle.append(pair)
+            if raw.in_transaction:
+                raw.execute("ROLLBACK")
+            if len(self._idle) < _IDLE:
+                self._idle.append(pair)
+            else:
+                pair[0].close()
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[_SqliteTx]:
-        """``BEGIN IMMEDIATE`` … ``COMMIT``; the commit runs in a thread and is waited for, also when cancelled."""
-        async with self._lock:
+        """``BEGIN IMMEDIATE`` … ``COMMIT``; the commit runs in a thread and is waited for, also when cancelled.
+
+        Raises StoreBusyError when the turn does not come in time, StoreError inside another write of the same task.
+        """
+        self._refuse_nested()
+        await self._take_turn()
+        try:
+            self._owner = asyncio.current_task()
             if self._writer is None:
-                self._writer = self._connect()
+                self._writer = self._connect(_WRITER)
             connection, raw = self._writer
             await self._begin(raw)
             try:
                 yield _SqliteTx(connection, raw)
+                await self._in_thread(raw, "COMMIT")
             except BaseException:
-                raw.execute("ROLLBACK")
+                self._roll_back(raw)
                 raise
-            await self._commit(raw)
+        finally:
+            self._owner = None
+            self._lock.release()
+
+    def _refuse_nested(self) -> None:
+        """A second transaction inside a write would wait for itself, or not see what the first one wrote."""
+        if self._owner is not None and self._owner is asyncio.current_task():
+            raise StoreError(NESTED)
+
+    async def _take_turn(self) -> None:
+        """One writer of this process at a time. A write opened by a helper task of a write would wait here for ever."""
+        if not self._lock.locked():
+            await self._lock.acquire()
+            return
+        try:
+            async with asyncio.timeout(_WAIT_SECONDS):
+                await self._lock.acquire()
+        except TimeoutError as error:
+            raise StoreBusyError(
+                f"another write of this process took more than {_WAIT_SECONDS:.0f} s; nothing was done"
+            ) from error
 
     async def _begin(self, raw: Any) -> None:
         """Take the write lock, waiting for other processes without holding the loop."""
@@ -162,7 +216,7 @@ class SqliteStore:
                 raw.execute("BEGIN IMMEDIATE")
                 return
             except pysqlite3.OperationalError as error:
-                if "locked" not in str(error) and "busy" not in str(error):
+                if not _is_busy(error):
                     raise
                 if waited >= _WAIT_SECONDS:
                     raise StoreBusyError(
@@ -172,19 +226,27 @@ class SqliteStore:
             waited += pause
             pause = min(pause * 2, _LONGEST_PAUSE)
 
-    async def _commit(self, raw: Any) -> None:
-        done = asyncio.get_running_loop().run_in_executor(
-            self._committer, raw.execute, "COMMIT"
+    async def _in_thread(self, raw: Any, *call: Any) -> None:
+        """Execute something slow in the commit thread and wait for its end, whatever happens meanwhile.
+
+        A cancellation is passed on only when the thread has let go of the connection, so that the outcome is decided
+        and the connection is nobody else's.
+        """
+        await settle(
+            asyncio.get_running_loop().run_in_executor(
+                self._committer, raw.execute, *call
+            )
         )
+
+    def _roll_back(self, raw: Any) -> None:
+        """Undo what is open. A connection that cannot even do that is given up."""
         try:
-            await asyncio.shield(done)
-        except asyncio.CancelledError:
-            await asyncio.wait([done])
-            raise
-        except pysqlite3.Error:
             if raw.in_transaction:
                 raw.execute("ROLLBACK")
-            raise
+        except pysqlite3.Error:
+            assert self._writer is not None
+            connection, self._writer = self._writer[0], None
+            connection.invalidate()
 
     async def hot(
         self, query: HotQuery, params: Mapping[str, Any]
@@ -194,7 +256,7 @@ class SqliteStore:
 
     def _hot_raw(self) -> Any:
         if self._hot is None:
-            self._hot = self._connect()
+            self._hot = self._connect(_READER)
         return self._hot[1]
 
     def memo(self) -> dict[Any, Any]:
@@ -215,33 +277,45 @@ class SqliteStore:
 
     async def copy_to(self, path: Path) -> None:
         """Write a compact copy of the database as it is to ``path``, which must not exist yet."""
-        async with self._lock:
+        self._refuse_nested()
+        await self._take_turn()
+        try:
             if self._writer is None:
-                self._writer = self._connect()
-            raw = self._writer[1]
-            await asyncio.get_running_loop().run_in_executor(
-                self._committer, raw.execute, "VACUUM INTO ?", (str(path),)
-            )
+                self._writer = self._connect(_WRITER)
+            await self._in_thread(self._writer[1], "VACUUM INTO ?", (str(path),))
+        finally:
+            self._lock.release()
 
     async def close(self) -> None:
         """Close every connection; the last one of the last process folds the log into the file."""
+        self._committer.shutdown(wait=True)
         pairs = [
             *self._idle,
-            *([self._writer] if self._writer else []),
             *([self._hot] if self._hot else []),
+            *([self._writer] if self._writer else []),
         ]
         self._idle, self._writer, self._hot = [], None, None
         for connection, _ in pairs:
             connection.close()
-        self._committer.shutdown(wait=True)
         self._engine.dispose()
 
 
-def _patiently(raw: Any, line: str) -> None:
-    """Run a connection setting; switching to WAL may meet another process's lock, which the driver waits for."""
-    if "journal_mode" in line:
-        raw.execute("PRAGMA busy_timeout=5000")
-        raw.execute(line).fetchall()
-        raw.execute("PRAGMA busy_timeout=0")
-    else:
-        raw.execute(line).fetchall()
+def _is_busy(error: Exception) -> bool:
+    return "locked" in str(error) or "busy" in str(error)
+
+
+def _use_wal(raw: Any) -> None:
+    """Switch to the write-ahead log. Processes that start together on a new file get in each other's way: they retry."""
+    raw.execute("PRAGMA busy_timeout=5000").fetchall()
+    for patience in range(_WAL_TRIES, -1, -1):
+        try:
+            mode = raw.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+            break
+        except pysqlite3.OperationalError as error:
+            if not _is_busy(error) or patience == 0:
+                raise
+            time.sleep(_LONGEST_PAUSE)
+    if mode != "wal":
+        raise StoreError(
+            f"expected a database file on a local disk (journal mode wal), SQLite offers {mode}"
+        )

@@ -32,8 +32,9 @@ def newest_step() -> str:
 def upgrade_connection(connection: Connection) -> None:
     """Run the missing steps on an open connection."""
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SET LOCAL lock_timeout = '5s'"))
+        connection.execute(text("SET LOCAL lock_timeout = '10min'"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        connection.execute(text("SET LOCAL lock_timeout = '5s'"))
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

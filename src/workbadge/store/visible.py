@@ -98,7 +98,10 @@ def _selected(
 def _assets(viewer: Viewer, wanted: Filter, now: datetime) -> CompoundSelect[Any]:
     """Ids of visible assets, by each kind of way."""
     kinds = sorted(kind.value for kind in wanted.kinds)
-    here = [asset.c.kind.in_(kinds), asset.c.removed_at.is_(None)]
+    here: list[ColumnElement[bool]] = [
+        asset.c.kind.in_(kinds),
+        asset.c.removed_at.is_(None),
+    ]
     if wanted.owned_by is not None:
         here.append(asset.c.business_id == wanted.owned_by)
     if wanted.lent_to is not None:
