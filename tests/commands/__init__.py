@@ -1,0 +1,1 @@
+"""Commands on real engines: SQLite and PostgreSQL."""
