@@ -1,11 +1,20 @@
 """A business with people, assets, apps and a partner, built by commands alone, and what tests ask of it."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from workbadge.access import Allow, Ask, Deny, decide
-from workbadge.commands import claim, due, grant, membership, migration, portfolio, registration, token
+from workbadge.commands import (
+    claim,
+    due,
+    grant,
+    membership,
+    migration,
+    portfolio,
+    registration,
+    token,
+)
 from workbadge.commands.banner import Banner, load_banner
 from workbadge.commands.claim import Claimed, ClaimProof
 from workbadge.commands.grant import Consent
@@ -62,14 +71,26 @@ class World:
     assets: dict[str, int] = field(default_factory=dict)
     apps: dict[str, int] = field(default_factory=dict)
 
+    def through(self, store: Store) -> "World":
+        """The same world through another store."""
+        return replace(self, services=make_services(store, self.services.policy))
+
     async def build(self) -> "World":
         """Make everything at T0."""
         services = self.services
         async with services.store.write() as tx:
-            self.organization = await portfolio.add_organization(tx, services, "Group", "work.example", T0)
-            self.business = await portfolio.add_business(tx, services, "Harbour", self.organization, T0)
-            self.partner = await portfolio.add_business(tx, services, "Agency", None, T0)
-            self.elsewhere = await portfolio.add_business(tx, services, "Books", None, T0)
+            self.organization = await portfolio.add_organization(
+                tx, services, "Group", "work.example", T0
+            )
+            self.business = await portfolio.add_business(
+                tx, services, "Harbour", self.organization, T0
+            )
+            self.partner = await portfolio.add_business(
+                tx, services, "Agency", None, T0
+            )
+            self.elsewhere = await portfolio.add_business(
+                tx, services, "Books", None, T0
+            )
             for name, kind, business in (
                 ("page", NodeKind.PAGE, self.business),
                 ("page2", NodeKind.PAGE, self.business),
@@ -78,20 +99,64 @@ class World:
                 ("pixel", NodeKind.PIXEL, self.business),
                 ("other", NodeKind.PAGE, self.elsewhere),
             ):
-                self.assets[name] = await portfolio.add_asset(tx, services, kind, name, business, T0)
+                self.assets[name] = await portfolio.add_asset(
+                    tx, services, kind, name, business, T0
+                )
             for name in ("ada", "bob", "emil", "selma", "paul"):
                 self.people[name] = await portfolio.add_person(
-                    tx, services, AccountKind.PERSONAL, name.title(), f"{name}@home.example", None, T0
+                    tx,
+                    services,
+                    AccountKind.PERSONAL,
+                    name.title(),
+                    f"{name}@home.example",
+                    None,
+                    T0,
                 )
             for name in ("ada", "bob"):
-                await portfolio.add_member(tx, services, self.people[name], self.business, Role.ADMIN, {}, None, T0)
+                await portfolio.add_member(
+                    tx,
+                    services,
+                    self.people[name],
+                    self.business,
+                    Role.ADMIN,
+                    {},
+                    None,
+                    T0,
+                )
             for name in ("emil", "selma"):
                 await portfolio.add_member(
-                    tx, services, self.people[name], self.business, Role.EMPLOYEE, self.tasks(), None, T0
+                    tx,
+                    services,
+                    self.people[name],
+                    self.business,
+                    Role.EMPLOYEE,
+                    self.tasks(),
+                    None,
+                    T0,
                 )
-                await portfolio.add_member(tx, services, self.people[name], self.elsewhere, Role.ADMIN, {}, None, T0)
-            await portfolio.share_asset(tx, services, self.assets["page"], self.partner, None, None, T0)
-            await portfolio.add_member(tx, services, self.people["paul"], self.partner, Role.ADMIN, {}, None, T0)
+                await portfolio.add_member(
+                    tx,
+                    services,
+                    self.people[name],
+                    self.elsewhere,
+                    Role.ADMIN,
+                    {},
+                    None,
+                    T0,
+                )
+            await portfolio.share_asset(
+                tx, services, self.assets["page"], self.partner, None, None, T0
+            )
+            await portfolio.add_member(
+                tx,
+                services,
+                self.people["paul"],
+                self.partner,
+                Role.ADMIN,
+                {},
+                None,
+                T0,
+            )
             for name in ("both", "tokens", "system"):
                 made = await registration.add_app(
                     tx,
@@ -127,25 +192,37 @@ class World:
     ) -> bytes:
         """A consent of an account and a token under it; the token's hash."""
         targets: dict[int, int | None] = {
-            self.assets[name]: self.elsewhere if name == "other" else self.business for name in names
+            self.assets[name]: self.elsewhere if name == "other" else self.business
+            for name in names
         }
         async with self.services.store.write() as tx:
             granted = await grant.record_consent(
-                tx, self.services, Consent(account_id, self.apps[app], scopes, (), targets), now
+                tx,
+                self.services,
+                Consent(account_id, self.apps[app], scopes, (), targets),
+                now,
             )
-            issued = await token.issue_user_token(tx, self.services, granted, now, lifetime=lifetime)
+            issued = await token.issue_user_token(
+                tx, self.services, granted, now, lifetime=lifetime
+            )
         return hash_secret(issued.text)
 
     async def system_user(self, app: str, names: tuple[str, ...]) -> bytes:
         """A system user of the business with a token for an app; the token's hash."""
         new = portfolio.NewSystemUser(
-            self.business, self.apps[app], "Robot", SCOPES, tuple(self.assets[name] for name in names)
+            self.business,
+            self.apps[app],
+            "Robot",
+            SCOPES,
+            tuple(self.assets[name] for name in names),
         )
         async with self.services.store.write() as tx:
             made = await portfolio.add_system_user(tx, self.services, new, None, T0)
         return hash_secret(made.token.text)
 
-    async def ask(self, token_hash: bytes, name: str, now: datetime, act: Act = Act.READ) -> Allow | Deny:
+    async def ask(
+        self, token_hash: bytes, name: str, now: datetime, act: Act = Act.READ
+    ) -> Allow | Deny:
         """The decision about an asset, as the wire would take it."""
         asset = self.assets[name]
         kind = kind_of(asset)
@@ -158,16 +235,24 @@ class World:
         """Whether a token reads an asset."""
         return isinstance(await self.ask(token_hash, name, now), Allow)
 
-    async def start(self, *names: str, now: datetime = T0, deadline: datetime | None = None) -> Started:
+    async def start(
+        self, *names: str, now: datetime = T0, deadline: datetime | None = None
+    ) -> Started:
         """Invite people under their own names at work.example, and send the mails."""
-        people = [NewPerson(self.people[name], f"{name}@work.example") for name in names]
-        started = await migration.start_migration(self.services, self.business, people, None, now, deadline)
+        people = [
+            NewPerson(self.people[name], f"{name}@work.example") for name in names
+        ]
+        started = await migration.start_migration(
+            self.services, self.business, people, None, now, deadline
+        )
         await due.run(self.services, now)
         return started
 
     async def claim(self, started: Started, name: str, now: datetime) -> Claimed:
         """Claim by both proofs, and send what follows at once."""
-        claimed = await claim.claim_for(self.services, started.migration_id, self.people[name], now)
+        claimed = await claim.claim_for(
+            self.services, started.migration_id, self.people[name], now
+        )
         await due.run(self.services, now)
         return claimed
 
@@ -202,9 +287,14 @@ class World:
     async def people_list(self, now: datetime) -> dict[str, int]:
         """Address (or name) to membership id of everybody with a place in the business."""
         async with self.services.store.read() as tx:
-            return {one.email or one.name: one.membership_id for one in await membership.list_people(tx, self.business, now)}
+            return {
+                one.email or one.name: one.membership_id
+                for one in await membership.list_people(tx, self.business, now)
+            }
 
-    async def rights_of(self, name: str) -> list[tuple[int, str, datetime | None, datetime | None]]:
+    async def rights_of(
+        self, name: str
+    ) -> list[tuple[int, str, datetime | None, datetime | None]]:
         """Every membership of a personal account as comparable values: business, role and assignments, end, hand-over."""
         async with self.services.store.read() as tx:
             return [

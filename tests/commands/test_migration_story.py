@@ -58,13 +58,20 @@ async def test_a_business_moves_and_its_apps_survive(world: World) -> None:
     fresh = await world.consent(done.managed_id, "tokens", ("page", "ads"), at + DAY)
     banner = await world.banner(done.managed_id, at + DAY)
     assert banner is not None
-    assert [(app.name, app.covered) for app in banner.apps] == [("App both", False), ("App tokens", True)]
+    assert [(app.name, app.covered) for app in banner.apps] == [
+        ("App both", False),
+        ("App tokens", True),
+    ]
     assert await world.may(old, "page", at + DAY)
     assert await world.may(fresh, "page", cut_off)
     async with world.services.store.read() as tx:
         view = await migration.load_migration(tx, started.migration_id, cut_off)
     person = view.people[0]
-    assert (person.state, person.apps_at_risk, person.apps_covered) == (PersonState.MIGRATED, 2, 1)
+    assert (person.state, person.apps_at_risk, person.apps_covered) == (
+        PersonState.MIGRATED,
+        2,
+        1,
+    )
     assert await world.banner(done.managed_id, cut_off) is None
 
 
@@ -100,9 +107,13 @@ async def test_rollback_is_refused_from_the_cut_off_on(world: World) -> None:
     for name in ("emil", "selma"):
         await world.claim(started, name, T0)
     cut_off = T0 + 30 * DAY
-    await migration.roll_back(world.services, started.migration_id, world.people["emil"], None, cut_off - TICK)
+    await migration.roll_back(
+        world.services, started.migration_id, world.people["emil"], None, cut_off - TICK
+    )
     with pytest.raises(claim.CommandError) as refused:
-        await migration.roll_back(world.services, started.migration_id, world.people["selma"], None, cut_off)
+        await migration.roll_back(
+            world.services, started.migration_id, world.people["selma"], None, cut_off
+        )
     assert refused.value.refusal == "after_cut_off"
 
 

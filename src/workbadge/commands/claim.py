@@ -78,16 +78,20 @@ def _neutral() -> CommandError:
     return CommandError(Problem.NOT_FOUND, NEUTRAL, NEUTRAL_EXPECTED)
 
 
+def _is_usable(row: Any, now: datetime) -> bool:
+    """Whether a link's invitation is open: not used, not taken back, not expired (true before its end, false at it)."""
+    return (
+        row.claimed_at is None
+        and row.rolled_back_at is None
+        and row.excluded_at is None
+        and now < row.link_expires_at
+    )
+
+
 async def open_claim(tx: Tx, services: Services, link: str, now: datetime) -> ClaimView:
     """What the link stands for. Raises NOT_FOUND, neutrally, for any link that cannot be used."""
     row = await migrations.find_person_by_link(tx, hash_secret(link))
-    if (
-        row is None
-        or now >= row.link_expires_at
-        or row.claimed_at
-        or row.rolled_back_at
-        or row.excluded_at
-    ):
+    if row is None or not _is_usable(row, now):
         raise _neutral()
     personal = await rights.find_membership(tx, row.personal_membership_id)
     business = await records.find_business(tx, row.business_id)
@@ -149,7 +153,7 @@ async def confirm_claim(
 
     async def work(tx: Tx) -> Claimed | None:
         row = await migrations.find_person_by_link(tx, hash_secret(link), lock=True)
-        if row is None:
+        if row is None or not _is_usable(row, now):
             return None
         if row.personal_id != proof.personal_id:
             await _note_stranger(tx, services, row, proof.personal_id, now)
