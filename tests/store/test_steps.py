@@ -30,6 +30,8 @@ def describe(connection: Connection) -> dict[str, Any]:
         if table == "alembic_version":
             continue
         out[table] = {
+            "rowid": connection.dialect.name == "sqlite"
+            and _has_rowid(connection, table),
             "columns": [
                 (one["name"], str(one["type"]), one["nullable"], one["default"])
                 for one in seen.get_columns(table)
@@ -62,6 +64,12 @@ def describe(connection: Connection) -> dict[str, Any]:
             ),
         }
     return out
+
+
+def _has_rowid(connection: Connection, table: str) -> bool:
+    listed = connection.exec_driver_sql(f"PRAGMA table_list({table})").first()
+    assert listed is not None
+    return not listed.wr
 
 
 async def described(store: Store) -> dict[str, Any]:

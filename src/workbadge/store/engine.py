@@ -6,6 +6,7 @@ with instants as aware datetimes (``hot``: raw tuples, instants in microseconds)
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -39,13 +40,20 @@ class HotQuery:
     def __init__(self, statement: Any) -> None:
         lite = statement.compile(dialect=sqlite.dialect(paramstyle="qmark"))
         post = statement.compile(dialect=PGDialect_asyncpg())  # type: ignore[no-untyped-call]
-        self.sqlite_sql = str(lite)
-        self.sqlite_order: tuple[str, ...] = tuple(lite.positiontup or ())
+        places = tuple(lite.positiontup or ())
+        self.sqlite_order = tuple(dict.fromkeys(places))
+        self.sqlite_sql = _numbered(str(lite), places, self.sqlite_order)
         self.postgres_sql = str(post)
         self.postgres_order: tuple[str, ...] = tuple(post.positiontup or ())
         constants = {**lite.params, **post.params}
         self.sqlite_args = _arguments(self.sqlite_order, constants)
         self.postgres_args = _arguments(self.postgres_order, constants)
+
+
+def _numbered(sql: str, places: tuple[str, ...], order: tuple[str, ...]) -> str:
+    """``?`` as ``?1``, ``?2``: what occurs often is bound once."""
+    numbers = iter(places)
+    return re.sub(r"\?", lambda _: f"?{order.index(next(numbers)) + 1}", sql)
 
 
 def _arguments(

@@ -5,9 +5,9 @@ branches are the ways from the account to the node: membership of the owner, sha
 in, direct role. Every branch starts from unique look-ups, so the cost does not depend on how many grants exist.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Protocol
 
 from sqlalchemy import (
@@ -118,6 +118,7 @@ def _nothing(kind: Any) -> ColumnElement[Any]:
 
 
 _NODE_TYPES = (
+    ("node_id", BigInteger),
     ("selected_at", BigInteger),
     ("node_business", BigInteger),
     ("node_name", Text),
@@ -140,12 +141,23 @@ _hash = bindparam("hash", type_=LargeBinary)
 _node = bindparam("node", type_=BigInteger)
 _account = bindparam("account", type_=BigInteger)
 
+_SIZES = (4, 16, 64, 256)
+"""Numbers of nodes that a prepared read for many is made for; free places repeat the last node."""
+
+
+def _is_asked(node: Any, size: int) -> ColumnElement[bool]:
+    """``node.id`` is the asked one, or among the ``size`` asked ones."""
+    if size == 0:
+        return node.c.id == _node  # type: ignore[no-any-return]
+    places = [bindparam(f"n{i}", type_=BigInteger) for i in range(size)]
+    return node.c.id.in_(places)  # type: ignore[no-any-return]
+
 
 def _tag(number: int) -> ColumnElement[Any]:
     return literal_column(str(number), Integer).label("tag")
 
 
-def _head(by_token: bool, node: FromClause | None) -> Select[Any]:
+def _head(by_token: bool, node: FromClause | None, size: int = 0) -> Select[Any]:
     """Branch 0: the caller and the node."""
     columns: list[ColumnElement[Any]] = [_tag(0)]
     columns += [
@@ -160,6 +172,7 @@ def _head(by_token: bool, node: FromClause | None) -> Select[Any]:
         owner = asset.c.business_id if node is asset else business.c.id
         details = asset.c.details if node is asset else literal_column("'{}'", Text)
         columns += [
+            node.c.id.label("node_id"),
             selected.label("selected_at"),
             owner.label("node_business"),
             node.c.name.label("node_name"),
@@ -178,16 +191,16 @@ def _head(by_token: bool, node: FromClause | None) -> Select[Any]:
         source = account
     if node is asset:
         source = source.outerjoin(
-            asset, and_(asset.c.id == _node, asset.c.removed_at.is_(None))
+            asset, and_(_is_asked(asset, size), asset.c.removed_at.is_(None))
         )
     elif node is business:
-        source = source.outerjoin(business, business.c.id == _node)
+        source = source.outerjoin(business, _is_asked(business, size))
     if node is not None and by_token:
         source = source.outerjoin(
             grant_target,
             and_(
                 grant_target.c.grant_id == token.c.grant_id,
-                grant_target.c.target_id == _node,
+                grant_target.c.target_id == node.c.id,
             ),
         )
     where = token.c.hash == _hash if by_token else account.c.id == _account
@@ -198,17 +211,19 @@ def _route(
     tag: int,
     by_token: bool,
     source: Any,
+    node: FromClause,
     shared: bool,
     tasks: ColumnElement[Any],
     member: bool,
 ) -> Select[Any]:
-    """One branch of ways: everything but the route's columns is empty."""
+    """One branch of ways: everything but the node's id and the route's columns is empty."""
     columns: list[ColumnElement[Any]] = [_tag(tag)]
     columns += [
         _nothing(kind).label(name)
         for name, _, kind in (*_TOKEN_COLUMNS, *_ACCOUNT_COLUMNS)
     ]
-    columns += [_nothing(kind).label(name) for name, kind in _NODE_TYPES]
+    columns.append(node.c.id.label("node_id"))
+    columns += [_nothing(kind).label(name) for name, kind in _NODE_TYPES[1:]]
     given: dict[str, ColumnElement[Any]] = {"tasks": tasks}
     if member:
         given |= {
@@ -241,11 +256,12 @@ def _who(by_token: bool) -> tuple[Any, ColumnElement[Any]]:
     return (token, token.c.account_id) if by_token else (account, account.c.id)
 
 
-def _asset_query(by_token: bool) -> HotQuery:
+def _asset_query(by_token: bool, size: int = 0) -> HotQuery:
     start, who = _who(by_token)
-    here = start.join(asset, and_(asset.c.id == _node, asset.c.removed_at.is_(None)))
+    here = start.join(asset, and_(_is_asked(asset, size), asset.c.removed_at.is_(None)))
     with_tasks = and_(
-        assignment.c.membership_id == membership.c.id, assignment.c.asset_id == _node
+        assignment.c.membership_id == membership.c.id,
+        assignment.c.asset_id == asset.c.id,
     )
     owned = (
         here.join(
@@ -263,7 +279,7 @@ def _asset_query(by_token: bool) -> HotQuery:
         .join(
             share,
             and_(
-                share.c.asset_id == _node,
+                share.c.asset_id == asset.c.id,
                 share.c.partner_business_id == membership.c.business_id,
             ),
         )
@@ -274,30 +290,30 @@ def _asset_query(by_token: bool) -> HotQuery:
         direct_role,
         and_(
             direct_role.c.account_id == who,
-            direct_role.c.asset_id == _node,
+            direct_role.c.asset_id == asset.c.id,
             asset.c.business_id.is_(None),
         ),
     )
     return HotQuery(
         union_all(
-            _head(by_token, asset),
-            _route(1, by_token, owned, False, assignment.c.tasks, True),
-            _route(2, by_token, lent, True, assignment.c.tasks, True),
-            _route(3, by_token, direct, False, direct_role.c.tasks, False),
+            _head(by_token, asset, size),
+            _route(1, by_token, owned, asset, False, assignment.c.tasks, True),
+            _route(2, by_token, lent, asset, True, assignment.c.tasks, True),
+            _route(3, by_token, direct, asset, False, direct_role.c.tasks, False),
         )
     )
 
 
-def _business_query(by_token: bool) -> HotQuery:
+def _business_query(by_token: bool, size: int = 0) -> HotQuery:
     start, who = _who(by_token)
-    inside = start.join(
-        membership,
-        and_(membership.c.account_id == who, membership.c.business_id == _node),
-    ).join(business, business.c.id == membership.c.business_id)
+    inside = start.join(membership, membership.c.account_id == who).join(
+        business,
+        and_(business.c.id == membership.c.business_id, _is_asked(business, size)),
+    )
     return HotQuery(
         union_all(
-            _head(by_token, business),
-            _route(4, by_token, inside, False, _nothing(Integer), True),
+            _head(by_token, business, size),
+            _route(4, by_token, inside, business, False, _nothing(Integer), True),
         )
     )
 
@@ -314,6 +330,13 @@ _BY_ACCOUNT = {
 }
 
 
+@cache
+def _for_many(by_token: bool, key: NodeKind, size: int) -> HotQuery:
+    """The prepared read for up to ``size`` nodes."""
+    make = _business_query if key is NodeKind.BUSINESS else _asset_query
+    return make(by_token, size)
+
+
 def _which(node_id: int | None) -> tuple[NodeKind | None, NodeKind | None]:
     """Key of the query for a node, and the node's kind."""
     kind = None if node_id is None else kind_of(node_id)
@@ -327,7 +350,8 @@ async def load(
 ) -> Loaded | None:
     """Everything about a stored token and, when asked, one node; None when no such token is stored.
 
-    One query, or none while nothing was committed since the last (SQLite). ``facts.node`` is None when the node does not exist or is of a kind without routes.
+    One query, or none while nothing was committed since the last (SQLite). ``facts.node`` is None when the node does
+    not exist, was removed, or is of a kind without routes.
     """
     memo = reader.memo()
     if memo is not None:
@@ -351,6 +375,74 @@ async def load_session(
     return _build(rows, node_id, kind, False) if rows else None
 
 
+async def load_many(
+    reader: Reader, token_hash: bytes, ids: Collection[int]
+) -> dict[int, Loaded]:
+    """What ``load`` would say about each of ``ids``, in their order; empty when no such token is stored.
+
+    One query for all assets, one for all businesses, one if there is anything else (for each 256 ids).
+    """
+    memo = reader.memo()
+    known: dict[int, Loaded] = {}
+    if memo is not None:
+        known = {one: memo[token_hash, one] for one in ids if (token_hash, one) in memo}
+    missing = [one for one in ids if one not in known]
+    loaded = await _load_each(reader, {"hash": token_hash}, missing, True)
+    if memo is not None:
+        memo.update({(token_hash, one): found for one, found in loaded.items()})
+    loaded.update(known)
+    return {one: loaded[one] for one in ids if one in loaded}
+
+
+async def load_session_many(
+    reader: Reader, account_id: int, ids: Collection[int]
+) -> dict[int, Loaded]:
+    """What ``load_session`` would say about each of ``ids``, in their order; empty when there is no such account."""
+    loaded = await _load_each(reader, {"account": account_id}, ids, False)
+    return {one: loaded[one] for one in ids if one in loaded}
+
+
+async def _load_each(
+    reader: Reader, who: dict[str, Any], ids: Collection[int], by_token: bool
+) -> dict[int, Loaded]:
+    groups: dict[NodeKind | None, list[int]] = {}
+    for one in dict.fromkeys(ids):
+        groups.setdefault(_which(one)[0], []).append(one)
+    loaded: dict[int, Loaded] = {}
+    for key, members in groups.items():
+        if key is None:
+            query = (_BY_TOKEN if by_token else _BY_ACCOUNT)[None]
+            rows = await reader.hot(query, {**who, "node": None})
+            loaded.update(_build_each(rows, members, by_token))
+            continue
+        for start in range(0, len(members), _SIZES[-1]):
+            chunk = members[start : start + _SIZES[-1]]
+            size = next(size for size in _SIZES if size >= len(chunk))
+            places = {f"n{i}": chunk[min(i, len(chunk) - 1)] for i in range(size)}
+            rows = await reader.hot(_for_many(by_token, key, size), {**who, **places})
+            loaded.update(_build_each(rows, chunk, by_token))
+    return loaded
+
+
+def _build_each(
+    rows: list[tuple[Any, ...]], ids: list[int], by_token: bool
+) -> dict[int, Loaded]:
+    """Facts for each id: its own rows, and for an unknown one the caller's half of any row."""
+    if not rows:
+        return {}
+    mine: dict[int | None, list[tuple[Any, ...]]] = {}
+    for row in rows:
+        mine.setdefault(row[_FIRST_NODE], []).append(row)
+    head = tuple(next(row for row in rows if row[0] == 0))
+    unknown = [head[:_FIRST_NODE] + (None,) * len(_NODE_TYPES) + head[_FIRST_ROUTE:]]
+    loaded: dict[int, Loaded] = {}
+    for one in ids:
+        built = _build(mine.get(one, unknown), one, kind_of(one), by_token)
+        if built is not None:
+            loaded[one] = built
+    return loaded
+
+
 @lru_cache(maxsize=4096)
 def scope_set(text: str) -> frozenset[str]:
     """The set that a stored comma list of scopes means."""
@@ -362,8 +454,12 @@ def scope_list(text: str) -> list[str]:
     return [name for name in text.split(",") if name]
 
 
+_instant = lru_cache(maxsize=16_384)(from_micros)
+"""Instants recur (a claim's, an app's, an hour's of tokens): looking one up costs a sixth of making it."""
+
+
 def _at(micros: int | None) -> Any:
-    return None if micros is None else from_micros(micros)
+    return None if micros is None else _instant(micros)
 
 
 _FIRST_NODE = 1 + len(_TOKEN_COLUMNS) + len(_ACCOUNT_COLUMNS)
@@ -375,7 +471,9 @@ _TOKEN_KINDS = {kind.value: kind for kind in TokenKind}
 _CAUSES = {cause.value: cause for cause in EndCause}
 _REASONS = {reason.value: reason for reason in Reason}
 _ADMIN = Role.ADMIN.value
-_NO_TASKS = Task(0)
+_EVERY: dict[NodeKind | None, int] = {
+    kind: int(tasks) for kind, tasks in TASKS_OF.items()
+}
 
 
 @lru_cache(maxsize=4096)
@@ -395,7 +493,7 @@ def _build(
     routes: list[Route] = []
     for row in rows:
         if row[0] == 0:
-            head = tuple(row)
+            head = row if type(row) is tuple else tuple(row)
         else:
             routes.append(_build_route(row, kind))
     if head is None:
@@ -415,16 +513,8 @@ def _build(
     (disabled, secret, require_proof, grant_id, grant_scopes, grant_revoked) = head[
         10:16
     ]
-    (
-        account_id,
-        account_kind,
-        suspended,
-        deleted,
-        selected,
-        node_business,
-        name,
-        details,
-    ) = head[16:24]
+    (account_id, account_kind, suspended, deleted) = head[16:20]
+    (_, selected, node_business, name, details) = head[20:25]
     node = (
         None
         if node_id is None or kind is None or name is None
@@ -438,7 +528,7 @@ def _build(
         ),
         token=TokenFacts(
             _TOKEN_KINDS[token_kind],
-            from_micros(authorized),
+            _instant(authorized),
             scope_set(scopes),
             _at(expires),
             _at(revoked),
@@ -480,15 +570,14 @@ def _build_route(row: tuple[Any, ...], kind: NodeKind | None) -> Route:
         share_ends,
         suspended,
     ) = row[_FIRST_ROUTE : _FIRST_ROUTE + 10]
-    every = TASKS_OF.get(kind, _NO_TASKS) if kind is not None else _NO_TASKS
-    held = int(every) if role == _ADMIN else tasks or 0
+    held = _EVERY.get(kind, 0) if role == _ADMIN else tasks or 0
     return Route(
         tasks=_tasks(held, lent),
-        membership=None if starts is None else Interval(from_micros(starts), _at(ends)),
+        membership=None if starts is None else Interval(_instant(starts), _at(ends)),
         end_cause=_CAUSES[cause] if cause else None,
         handed_over=_at(handed_over),
         share=None
         if lent is None
-        else Interval(from_micros(share_starts), _at(share_ends)),
+        else Interval(_instant(share_starts), _at(share_ends)),
         business_suspended=_at(suspended),
     )

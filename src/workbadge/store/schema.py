@@ -53,7 +53,9 @@ class Instant(TypeDecorator[datetime]):
 
 
 def _id() -> Column[int]:
-    return Column("id", BigInteger, primary_key=True, autoincrement=False)
+    """On SQLite an ``INTEGER PRIMARY KEY`` is the row's own address: one look-up where a BIGINT would take two."""
+    kind = BigInteger().with_variant(Integer(), "sqlite")
+    return Column("id", kind, primary_key=True, autoincrement=False)
 
 
 def _at(name: str, nullable: bool = True) -> Column[datetime]:
@@ -174,6 +176,7 @@ assignment = Table(
     Column("asset_id", BigInteger, ForeignKey("asset.id"), primary_key=True),
     Column("tasks", Integer, nullable=False),
     Index(None, "asset_id"),
+    sqlite_with_rowid=False,
 )
 
 direct_role = Table(
@@ -183,6 +186,7 @@ direct_role = Table(
     Column("asset_id", BigInteger, ForeignKey("asset.id"), primary_key=True),
     Column("tasks", Integer, nullable=False),
     Index(None, "asset_id"),
+    sqlite_with_rowid=False,
 )
 
 share = Table(
@@ -246,6 +250,7 @@ grant_target = Table(
     _at("selected_at", False),
     Index(None, "target_id"),
     Index(None, "business_id", "grant_id"),
+    sqlite_with_rowid=False,
 )
 
 token = Table(

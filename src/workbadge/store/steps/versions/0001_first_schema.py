@@ -13,7 +13,12 @@ def upgrade() -> None:
     """Up."""
     op.create_table(
         "app",
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("secret", sa.LargeBinary(), nullable=False),
         sa.Column("redirect_uris", sa.Text(), nullable=False),
@@ -28,7 +33,12 @@ def upgrade() -> None:
     )
     op.create_table(
         "audit",
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("actor_id", sa.BigInteger(), nullable=True),
         sa.Column("act", sa.String(length=64), nullable=False),
@@ -50,7 +60,12 @@ def upgrade() -> None:
 
     op.create_table(
         "due",
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("subject", sa.BigInteger(), nullable=False),
@@ -72,7 +87,12 @@ def upgrade() -> None:
 
     op.create_table(
         "organization",
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("grace_seconds", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
@@ -80,7 +100,12 @@ def upgrade() -> None:
     )
     op.create_table(
         "outbox",
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("channel", sa.String(length=16), nullable=False),
@@ -129,7 +154,12 @@ def upgrade() -> None:
     )
     op.create_table(
         "business",
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
         sa.Column("organization_id", sa.BigInteger(), nullable=True),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
@@ -161,7 +191,12 @@ def upgrade() -> None:
     )
     op.create_table(
         "account",
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("organization_id", sa.BigInteger(), nullable=True),
         sa.Column("business_id", sa.BigInteger(), nullable=True),
@@ -205,7 +240,12 @@ def upgrade() -> None:
 
     op.create_table(
         "asset",
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("business_id", sa.BigInteger(), nullable=True),
         sa.Column("name", sa.Text(), nullable=False),
@@ -246,7 +286,12 @@ def upgrade() -> None:
 
     op.create_table(
         "app_grant",
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
         sa.Column("account_id", sa.BigInteger(), nullable=False),
         sa.Column("app_id", sa.BigInteger(), nullable=False),
         sa.Column("scopes", sa.Text(), nullable=False),
@@ -287,6 +332,7 @@ def upgrade() -> None:
             ["asset_id"], ["asset.id"], name=op.f("fk_direct_role_asset_id")
         ),
         sa.PrimaryKeyConstraint("account_id", "asset_id", name=op.f("pk_direct_role")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("direct_role", schema=None) as batch_op:
         batch_op.create_index(
@@ -295,7 +341,12 @@ def upgrade() -> None:
 
     op.create_table(
         "membership",
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
         sa.Column("account_id", sa.BigInteger(), nullable=False),
         sa.Column("business_id", sa.BigInteger(), nullable=False),
         sa.Column("role", sa.String(length=16), nullable=False),
@@ -325,7 +376,12 @@ def upgrade() -> None:
 
     op.create_table(
         "migration",
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
         sa.Column("business_id", sa.BigInteger(), nullable=False),
         sa.Column("organization_id", sa.BigInteger(), nullable=False),
         sa.Column("started_by", sa.BigInteger(), nullable=True),
@@ -351,7 +407,12 @@ def upgrade() -> None:
 
     op.create_table(
         "post",
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
         sa.Column("page_id", sa.BigInteger(), nullable=False),
         sa.Column("account_id", sa.BigInteger(), nullable=False),
         sa.Column("app_id", sa.BigInteger(), nullable=False),
@@ -375,7 +436,12 @@ def upgrade() -> None:
 
     op.create_table(
         "scoped_account",
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
         sa.Column("app_id", sa.BigInteger(), nullable=False),
         sa.Column("account_id", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -415,7 +481,12 @@ def upgrade() -> None:
 
     op.create_table(
         "share",
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
         sa.Column("asset_id", sa.BigInteger(), nullable=False),
         sa.Column("partner_business_id", sa.BigInteger(), nullable=False),
         sa.Column("tasks", sa.Integer(), nullable=False),
@@ -459,6 +530,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint(
             "membership_id", "asset_id", name=op.f("pk_assignment")
         ),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("assignment", schema=None) as batch_op:
         batch_op.create_index(
@@ -499,6 +571,7 @@ def upgrade() -> None:
             ["grant_id"], ["app_grant.id"], name=op.f("fk_grant_target_grant_id")
         ),
         sa.PrimaryKeyConstraint("grant_id", "target_id", name=op.f("pk_grant_target")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("grant_target", schema=None) as batch_op:
         batch_op.create_index(
@@ -512,7 +585,12 @@ def upgrade() -> None:
 
     op.create_table(
         "migration_person",
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
         sa.Column("migration_id", sa.BigInteger(), nullable=False),
         sa.Column("business_id", sa.BigInteger(), nullable=False),
         sa.Column("organization_id", sa.BigInteger(), nullable=False),
