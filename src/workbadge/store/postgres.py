@@ -26,6 +26,15 @@ from .schema import metadata
 _TRY_AGAIN = {"23505", "40001", "40P01", "55P03"}
 """SQLSTATEs of writes that met: equal keys, serialization failure, deadlock, lock time-out."""
 
+_STALE = (
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InvalidCachedStatementError,
+    OSError,
+)
+"""What says that a connection kept open is of no use any more: server gone or restarted, schema changed."""
+
 _SETTINGS = {"jit": "off", "lock_timeout": "10s"}
 """Compiling a plan costs more than any of our reads; no write waits for ever."""
 
@@ -73,6 +82,33 @@ async def _hot(
     )
 
 
+class _Reader:
+    """A driver connection outside any transaction, with its prepared reads. One at a time uses it."""
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+        self._prepared: dict[HotQuery, Any] = {}
+
+    async def fetch(
+        self, query: HotQuery, params: Mapping[str, Any]
+    ) -> list[tuple[Any, ...]]:
+        statement = self._prepared.get(query)
+        if statement is None:
+            statement = await self._raw.prepare(query.postgres_sql)
+            self._prepared[query] = statement
+        return cast(
+            "list[tuple[Any, ...]]",
+            await statement.fetch(*query.postgres_args(params)),
+        )
+
+    def drop(self) -> None:
+        """Break the connection off: it is dead, or somebody stopped waiting for its answer."""
+        self._raw.terminate()
+
+    async def close(self) -> None:
+        await self._raw.close()
+
+
 class PostgresStore:
     """One database. Bound to the event loop that first uses it."""
 
@@ -80,7 +116,6 @@ class PostgresStore:
 
     def __init__(self, settings: StoreSettings) -> None:
         self._dsn = "postgresql://" + settings.url.partition("://")[2]
-        self._size = settings.pool
         self._engine: AsyncEngine = create_async_engine(
             "postgresql+asyncpg://" + settings.url.partition("://")[2],
             pool_size=settings.pool,
@@ -90,8 +125,8 @@ class PostgresStore:
         self._reading = self._engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
-        self._hot_pool: Any = None
-        self._opening = asyncio.Lock()
+        self._free: list[_Reader] = []
+        self._places = asyncio.Semaphore(settings.pool)
         self._writing: WeakSet[asyncio.Task[Any]] = WeakSet()
 
     @asynccontextmanager
@@ -133,18 +168,29 @@ class PostgresStore:
     async def hot(
         self, query: HotQuery, params: Mapping[str, Any]
     ) -> list[tuple[Any, ...]]:
-        """One prepared read on a pooled driver connection."""
-        if self._hot_pool is None:
-            async with self._opening:
-                if self._hot_pool is None:
-                    self._hot_pool = await asyncpg.create_pool(
-                        self._dsn,
-                        min_size=1,
-                        max_size=self._size,
-                        server_settings=_SETTINGS,
-                    )
-        async with self._hot_pool.acquire() as raw:
-            return await _hot(raw, query, params)
+        """One prepared read on a driver connection. Tried once more on a fresh one when the connection turns out dead."""
+        async with self._places:
+            reader = self._free.pop() if self._free else None
+            if reader is not None:
+                try:
+                    rows = await reader.fetch(query, params)
+                    self._free.append(reader)
+                    return rows
+                except _STALE:
+                    reader.drop()
+                except BaseException:
+                    reader.drop()
+                    raise
+            reader = _Reader(
+                await asyncpg.connect(self._dsn, server_settings=_SETTINGS)
+            )
+            try:
+                rows = await reader.fetch(query, params)
+            except BaseException:
+                reader.drop()
+                raise
+            self._free.append(reader)
+            return rows
 
     def memo(self) -> None:
         """Nothing is kept: whether another node has committed is not known at once."""
@@ -160,7 +206,7 @@ class PostgresStore:
             await connection.run_sync(work)
 
     async def close(self) -> None:
-        """Close both pools."""
-        if self._hot_pool is not None:
-            await self._hot_pool.close()
+        """Close all connections."""
+        while self._free:
+            await self._free.pop().close()
         await self._engine.dispose()
