@@ -30,7 +30,7 @@ from workbadge.terms.ids import kind_of
 from workbadge.terms.instants import DAY
 from workbadge.terms.kinds import AccountKind, Act, NodeKind, Role
 from workbadge.terms.scopes import scopes_for
-from workbadge.terms.tasks import TASKS_OF, Task
+from workbadge.terms.tasks import TASKS_OF, Task, tasks_for
 
 T0 = datetime(2026, 1, 31, 12, 0, 0, 123_456, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
@@ -229,7 +229,11 @@ class World:
         assert kind is not None
         loaded = await facts.load(self.services.store, token_hash, asset)
         assert loaded is not None
-        return decide(loaded.facts, Ask(act, scopes=scopes_for(kind, act)), now)
+        return decide(
+            loaded.facts,
+            Ask(act, scopes=scopes_for(kind, act), tasks=tasks_for(kind, act)),
+            now,
+        )
 
     async def may(self, token_hash: bytes, name: str, now: datetime) -> bool:
         """Whether a token reads an asset."""

@@ -240,19 +240,23 @@ def _other_way(now: datetime) -> ColumnElement[bool]:
     other, held = membership.alias("other"), assignment.alias("held")
     here = or_(
         other.c.business_id == asset.c.business_id,
-        exists().where(
+        exists()
+        .where(
             share.c.asset_id == asset.c.id,
             share.c.partner_business_id == other.c.business_id,
             _open_share(now),
-        ),
+        )
+        .correlate(other, asset),
     )
     holds = or_(
         other.c.role == Role.ADMIN.value,
-        exists().where(
+        exists()
+        .where(
             held.c.membership_id == other.c.id,
             held.c.asset_id == asset.c.id,
             held.c.tasks != 0,
-        ),
+        )
+        .correlate(other, asset),
     )
     outlives = or_(
         other.c.ends.is_(None),
