@@ -25,6 +25,8 @@ def full(table: Table, given: dict[str, Any]) -> dict[str, Any]:
     for column in table.columns:
         if column.name in given:
             out[column.name] = given[column.name]
+        elif column.default is not None:
+            continue
         elif column.nullable:
             out[column.name] = None
         elif isinstance(column.type, Instant):

@@ -4,6 +4,7 @@ No server-side defaults, no database clock. Ids are those of ``terms.ids``. Sets
 of tasks are integers (``terms.tasks``).
 """
 
+import unicodedata
 from datetime import datetime
 from typing import Any
 
@@ -66,6 +67,23 @@ def _ref(name: str, target: str, nullable: bool = False) -> Column[int]:
     return Column(name, BigInteger, ForeignKey(target), nullable=nullable)
 
 
+def name_key(name: str) -> str:
+    """What a search compares: the same for names that differ only in case or in how letters are composed.
+
+    Made here, since engines differ in what they hold for lower case.
+    """
+    return unicodedata.normalize("NFKC", name).casefold()
+
+
+def _key_of_name(context: Any) -> str:
+    return name_key(context.get_current_parameters()["name"])
+
+
+def _name_key() -> Column[str]:
+    """Filled in at insertion. Whoever renames sets it too."""
+    return Column("name_key", Text, nullable=False, default=_key_of_name)
+
+
 organization = Table(
     "organization",
     metadata,
@@ -90,6 +108,7 @@ business = Table(
     _id(),
     _ref("organization_id", "organization.id", True),
     Column("name", Text, nullable=False),
+    _name_key(),
     _at("created_at", False),
     _at("suspended_at"),
     Index(None, "organization_id"),
@@ -163,6 +182,7 @@ asset = Table(
     Column("kind", String(32), nullable=False),
     _ref("business_id", "business.id", True),
     Column("name", Text, nullable=False),
+    _name_key(),
     Column("details", Text, nullable=False),
     _at("created_at", False),
     _at("removed_at"),

@@ -162,6 +162,7 @@ def upgrade() -> None:
         ),
         sa.Column("organization_id", sa.BigInteger(), nullable=True),
         sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name_key", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("suspended_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
@@ -249,6 +250,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("business_id", sa.BigInteger(), nullable=True),
         sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name_key", sa.Text(), nullable=False),
         sa.Column("details", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("removed_at", sa.BigInteger(), nullable=True),
