@@ -1,0 +1,149 @@
+"""What the dialog offers: businesses and assets that an account may select, and what the app had before (L2, M5)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from workbadge.store import grants, migrations, records, rights, visible
+from workbadge.store.engine import Tx
+from workbadge.store.visible import Filter, Viewer
+from workbadge.terms.ids import kind_of
+from workbadge.terms.kinds import AccountKind, NodeKind
+from workbadge.terms.scopes import target_kinds
+
+from .grant import Granted
+
+MOST_OFFERED = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedAsset:
+    """One node that may be selected; ``before``: this app had it, through this account or the person's other one."""
+
+    id: int
+    name: str
+    kind: NodeKind
+    before: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedBusiness:
+    """A business in whose name its assets are selected; ``id`` None: assets of no business."""
+
+    id: int | None
+    name: str
+    assets: tuple[OfferedAsset, ...]
+
+
+async def offer(
+    tx: Tx,
+    account_id: int,
+    kind: AccountKind,
+    app_id: int,
+    scopes: tuple[str, ...],
+    now: datetime,
+) -> list[OfferedBusiness]:
+    """Businesses with what may be selected for the scopes, by name. At most 5 000 assets are offered."""
+    viewer = Viewer(account_id, kind)
+    kinds = target_kinds(scopes) - {NodeKind.BUSINESS}
+    places = [
+        one
+        for one in await rights.list_memberships(tx, account_id)
+        if one.is_open(now) and not one.handed_over
+    ]
+    mine = sorted({one.business_id for one in places})
+    names = {
+        business_id: await records.find_business(tx, business_id)
+        for business_id in mine
+    }
+    before = await had_before(tx, account_id, app_id)
+    found: list[int] = []
+    if kinds:
+        found = (
+            await visible.page(tx, viewer, Filter(frozenset(kinds)), now, MOST_OFFERED)
+        ).ids
+    assets = await records.list_assets(tx, found)
+    lent = await rights.list_lent(tx, found, mine, now)
+    groups: dict[int | None, list[OfferedAsset]] = {}
+    if not kinds and "business_management" in scopes:
+        groups = {
+            one: [OfferedAsset(one, names[one].name, NodeKind.BUSINESS, one in before)]
+            for one in mine
+            if names[one]
+        }
+    for asset_id in found:
+        asset = assets.get(asset_id)
+        if asset is not None:
+            home = (
+                asset.business_id if asset.business_id in mine else lent.get(asset_id)
+            )
+            one = OfferedAsset(
+                asset_id, asset.name, NodeKind(asset.kind), asset_id in before
+            )
+            groups.setdefault(home, []).append(one)
+    offered = [
+        OfferedBusiness(
+            home,
+            "Your own" if home is None else _name(names.get(home)),
+            tuple(
+                sorted(
+                    items, key=lambda one: (one.kind.value, one.name.lower(), one.id)
+                )
+            ),
+        )
+        for home, items in groups.items()
+    ]
+    return sorted(offered, key=lambda one: (one.id is None, one.name.lower()))
+
+
+def _name(row: Any) -> str:
+    return "" if row is None else str(row.name)
+
+
+async def had_before(tx: Tx, account_id: int, app_id: int) -> set[int]:
+    """Nodes that an app has or had through this account or through the person's other accounts (L2)."""
+    people = {account_id}
+    for row in await migrations.list_linked(tx, account_id):
+        people |= {row.personal_id, row.managed_id}
+    had: set[int] = set()
+    for person in people:
+        grant = await grants.find_grant(tx, person, app_id)
+        if grant is not None:
+            had |= {row.target_id for row in await grants.list_targets(tx, grant.id)}
+    return had
+
+
+def contexts(
+    offered: list[OfferedBusiness], chosen: list[int]
+) -> dict[int, int | None]:
+    """The business in whose name each chosen node is selected; nodes that were not offered are kept with None, so that
+    recording the consent refuses them by name."""
+    homes = {asset.id: business.id for business in offered for asset in business.assets}
+    return {
+        one: one if kind_of(one) is NodeKind.BUSINESS else homes.get(one)
+        for one in chosen
+    }
+
+
+async def standing(
+    tx: Tx, account_id: int, app_id: int, asked: tuple[str, ...], now: datetime
+) -> Granted | None:
+    """The consent that already stands for all that is asked (what was declined before is not asked again); else None."""
+    grant = await grants.find_grant(tx, account_id, app_id)
+    if grant is None:
+        return None
+    held = [name for name in grant.scopes.split(",") if name]
+    declined = [name for name in grant.declined.split(",") if name]
+    if any(name not in held and name not in declined for name in asked):
+        return None
+    if target_kinds(tuple(held)) and not await grants.list_targets(tx, grant.id):
+        return None
+    scopes = tuple(name for name in asked if name in held)
+    return Granted(
+        now,
+        grant.id,
+        account_id,
+        app_id,
+        scopes,
+        tuple(name for name in asked if name in declined),
+    )

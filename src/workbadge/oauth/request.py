@@ -1,0 +1,246 @@
+"""One request to the dialog: read, checked, and carried through its steps, sealed for this browser (``wire.md`` §3.1)."""
+
+import base64
+import binascii
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+import msgspec
+from starlette.requests import Request
+
+from workbadge.commands.registration import redirect_uris
+from workbadge.commands.token import CHALLENGE
+from workbadge.keys import Sealer
+from workbadge.keys.seal import SealError
+from workbadge.store import records
+from workbadge.terms.scopes import DEFAULT_SCOPES, SCOPES, parse_scopes
+from workbadge.web.sessions import BrowserSession
+from workbadge.web.state import site_of
+
+RESPONSE_TYPES = frozenset({"code", "token", "granted_scopes"})
+AUTH_TYPES = frozenset({"rerequest", "reauthenticate", "reauthorize"})
+
+
+class PageError(Exception):
+    """The request must not be answered at its redirect address: a page says why (``wire.md`` §3.1, OA-06)."""
+
+    def __init__(self, code: int, title: str, text: str) -> None:
+        super().__init__(title)
+        self.code = code
+        self.title = title
+        self.text = text
+
+
+class RedirectError(Exception):
+    """A failure inside the dialog: it goes to the redirect address as ``error_code`` and ``error_message``."""
+
+    def __init__(self, asked: "Asked", code: int, message: str) -> None:
+        super().__init__(message)
+        self.asked = asked
+        self.code = code
+        self.message = message
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What an app asks for, checked. ``scopes``: existing ones, in order, each once."""
+
+    app_id: int
+    redirect_uri: str
+    state: str | None
+    response: tuple[str, ...]
+    scopes: tuple[str, ...]
+    auth_types: tuple[str, ...] = ()
+    return_scopes: bool = False
+    display: str = "page"
+    challenge: str | None = None
+    nonce: str | None = None
+
+    @property
+    def mobile(self) -> bool:
+        """A login of a mobile app: its own scheme, or a touch layout (L3)."""
+        return self.display == "touch" or urlsplit(self.redirect_uri).scheme not in (
+            "http",
+            "https",
+        )
+
+    @property
+    def rerequest(self) -> bool:
+        """Everything is asked and selected again."""
+        return bool({"rerequest", "reauthorize"} & set(self.auth_types))
+
+    def address(self, values: dict[str, str | None], fragment: bool = False) -> str:
+        """The redirect address with ``values`` and the state, byte for byte as it came."""
+        pairs = [(key, value) for key, value in values.items() if value is not None]
+        if self.state is not None:
+            pairs.append(("state", self.state))
+        text = urlencode(pairs, quote_via=quote)
+        if fragment:
+            return f"{self.redirect_uri}#{text}"
+        return f"{self.redirect_uri}{'&' if urlsplit(self.redirect_uri).query else '?'}{text}"
+
+
+_SINGLE = frozenset(
+    {
+        "client_id",
+        "redirect_uri",
+        "state",
+        "scope",
+        "response_type",
+        "code_challenge",
+        "code_challenge_method",
+        "config_id",
+    }
+)
+
+
+def _single_values(query: str) -> dict[str, str]:
+    """Parameters; one that was sent twice is refused, with a page (OA-09)."""
+    try:
+        pairs = parse_qsl(
+            query,
+            keep_blank_values=True,
+            max_num_fields=200,
+            encoding="utf-8",
+            errors="strict",
+        )
+    except (ValueError, UnicodeDecodeError) as error:
+        raise PageError(
+            100, "This login cannot be opened", "Its parameters are not readable."
+        ) from error
+    values: dict[str, str] = {}
+    for key, value in pairs:
+        if key in values and key in _SINGLE:
+            raise PageError(
+                100,
+                "This login cannot be opened",
+                f"The parameter {key} was sent twice.",
+            )
+        values[key] = value
+    return values
+
+
+async def read_request(request: Request) -> tuple[Asked, Any]:
+    """The checked request and the app's row. Raises PageError, RedirectError."""
+    values = _single_values(request.scope["query_string"].decode("latin-1"))
+    app = await _app(request, values.get("client_id", ""))
+    redirect = values.get("redirect_uri", "")
+    registered = redirect_uris(app)
+    if not redirect and len(registered) == 1:
+        redirect = registered[0]
+    if redirect not in registered:
+        raise PageError(
+            191,
+            "This login cannot be opened",
+            "The address that the app wants you to come back to is not one that it registered.",
+        )
+    return _checked(values, app, redirect), app
+
+
+async def _app(request: Request, client_id: str) -> Any:
+    known = (
+        client_id
+        if len(client_id) == 18 and client_id.isascii() and client_id.isdecimal()
+        else ""
+    )
+    app = None
+    if known:
+        async with site_of(request.scope).services.store.read() as tx:
+            app = await records.find_app(tx, int(known))
+    if app is None or app.disabled_at is not None:
+        raise PageError(
+            101,
+            "This app is not known here",
+            "Its id is missing or wrong, or the app was switched off.",
+        )
+    return app
+
+
+def _checked(values: dict[str, str], app: Any, redirect: str) -> Asked:
+    response = tuple(
+        dict.fromkeys((values.get("response_type") or "code").replace(",", " ").split())
+    )
+    auth_types = tuple(one for one in (values.get("auth_type") or "").split(",") if one)
+    asked = Asked(
+        app_id=app.id,
+        redirect_uri=redirect,
+        state=values.get("state"),
+        response=response,
+        scopes=parse_scopes(values.get("scope") or "") or DEFAULT_SCOPES,
+        auth_types=auth_types,
+        return_scopes=values.get("return_scopes", "").lower() in ("true", "1")
+        or "granted_scopes" in response,
+        display=values.get("display") or "page",
+        challenge=values.get("code_challenge"),
+        nonce=values.get("nonce") or values.get("auth_nonce"),
+    )
+    _check(asked, values)
+    if "public_profile" not in asked.scopes:
+        asked = msgspec.structs.replace(asked, scopes=(*DEFAULT_SCOPES, *asked.scopes))
+    return asked
+
+
+def _check(asked: Asked, values: dict[str, str]) -> None:
+    """Raises RedirectError for what a well-meant app can get wrong."""
+    if not set(asked.response) <= RESPONSE_TYPES or not {"code", "token"} & set(
+        asked.response
+    ):
+        raise RedirectError(
+            asked, 100, "Invalid response_type: expected code, token, or both."
+        )
+    if asked.state is not None and len(asked.state) > 4096:
+        raise RedirectError(
+            msgspec.structs.replace(asked, state=None),
+            100,
+            "The state is longer than 4096 characters.",
+        )
+    if not set(asked.auth_types) <= AUTH_TYPES:
+        raise RedirectError(
+            asked,
+            100,
+            "Invalid auth_type: expected rerequest, reauthenticate or reauthorize.",
+        )
+    unknown = [name for name in asked.scopes if name not in SCOPES]
+    if unknown:
+        raise RedirectError(asked, 100, f"Invalid Scopes: {', '.join(unknown)[:200]}.")
+    if values.get("config_id"):
+        raise RedirectError(
+            asked, 100, "There is no login configuration with this config_id."
+        )
+    method = values.get("code_challenge_method")
+    if (asked.challenge is not None or method is not None) and (
+        method != "S256"
+        or asked.challenge is None
+        or not CHALLENGE.fullmatch(asked.challenge)
+    ):
+        raise RedirectError(
+            asked,
+            100,
+            "PKCE needs code_challenge_method=S256 and a code_challenge of 43 characters.",
+        )
+
+
+def seal_request(sealer: Sealer, asked: Asked, session: BrowserSession) -> str:
+    """The request as a text that only this browser's session can open again (OA-56)."""
+    text = msgspec.json.encode(asked).decode()
+    return (
+        base64.urlsafe_b64encode(sealer.seal(text, f"dialog:{session.hash.hex()}"))
+        .decode()
+        .rstrip("=")
+    )
+
+
+def open_request(sealer: Sealer, sealed: str, session: BrowserSession) -> Asked:
+    """The request that ``seal_request`` was given in this session. Raises PageError for any other."""
+    try:
+        raw = base64.b64decode(
+            sealed + "=" * (-len(sealed) % 4), altchars=b"-_", validate=True
+        )
+        return msgspec.json.decode(
+            sealer.open(raw, f"dialog:{session.hash.hex()}"), type=Asked
+        )
+    except (SealError, binascii.Error, ValueError, msgspec.DecodeError) as error:
+        raise PageError(
+            100,
+            "This login has ended",
+            "It was started in another browser, or you signed in again meanwhile. Start again in the app.",
+        ) from error
