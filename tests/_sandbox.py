@@ -68,7 +68,15 @@ class Sandbox:
 def running_sandbox(*arguments: str) -> Iterator[Sandbox]:
     """Start a sandbox process, wait for its line, stop it at the end."""
     process = subprocess.Popen(
-        [sys.executable, *os.environ.get("SB", "-m workbadge.cli").split(), "sandbox", "--port", "0", "--json", *arguments],
+        [
+            sys.executable,
+            *os.environ.get("SB", "-m workbadge.cli").split(),
+            "sandbox",
+            "--port",
+            "0",
+            "--json",
+            *arguments,
+        ],
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -24,9 +24,7 @@ def symbol(package: Path, name: str) -> str:
     """One `<symbol>`; `name` is as in icons.txt. Raises FileNotFoundError for an icon the package lacks."""
     filled = name.startswith("filled/")
     bare = name.removeprefix("filled/")
-    text = (
-        package / "icons" / ("filled" if filled else "outline") / f"{bare}.svg"
-    ).read_text()
+    text = (package / "icons" / ("filled" if filled else "outline") / f"{bare}.svg").read_text()
     match = _INNER.search(text)
     if match is None:
         raise ValueError(f"{name}: not an SVG")
@@ -42,9 +40,7 @@ def main(package: Path) -> None:
     version = json.loads((package / "package.json").read_text())["version"]
     head = f"<!-- Tabler Icons {version}, MIT licence, chosen by tools/icons.txt -->"
     body = "\n".join(symbol(package, name) for name in names)
-    SPRITE.write_text(
-        f'<svg xmlns="http://www.w3.org/2000/svg">{head}\n{body}\n</svg>\n'
-    )
+    SPRITE.write_text(f'<svg xmlns="http://www.w3.org/2000/svg">{head}\n{body}\n</svg>\n')
     print(f"{len(names)} icons, {SPRITE.stat().st_size} bytes")
 
 

@@ -28,15 +28,11 @@ def write(connection: Connection) -> None:
     config.attributes["connection"] = connection
     command.revision(config, "first schema", autogenerate=True, rev_id=NAME)
     (made,) = VERSIONS.glob(f"{NAME}_*.py")
-    text = re.sub(
-        r"workbadge\.store\.schema\.Instant\(\)", "sa.BigInteger()", made.read_text()
-    )
+    text = re.sub(r"workbadge\.store\.schema\.Instant\(\)", "sa.BigInteger()", made.read_text())
     text = re.sub(r"\n *# ### (commands auto generated|end Alembic).*", "", text)
     made.write_text(text)
     ruff = [sys.executable, "-m", "ruff"]
-    subprocess.run(
-        [*ruff, "check", "--quiet", "--fix", "--select", "I", made], check=True
-    )
+    subprocess.run([*ruff, "check", "--quiet", "--fix", "--select", "I", made], check=True)
     subprocess.run([*ruff, "format", "--quiet", made], check=True)
 
 

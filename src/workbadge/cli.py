@@ -110,9 +110,7 @@ def upgrade_command(config_path: Path | None) -> None:
     show_default=True,
     help="Port on 127.0.0.1; 0 picks a free one.",
 )
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print one line of JSON when ready."
-)
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON when ready.")
 @click.option(
     "--seed",
     default=None,
@@ -138,11 +136,7 @@ def sandbox_command(
 ) -> None:
     """Start one fresh world on SQLite, with a clock that moves when told, and stay in the foreground."""
     try:
-        first = (
-            parse_instant(start)
-            if start is not None
-            else SystemClock().now().replace(microsecond=0)
-        )
+        first = parse_instant(start) if start is not None else SystemClock().now().replace(microsecond=0)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--start") from error
     entropy = Entropy() if seed is None else SeededEntropy(seed)
@@ -170,9 +164,7 @@ async def _sandbox(
     try:
         listening = bind("127.0.0.1", port)
     except OSError as error:
-        raise click.ClickException(
-            f"port {port} cannot be used: {error.strerror}"
-        ) from error
+        raise click.ClickException(f"port {port} cannot be used: {error.strerror}") from error
     base_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     world = World(
         folder,
@@ -195,18 +187,14 @@ async def _sandbox(
         sys.stdout.flush()
 
     async with Worker(lambda: world.site, run_due=False, allow_private=True).running():
-        await serve(
-            [(SandboxServer(world, make_control(world, token)), listening)], ready
-        )
+        await serve([(SandboxServer(world, make_control(world, token)), listening)], ready)
     await world.close()
 
 
 def _show_sandbox(description: dict[str, object]) -> None:
     """The sandbox in words, for a person."""
     console = Console()
-    console.print(
-        "[bold]A fresh sandbox world is running.[/bold] Stop it with Ctrl-C; nothing of it is kept."
-    )
+    console.print("[bold]A fresh sandbox world is running.[/bold] Stop it with Ctrl-C; nothing of it is kept.")
     console.print_json(json.dumps(description))
 
 
@@ -260,13 +248,9 @@ async def _demo(folder: Path, port: int, apps_port: int) -> None:
 def _show_demo(base_url: str, people: list[tuple[str, str, str]]) -> None:
     """What to open, who to sign in as, what to try."""
     console = Console(highlight=False)
-    console.print(
-        "\n[bold green]Workbadge is running.[/bold green] Open this in a browser:\n"
-    )
+    console.print("\n[bold green]Workbadge is running.[/bold green] Open this in a browser:\n")
     console.print(f"    [bold underline]{base_url}/demo[/bold underline]\n")
-    table = Table(
-        title="Who to sign in as", title_justify="left", box=None, pad_edge=False
-    )
+    table = Table(title="Who to sign in as", title_justify="left", box=None, pad_edge=False)
     for column in ("Who", "E-mail", "Password"):
         table.add_column(column)
     for row in people:

@@ -51,9 +51,7 @@ def load_config(path: Path | None, environment: dict[str, str] | None = None) ->
         try:
             data = tomllib.loads(path.read_text())
         except (OSError, tomllib.TOMLDecodeError) as error:
-            raise ConfigError(
-                f"expected a readable TOML file at {path}: {error}"
-            ) from error
+            raise ConfigError(f"expected a readable TOML file at {path}: {error}") from error
     given = os.environ if environment is None else environment
     for field in msgspec.structs.fields(Config):
         text = given.get(PREFIX + field.name.upper())
@@ -63,19 +61,11 @@ def load_config(path: Path | None, environment: dict[str, str] | None = None) ->
         config = msgspec.convert(data, Config, strict=False)
     except msgspec.ValidationError as error:
         known = ", ".join(field.name for field in msgspec.structs.fields(Config))
-        raise ConfigError(
-            f"a setting is wrong: {error}. Known settings: {known}"
-        ) from error
-    if config.base_url.endswith("/") or not config.base_url.startswith(
-        ("http://", "https://")
-    ):
-        raise ConfigError(
-            f"base_url: expected http(s)://host without a trailing slash, got {config.base_url!r}"
-        )
+        raise ConfigError(f"a setting is wrong: {error}. Known settings: {known}") from error
+    if config.base_url.endswith("/") or not config.base_url.startswith(("http://", "https://")):
+        raise ConfigError(f"base_url: expected http(s)://host without a trailing slash, got {config.base_url!r}")
     if config.grace_days <= 0 or config.extension_limit_days < config.grace_days:
-        raise ConfigError(
-            "grace_days must be above 0 and extension_limit_days not below grace_days"
-        )
+        raise ConfigError("grace_days must be above 0 and extension_limit_days not below grace_days")
     return config
 
 

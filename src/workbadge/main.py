@@ -67,9 +67,7 @@ def make_site(config: Config) -> Site:
         base_url=config.base_url,
         policy=config.policy(),
     )
-    return Site(
-        services, SystemClock(), secure_cookies=config.base_url.startswith("https://")
-    )
+    return Site(services, SystemClock(), secure_cookies=config.base_url.startswith("https://"))
 
 
 class Server:

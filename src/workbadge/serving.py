@@ -51,9 +51,7 @@ class _Server(uvicorn.Server):
             self._ready()
 
 
-async def serve(
-    servers: list[tuple[ASGIApp, socket.socket]], ready: Callable[[], None]
-) -> None:
+async def serve(servers: list[tuple[ASGIApp, socket.socket]], ready: Callable[[], None]) -> None:
     """Serve every application on its socket until the process is told to stop; ``ready`` is called once, when all are."""
     waiting = len(servers)
 
@@ -63,9 +61,7 @@ async def serve(
         if not waiting:
             ready()
 
-    running = [
-        _Server(settings_for(application), one_ready) for application, _ in servers
-    ]
+    running = [_Server(settings_for(application), one_ready) for application, _ in servers]
     tasks = [
         asyncio.create_task(server.serve(sockets=[listening]))
         for server, (_, listening) in zip(running, servers, strict=True)

@@ -79,18 +79,10 @@ class World:
         """Make everything at T0."""
         services = self.services
         async with services.store.write() as tx:
-            self.organization = await portfolio.add_organization(
-                tx, services, "Group", "work.example", T0
-            )
-            self.business = await portfolio.add_business(
-                tx, services, "Harbour", self.organization, T0
-            )
-            self.partner = await portfolio.add_business(
-                tx, services, "Agency", None, T0
-            )
-            self.elsewhere = await portfolio.add_business(
-                tx, services, "Books", None, T0
-            )
+            self.organization = await portfolio.add_organization(tx, services, "Group", "work.example", T0)
+            self.business = await portfolio.add_business(tx, services, "Harbour", self.organization, T0)
+            self.partner = await portfolio.add_business(tx, services, "Agency", None, T0)
+            self.elsewhere = await portfolio.add_business(tx, services, "Books", None, T0)
             for name, kind, business in (
                 ("page", NodeKind.PAGE, self.business),
                 ("page2", NodeKind.PAGE, self.business),
@@ -99,9 +91,7 @@ class World:
                 ("pixel", NodeKind.PIXEL, self.business),
                 ("other", NodeKind.PAGE, self.elsewhere),
             ):
-                self.assets[name] = await portfolio.add_asset(
-                    tx, services, kind, name, business, T0
-                )
+                self.assets[name] = await portfolio.add_asset(tx, services, kind, name, business, T0)
             for name in ("ada", "bob", "emil", "selma", "paul"):
                 self.people[name] = await portfolio.add_person(
                     tx,
@@ -144,9 +134,7 @@ class World:
                     None,
                     T0,
                 )
-            await portfolio.share_asset(
-                tx, services, self.assets["page"], self.partner, None, None, T0
-            )
+            await portfolio.share_asset(tx, services, self.assets["page"], self.partner, None, None, T0)
             await portfolio.add_member(
                 tx,
                 services,
@@ -192,8 +180,7 @@ class World:
     ) -> bytes:
         """A consent of an account and a token under it; the token's hash."""
         targets: dict[int, int | None] = {
-            self.assets[name]: self.elsewhere if name == "other" else self.business
-            for name in names
+            self.assets[name]: self.elsewhere if name == "other" else self.business for name in names
         }
         async with self.services.store.write() as tx:
             granted = await grant.record_consent(
@@ -202,9 +189,7 @@ class World:
                 Consent(account_id, self.apps[app], scopes, (), targets),
                 now,
             )
-            issued = await token.issue_user_token(
-                tx, self.services, granted, now, lifetime=lifetime
-            )
+            issued = await token.issue_user_token(tx, self.services, granted, now, lifetime=lifetime)
         return hash_secret(issued.text)
 
     async def system_user(self, app: str, names: tuple[str, ...]) -> bytes:
@@ -220,9 +205,7 @@ class World:
             made = await portfolio.add_system_user(tx, self.services, new, None, T0)
         return hash_secret(made.token.text)
 
-    async def ask(
-        self, token_hash: bytes, name: str, now: datetime, act: Act = Act.READ
-    ) -> Allow | Deny:
+    async def ask(self, token_hash: bytes, name: str, now: datetime, act: Act = Act.READ) -> Allow | Deny:
         """The decision about an asset, as the wire would take it."""
         asset = self.assets[name]
         kind = kind_of(asset)
@@ -239,24 +222,16 @@ class World:
         """Whether a token reads an asset."""
         return isinstance(await self.ask(token_hash, name, now), Allow)
 
-    async def start(
-        self, *names: str, now: datetime = T0, deadline: datetime | None = None
-    ) -> Started:
+    async def start(self, *names: str, now: datetime = T0, deadline: datetime | None = None) -> Started:
         """Invite people under their own names at work.example, and send the mails."""
-        people = [
-            NewPerson(self.people[name], f"{name}@work.example") for name in names
-        ]
-        started = await migration.start_migration(
-            self.services, self.business, people, None, now, deadline
-        )
+        people = [NewPerson(self.people[name], f"{name}@work.example") for name in names]
+        started = await migration.start_migration(self.services, self.business, people, None, now, deadline)
         await due.run(self.services, now)
         return started
 
     async def claim(self, started: Started, name: str, now: datetime) -> Claimed:
         """Claim by both proofs, and send what follows at once."""
-        claimed = await claim.claim_for(
-            self.services, started.migration_id, self.people[name], now
-        )
+        claimed = await claim.claim_for(self.services, started.migration_id, self.people[name], now)
         await due.run(self.services, now)
         return claimed
 
@@ -292,13 +267,10 @@ class World:
         """Address (or name) to membership id of everybody with a place in the business."""
         async with self.services.store.read() as tx:
             return {
-                one.email or one.name: one.membership_id
-                for one in await membership.list_people(tx, self.business, now)
+                one.email or one.name: one.membership_id for one in await membership.list_people(tx, self.business, now)
             }
 
-    async def rights_of(
-        self, name: str
-    ) -> list[tuple[int, str, datetime | None, datetime | None]]:
+    async def rights_of(self, name: str) -> list[tuple[int, str, datetime | None, datetime | None]]:
         """Every membership of a personal account as comparable values: business, role and assignments, end, hand-over."""
         async with self.services.store.read() as tx:
             return [

@@ -79,12 +79,8 @@ async def test_every_unusable_link_reads_alike(world: World) -> None:
     started = await world.start("ada", "emil", "selma", "bob")
     links = {name: await world.link(name) for name in ("ada", "emil", "selma", "bob")}
     await world.confirm(links["emil"], "emil", T0)
-    await migration.resend_invitation(
-        world.services, started.migration_id, world.people["selma"], None, T0
-    )
-    await migration.exclude_person(
-        world.services, started.migration_id, world.people["bob"], None, T0
-    )
+    await migration.resend_invitation(world.services, started.migration_id, world.people["selma"], None, T0)
+    await migration.exclude_person(world.services, started.migration_id, world.people["bob"], None, T0)
     answers = [
         await refusal(world.confirm("nosuchlink", "emil", T0)),
         await refusal(world.confirm(links["emil"], "emil", T0)),
@@ -94,9 +90,7 @@ async def test_every_unusable_link_reads_alike(world: World) -> None:
     ]
     for link in ("nosuchlink", links["emil"], links["selma"], links["bob"]):
         async with world.services.store.read() as tx:
-            answers.append(
-                await refusal(claim.open_claim(tx, world.services, link, T0))
-            )
+            answers.append(await refusal(claim.open_claim(tx, world.services, link, T0)))
     assert {(one.problem, one.message, one.expected) for one in answers} == {
         (Problem.NOT_FOUND, claim.NEUTRAL, claim.NEUTRAL_EXPECTED)
     }
@@ -112,12 +106,8 @@ async def test_a_forwarded_link_leaves_a_trace(world: World) -> None:
     await refusal(world.confirm(link, "selma", T0))
     assert await world.rights_of("emil") == before
     async with world.services.store.read() as tx:
-        entries = await list_entries(
-            tx, world.business, 10, ("migration.claim_refused",)
-        )
-    assert [(one.actor_id, one.subject_id) for one in entries] == [
-        (world.people["selma"], world.people["emil"])
-    ]
+        entries = await list_entries(tx, world.business, 10, ("migration.claim_refused",))
+    assert [(one.actor_id, one.subject_id) for one in entries] == [(world.people["selma"], world.people["emil"])]
     await world.confirm(link, "emil", T0)
 
 
@@ -137,9 +127,7 @@ async def test_an_existing_managed_account_must_be_signed_in(world: World) -> No
     """A password chosen by the claim never replaces that of an account that exists; its own proof is asked for (M4)."""
     started = await world.start("emil")
     done = await world.claim(started, "emil", T0)
-    await migration.roll_back(
-        world.services, started.migration_id, world.people["emil"], None, T0
-    )
+    await migration.roll_back(world.services, started.migration_id, world.people["emil"], None, T0)
     await world.start("emil", now=T0 + DAY)
     link = await world.link("emil")
     refused = await refusal(world.confirm(link, "emil", T0 + DAY))
@@ -151,11 +139,7 @@ async def test_an_existing_managed_account_must_be_signed_in(world: World) -> No
     none = ClaimProof(world.people["selma"])
     theirs = ClaimProof(world.people["selma"], managed_id=done.managed_id)
     for proof in (none, theirs):
-        refused = await refusal(
-            claim.confirm_claim(
-                world.services, await world.link("selma"), proof, T0 + DAY
-            )
-        )
+        refused = await refusal(claim.confirm_claim(world.services, await world.link("selma"), proof, T0 + DAY))
         assert refused.problem is Problem.UNAUTHENTICATED
 
 
@@ -186,26 +170,18 @@ async def test_of_two_browsers_exactly_one_claims(world: World, second: World) -
         assert (len(won), len(lost)) == (1, 1), answers
         assert lost[0].problem in (Problem.NOT_FOUND, Problem.UNAUTHENTICATED)
         async with world.services.store.read() as tx:
-            rows = await tx.rows(
-                select(schema.account.c.id).where(
-                    schema.account.c.email == f"{name}@work.example"
-                )
-            )
+            rows = await tx.rows(select(schema.account.c.id).where(schema.account.c.email == f"{name}@work.example"))
         assert [row.id for row in rows] == [won[0].managed_id]
 
 
-async def test_cancelling_while_somebody_confirms_has_one_outcome(
-    world: World, second: World
-) -> None:
+async def test_cancelling_while_somebody_confirms_has_one_outcome(world: World, second: World) -> None:
     """Excluding and confirming at once end either claimed or excluded, never both (AC-27)."""
     for number, name in enumerate(("emil", "selma", "ada", "bob")):
         now = T0 + number * DAY
         started = await world.start(name, now=now)
         answers = await asyncio.gather(
             world.confirm(await world.link(name), name, now),
-            migration.exclude_person(
-                second.services, started.migration_id, world.people[name], None, now
-            ),
+            migration.exclude_person(second.services, started.migration_id, world.people[name], None, now),
             return_exceptions=True,
         )
         refused = [one for one in answers if isinstance(one, CommandError)]
@@ -216,20 +192,14 @@ async def test_cancelling_while_somebody_confirms_has_one_outcome(
         assert view.people[0].state == ("in_grace" if claimed else "excluded")
 
 
-async def test_rolling_back_and_extending_at_once_leave_one_state(
-    world: World, second: World
-) -> None:
+async def test_rolling_back_and_extending_at_once_leave_one_state(world: World, second: World) -> None:
     """Whichever comes second sees the other's outcome: no grace outlives a rollback (AC-27)."""
     started = await world.start("emil")
     await world.claim(started, "emil", T0)
     person = world.people["emil"]
     await asyncio.gather(
-        migration.roll_back(
-            world.services, started.migration_id, person, None, T0 + DAY
-        ),
-        migration.extend_grace(
-            second.services, started.migration_id, person, T0 + 60 * DAY, None, T0 + DAY
-        ),
+        migration.roll_back(world.services, started.migration_id, person, None, T0 + DAY),
+        migration.extend_grace(second.services, started.migration_id, person, T0 + 60 * DAY, None, T0 + DAY),
         return_exceptions=True,
     )
     places = [one for one in await world.rights_of("emil") if one[0] == world.business]
@@ -243,15 +213,11 @@ async def test_one_person_in_two_businesses_has_two_graces(world: World) -> None
     (M14, AC-28)."""
     services, emil = world.services, world.people["emil"]
     async with services.store.write() as tx:
-        third = await portfolio.add_business(
-            tx, services, "Third", world.organization, T0
-        )
+        third = await portfolio.add_business(tx, services, "Third", world.organization, T0)
         await portfolio.add_member(tx, services, emil, third, Role.ADMIN, {}, None, T0)
     await world.start("emil")
     first_link = await world.link("emil")
-    other = await migration.start_migration(
-        services, third, [NewPerson(emil, "emil@work.example")], None, T0
-    )
+    other = await migration.start_migration(services, third, [NewPerson(emil, "emil@work.example")], None, T0)
     await due.run(services, T0)
     second_link = await world.link("emil")
     first = await world.confirm(first_link, "emil", T0)
@@ -279,9 +245,7 @@ async def test_the_old_login_is_shut_out_at_once(world: World) -> None:
         assert not await may_open(tx, world.people["emil"], world.business, T0 + DAY)
         assert await may_open(tx, done.managed_id, world.business, T0 + DAY)
         assert await may_open(tx, world.people["emil"], world.elsewhere, T0 + DAY)
-    refused = await refusal(
-        world.consent(world.people["emil"], "tokens", ("page",), T0 + DAY)
-    )
+    refused = await refusal(world.consent(world.people["emil"], "tokens", ("page",), T0 + DAY))
     assert refused.problem is Problem.FORBIDDEN
     await world.consent(done.managed_id, "tokens", ("page",), T0 + DAY)
 
@@ -322,17 +286,9 @@ async def test_a_claim_writes_rows_by_assignments_only(world: World) -> None:
         await add_tokens(world, world.people[name], tokens)
         started = await world.start(name)
         before = await count_rows(world)
-        await claim.claim_for(
-            world.services, started.migration_id, world.people[name], T0
-        )
+        await claim.claim_for(world.services, started.migration_id, world.people[name], T0)
         after = await count_rows(world)
-        written.append(
-            {
-                table: after[table] - before[table]
-                for table in after
-                if after[table] != before[table]
-            }
-        )
+        written.append({table: after[table] - before[table] for table in after if after[table] != before[table]})
     assert written[0] == written[1]
     assert written[0] == {
         "account": 1,
@@ -348,15 +304,11 @@ async def add_tokens(world: World, account_id: int, count: int) -> None:
     """More tokens under an account's first grant."""
     async with world.services.store.write() as tx:
         row = await tx.one(
-            select(schema.token)
-            .where(schema.token.c.account_id == account_id)
-            .order_by(schema.token.c.hash)
+            select(schema.token).where(schema.token.c.account_id == account_id).order_by(schema.token.c.hash)
         )
         assert row is not None
         values = dict(row._mapping)
-        more = [
-            values | {"hash": world.services.entropy.bytes(32)} for _ in range(count)
-        ]
+        more = [values | {"hash": world.services.entropy.bytes(32)} for _ in range(count)]
         await tx.run(schema.token.insert(), more)
 
 
@@ -368,9 +320,7 @@ async def test_the_new_place_equals_the_old_one(world: World) -> None:
         done = await world.claim(started, name, T0)
         world.people["new"] = done.managed_id
         new = await world.rights_of("new")
-        assert [(business, state) for business, state, _, _ in new] == [
-            (old[0][0], old[0][1])
-        ]
+        assert [(business, state) for business, state, _, _ in new] == [(old[0][0], old[0][1])]
         fresh = await world.consent(done.managed_id, "tokens", ("page", "page2"))
         assert await world.may(fresh, "page", T0)
         assert not await world.may(fresh, "other", T0)
@@ -388,9 +338,7 @@ async def test_nobody_is_invited_twice_and_no_address_used_twice(world: World) -
         NewPerson(people["paul"], "paul@work.example"),
         NewPerson(people["bob"], "bob@work.example"),
     ]
-    refused = await refusal(
-        migration.start_migration(world.services, world.business, wanted, None, T0)
-    )
+    refused = await refusal(migration.start_migration(world.services, world.business, wanted, None, T0))
     for text in (
         "Emil was invited already.",
         "EMIL@work.example is taken",
@@ -404,14 +352,10 @@ async def test_nobody_is_invited_twice_and_no_address_used_twice(world: World) -
         NewPerson(people["bob"], "bob@work.example"),
         NewPerson(people["ada"], "bob@work.example"),
     ]
-    refused = await refusal(
-        migration.start_migration(world.services, world.business, twice, None, T0)
-    )
+    refused = await refusal(migration.start_migration(world.services, world.business, twice, None, T0))
     assert "bob@work.example is taken" in refused.message
     past = [NewPerson(people["bob"], "bob@work.example", T0)]
-    refused = await refusal(
-        migration.start_migration(world.services, world.business, past, None, T0)
-    )
+    refused = await refusal(migration.start_migration(world.services, world.business, past, None, T0))
     assert refused.field == "deadline"
 
 
@@ -423,15 +367,11 @@ async def test_a_work_address_with_a_line_break_is_refused(world: World) -> None
         "x@work.example,y@work.example",
     ):
         wanted = [NewPerson(world.people["emil"], address)]
-        refused = await refusal(
-            migration.start_migration(world.services, world.business, wanted, None, T0)
-        )
+        refused = await refusal(migration.start_migration(world.services, world.business, wanted, None, T0))
         assert refused.problem is Problem.INVALID
 
 
-async def test_two_admins_who_invite_the_same_person_at_once(
-    world: World, second: World
-) -> None:
+async def test_two_admins_who_invite_the_same_person_at_once(world: World, second: World) -> None:
     """One invitation stands; the other admin is told (M18)."""
     wanted = [NewPerson(world.people["emil"], "emil@work.example")]
     answers = await asyncio.gather(
@@ -450,9 +390,7 @@ async def test_the_managed_account_has_the_chosen_password(world: World) -> None
     await world.start("emil")
     done = await world.confirm(await world.link("emil"), "emil", T0)
     async with world.services.store.read() as tx:
-        row = await tx.one(
-            select(schema.account).where(schema.account.c.id == done.managed_id)
-        )
+        row = await tx.one(select(schema.account).where(schema.account.c.id == done.managed_id))
     assert row is not None
     assert (row.kind, row.email, row.organization_id) == (
         "managed",

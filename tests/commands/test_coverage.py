@@ -2,19 +2,18 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import insert, update
 
-from workbadge.commands import claim, due, grant, membership
+from workbadge.commands import claim, grant, membership
 from workbadge.commands.banner import load_banner
 from workbadge.commands.coverage import BusinessCoverage, business_coverage
 from workbadge.store import schema
 from workbadge.store.engine import Tx
 from workbadge.terms.instants import DAY
-from workbadge.terms.kinds import NodeKind, Role
+from workbadge.terms.kinds import NodeKind
 from workbadge.terms.tasks import TASKS_OF
 
 from ._world import BASE, SCOPES, T0, TICK, World
@@ -30,10 +29,7 @@ async def coverage_of(world: World, now: Any) -> BusinessCoverage:
 
 async def states(world: World, now: Any) -> list[tuple[str, str, str]]:
     """Person, app, state of every connection."""
-    return [
-        (row.name, row.connection.app.name, row.state)
-        for row in (await coverage_of(world, now)).rows
-    ]
+    return [(row.name, row.connection.app.name, row.state) for row in (await coverage_of(world, now)).rows]
 
 
 async def test_the_headline_counts_what_was_reconnected_in_time(world: World) -> None:
@@ -43,10 +39,7 @@ async def test_the_headline_counts_what_was_reconnected_in_time(world: World) ->
         await world.consent(world.people[name], "tokens", ("page",), lifetime=60 * DAY)
     started = await world.start("ada", "bob", "emil", "selma")
     assert [state for _, _, state in await states(world, T0)] == ["at_risk"] * 4
-    managed = {
-        name: (await world.claim(started, name, T0)).managed_id
-        for name in ("ada", "bob", "emil")
-    }
+    managed = {name: (await world.claim(started, name, T0)).managed_id for name in ("ada", "bob", "emil")}
     cut_off = T0 + 30 * DAY
     await world.consent(managed["ada"], "tokens", ("page",), cut_off - TICK)
     await world.consent(managed["bob"], "tokens", ("page",), cut_off)
@@ -67,9 +60,7 @@ async def test_the_headline_counts_what_was_reconnected_in_time(world: World) ->
     ) == (4, 1, 1, 1, 1)
     assert share.percent == 25
     async with world.services.store.write() as tx:
-        await grant.remove_app(
-            tx, world.services, world.people["ada"], world.apps["tokens"], cut_off + DAY
-        )
+        await grant.remove_app(tx, world.services, world.people["ada"], world.apps["tokens"], cut_off + DAY)
     assert (await states(world, cut_off + 50 * DAY))[:3] == at_end[:3]
 
 
@@ -90,18 +81,10 @@ async def test_only_what_live_tokens_carry_is_at_risk(world: World) -> None:
     assert await shown(T0 + DAY - TICK) == [("App both", 1), ("App tokens", 2)]
     assert await shown(T0 + DAY) == [("App both", 1)]
     async with world.services.store.write() as tx:
-        await tx.run(
-            update(schema.app)
-            .where(schema.app.c.id == world.apps["both"])
-            .values(disabled_at=T0)
-        )
+        await tx.run(update(schema.app).where(schema.app.c.id == world.apps["both"]).values(disabled_at=T0))
     assert await shown(T0) == [("App tokens", 2)]
     async with world.services.store.write() as tx:
-        await tx.run(
-            update(schema.asset)
-            .where(schema.asset.c.id == world.assets["ads"])
-            .values(removed_at=T0)
-        )
+        await tx.run(update(schema.asset).where(schema.asset.c.id == world.assets["ads"]).values(removed_at=T0))
     assert await shown(T0) == [("App tokens", 1)]
     async with world.services.store.write() as tx:
         await grant.remove_app(tx, world.services, emil, world.apps["tokens"], T0)
@@ -122,9 +105,7 @@ async def test_page_tokens_carry_their_page_only(world: World) -> None:
             "page_id": world.assets["page"],
             "parent_hash": parent,
         }
-        await tx.run(
-            insert(schema.token), [dict(row._mapping) | derived | {"expires_at": None}]
-        )
+        await tx.run(insert(schema.token), [dict(row._mapping) | derived | {"expires_at": None}])
     started = await world.start("emil")
     done = await world.claim(started, "emil", T0)
     banner = await world.banner(done.managed_id, T0 + 2 * DAY)
@@ -132,11 +113,7 @@ async def test_page_tokens_carry_their_page_only(world: World) -> None:
     assert [one.name for one in banner.apps[0].missing] == ["page"]
     assert await world.may(page_token, "page", T0 + 2 * DAY)
     async with world.services.store.write() as tx:
-        await tx.run(
-            update(schema.token)
-            .where(schema.token.c.hash == parent)
-            .values(revoked_at=T0 + 3 * DAY)
-        )
+        await tx.run(update(schema.token).where(schema.token.c.hash == parent).values(revoked_at=T0 + 3 * DAY))
     banner = await world.banner(done.managed_id, T0 + 3 * DAY)
     assert banner is not None
     assert banner.apps == ()
@@ -155,9 +132,7 @@ async def test_selecting_without_the_scope_to_read_is_not_coverage(
     narrower = ",".join(name for name in SCOPES if name != "ads_management")
     async with world.services.store.write() as tx:
         await tx.run(
-            update(schema.app_grant)
-            .where(schema.app_grant.c.account_id == done.managed_id)
-            .values(scopes=narrower)
+            update(schema.app_grant).where(schema.app_grant.c.account_id == done.managed_id).values(scopes=narrower)
         )
     banner = await world.banner(done.managed_id, T0)
     assert banner is not None
@@ -171,9 +146,7 @@ async def test_an_asset_the_managed_account_lost_is_missing_again(world: World) 
     done = await world.claim(started, "emil", T0)
     await world.consent(done.managed_id, "tokens", ("page", "ads"), T0)
     place = (await world.people_list(T0))["emil@work.example"]
-    await membership.take_away(
-        world.services, world.business, place, world.assets["ads"], None, T0
-    )
+    await membership.take_away(world.services, world.business, place, world.assets["ads"], None, T0)
     banner = await world.banner(done.managed_id, T0)
     assert banner is not None
     assert [(app.assets_total, app.covered) for app in banner.apps] == [(1, True)]
@@ -199,9 +172,7 @@ async def test_days_left_are_rounded_up(world: World) -> None:
 
 async def test_reconnecting_starts_at_the_apps_own_login(world: World) -> None:
     """The link leads to the app's login address where it has one, else into the dialog with the old scopes (B1)."""
-    await world.consent(
-        world.people["emil"], "tokens", ("page",), scopes=("pages_show_list",)
-    )
+    await world.consent(world.people["emil"], "tokens", ("page",), scopes=("pages_show_list",))
     started = await world.start("emil")
     done = await world.claim(started, "emil", T0)
     banner = await world.banner(done.managed_id, T0)
@@ -270,9 +241,7 @@ async def add_assets(world: World, account_id: int, count: int) -> None:
     """More pages of the business, assigned to the account's membership and selected for its app."""
     ids = [world.services.entropy.new_id(NodeKind.PAGE) for _ in range(count)]
     async with world.services.store.write() as tx:
-        granted = await tx.one(
-            schema.app_grant.select().where(schema.app_grant.c.account_id == account_id)
-        )
+        granted = await tx.one(schema.app_grant.select().where(schema.app_grant.c.account_id == account_id))
         place = await tx.one(
             schema.membership.select().where(
                 schema.membership.c.account_id == account_id,
@@ -281,17 +250,11 @@ async def add_assets(world: World, account_id: int, count: int) -> None:
         )
         assert granted is not None
         assert place is not None
-        page = await tx.one(
-            schema.asset.select().where(schema.asset.c.id == world.assets["page"])
-        )
+        page = await tx.one(schema.asset.select().where(schema.asset.c.id == world.assets["page"]))
         assert page is not None
-        await tx.run(
-            insert(schema.asset), [dict(page._mapping) | {"id": one} for one in ids]
-        )
+        await tx.run(insert(schema.asset), [dict(page._mapping) | {"id": one} for one in ids])
         tasks = int(TASKS_OF[NodeKind.PAGE])
-        held = [
-            {"membership_id": place.id, "asset_id": one, "tasks": tasks} for one in ids
-        ]
+        held = [{"membership_id": place.id, "asset_id": one, "tasks": tasks} for one in ids]
         await tx.run(insert(schema.assignment), held)
         chosen = [
             {

@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 from sqlalchemy import select
 
-from workbadge.commands import claim, due, membership, migration, portfolio
+from workbadge.commands import claim, due, membership, migration, outbox, portfolio
 from workbadge.commands import due as due_work
 from workbadge.commands.errors import CommandError
 from workbadge.lifecycle.changes import DueKind
@@ -22,11 +22,7 @@ pytestmark = pytest.mark.anyio
 
 async def mails(world: World, kind: str) -> list[datetime]:
     """Instants of the mails of a kind."""
-    return [
-        sent.at
-        for sent in await world.outbox()
-        if sent.channel == "mail" and sent.kind == kind
-    ]
+    return [sent.at for sent in await world.outbox() if sent.channel == "mail" and sent.kind == kind]
 
 
 async def test_everything_happens_in_order_and_at_its_own_instant(world: World) -> None:
@@ -40,14 +36,8 @@ async def test_everything_happens_in_order_and_at_its_own_instant(world: World) 
         *(("remind_reconnect", cut_off - days * DAY) for days in (14, 7, 3, 1)),
         ("cut_off", cut_off),
     ]
-    assert await mails(world, "reconnect_reminder") == [
-        cut_off - days * DAY for days in (14, 7, 3, 1)
-    ]
-    subjects = [
-        sent.subject
-        for sent in await world.outbox()
-        if sent.kind == "reconnect_reminder"
-    ]
+    assert await mails(world, "reconnect_reminder") == [cut_off - days * DAY for days in (14, 7, 3, 1)]
+    subjects = [sent.subject for sent in await world.outbox() if sent.kind == "reconnect_reminder"]
     assert subjects[0] == "14 days left to reconnect 1 app in Harbour"
     assert subjects[-1] == "1 day left to reconnect 1 app in Harbour"
     assert await due.run(world.services, T0 + 400 * DAY) == []
@@ -59,9 +49,7 @@ async def test_work_becomes_due_at_its_instant(world: World) -> None:
     await world.claim(started, "emil", T0)
     assert await due.run(world.services, T0 + 30 * DAY - TICK) != []
     assert await mails(world, "cut_off") == []
-    assert [one.kind for one in await due.run(world.services, T0 + 30 * DAY)] == [
-        "cut_off"
-    ]
+    assert [one.kind for one in await due.run(world.services, T0 + 30 * DAY)] == ["cut_off"]
     assert len(await mails(world, "cut_off")) == 1
 
 
@@ -70,19 +58,9 @@ async def test_several_workers_do_each_thing_once(world: World, second: World) -
     await world.consent(world.people["emil"], "tokens", ("page",))
     await world.consent(world.people["selma"], "tokens", ("page",))
     people = ["ada", "bob", "emil", "selma"]
-    wanted = [
-        migration.NewPerson(world.people[name], f"{name}@work.example")
-        for name in people
-    ]
-    await migration.start_migration(
-        world.services, world.business, wanted, None, T0, T0 + 30 * DAY
-    )
-    done = await asyncio.gather(
-        *(
-            due.run(one.services, T0 + 31 * DAY)
-            for one in (world, second, world, second)
-        )
-    )
+    wanted = [migration.NewPerson(world.people[name], f"{name}@work.example") for name in people]
+    await migration.start_migration(world.services, world.business, wanted, None, T0, T0 + 30 * DAY)
+    done = await asyncio.gather(*(due.run(one.services, T0 + 31 * DAY) for one in (world, second, world, second)))
     left = await due.run(world.services, T0 + 31 * DAY)
     ran = [one for part in (*done, left) for one in part]
     assert len(ran) == 4 * 6
@@ -92,9 +70,7 @@ async def test_several_workers_do_each_thing_once(world: World, second: World) -
     assert len(await mails(world, "deadline_missed")) == 4
 
 
-async def test_a_failure_leaves_nothing_half_done(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_failure_leaves_nothing_half_done(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """When writing the outbox fails, the row stays due and nothing of it stands; later it is done once (FT-05, I12)."""
     await migration.start_migration(
         world.services,
@@ -103,7 +79,7 @@ async def test_a_failure_leaves_nothing_half_done(
         None,
         T0,
     )
-    whole = due_work.enqueue
+    whole = outbox.enqueue
 
     async def breaks(*args: object) -> None:
         await whole(*args)  # type: ignore[arg-type]
@@ -114,31 +90,20 @@ async def test_a_failure_leaves_nothing_half_done(
     assert await world.outbox() == []
     monkeypatch.undo()
     assert await due.run(world.services, T0 + due.RETRY - TICK) == []
-    assert [one.kind for one in await due.run(world.services, T0 + due.RETRY)] == [
-        "invite"
-    ]
+    assert [one.kind for one in await due.run(world.services, T0 + due.RETRY)] == ["invite"]
     assert len(await mails(world, "invitation")) == 1
 
 
-async def test_what_always_fails_is_parked_and_the_rest_goes_on(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_always_fails_is_parked_and_the_rest_goes_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A row that fails five times is set aside with its error; other rows are not held up meanwhile (FT-26)."""
     started = await migration.start_migration(
         world.services,
         world.business,
-        [
-            migration.NewPerson(world.people[name], f"{name}@work.example")
-            for name in ("emil", "selma")
-        ],
+        [migration.NewPerson(world.people[name], f"{name}@work.example") for name in ("emil", "selma")],
         None,
         T0,
     )
-    poison = next(
-        one.person_id
-        for one in started.people
-        if one.personal_id == world.people["emil"]
-    )
+    poison = next(one.person_id for one in started.people if one.personal_id == world.people["emil"])
     whole = due_work._WORK[DueKind.INVITE]
 
     async def breaks(case: due_work._Case) -> None:
@@ -154,9 +119,7 @@ async def test_what_always_fails_is_parked_and_the_rest_goes_on(
     assert [sent.address for sent in await world.outbox()] == ["selma@work.example"]
     async with world.services.store.read() as tx:
         parked = await rows.list_parked(tx, 10)
-    assert [(row.subject, row.tries, row.last_error) for row in parked] == [
-        (poison, 5, "ValueError: cannot be read")
-    ]
+    assert [(row.subject, row.tries, row.last_error) for row in parked] == [(poison, 5, "ValueError: cannot be read")]
     monkeypatch.undo()
     assert await due.run(world.services, now) == []
 
@@ -169,16 +132,12 @@ async def test_reminders_stop_once_everything_is_covered(world: World) -> None:
     await world.consent(done.managed_id, "tokens", ("page",), T0 + DAY)
     await due.run(world.services, T0 + 16 * DAY)
     assert await mails(world, "reconnect_reminder") == [T0 + 16 * DAY]
-    assert (
-        "App tokens (1 of 2 assets connected again)" in (await world.outbox())[-1].body
-    )
+    assert "App tokens (1 of 2 assets connected again)" in (await world.outbox())[-1].body
     await world.consent(done.managed_id, "tokens", ("page", "ads"), T0 + 17 * DAY)
     await due.run(world.services, T0 + 30 * DAY)
     assert await mails(world, "reconnect_reminder") == [T0 + 16 * DAY]
     assert "connected again in time" in next(
-        one.body
-        for one in await world.outbox()
-        if one.kind == "cut_off" and one.channel == "mail"
+        one.body for one in await world.outbox() if one.kind == "cut_off" and one.channel == "mail"
     )
 
 
@@ -200,9 +159,7 @@ async def test_who_was_removed_hears_nothing_more(world: World) -> None:
     """Neither reminders nor the news of a missed deadline go to somebody who was removed meanwhile (M18)."""
     await world.start("emil", deadline=T0 + 20 * DAY)
     place = (await world.people_list(T0))["emil@home.example"]
-    await membership.remove_member(
-        world.services, world.business, place, None, T0 + DAY
-    )
+    await membership.remove_member(world.services, world.business, place, None, T0 + DAY)
     await due.run(world.services, T0 + 40 * DAY)
     assert {kind for kind, _ in await world.kinds()} == {"invitation"}
     async with world.services.store.read() as tx:
@@ -216,9 +173,7 @@ async def test_who_was_removed_and_came_back_is_invited_anew(world: World) -> No
     await world.start("emil")
     old_link = await world.link("emil")
     place = (await world.people_list(T0))["emil@home.example"]
-    await membership.remove_member(
-        world.services, world.business, place, None, T0 + DAY
-    )
+    await membership.remove_member(world.services, world.business, place, None, T0 + DAY)
     with pytest.raises(CommandError):
         await world.confirm(old_link, "emil", T0 + DAY)
     await rejoin(world, from_before, T0 + 2 * DAY)
@@ -245,9 +200,7 @@ async def rejoin(world: World, account_id: int, now: datetime) -> None:
         )
 
 
-async def test_a_worker_and_an_admin_do_not_block_each_other(
-    world: World, second: World
-) -> None:
+async def test_a_worker_and_an_admin_do_not_block_each_other(world: World, second: World) -> None:
     """Extending, claiming and excluding while a worker sends mails always finishes, with no deadlock (FT-16)."""
     names = ("ada", "bob", "emil", "selma")
     started = await world.start(*names)

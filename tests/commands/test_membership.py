@@ -34,15 +34,11 @@ async def test_what_is_taken_from_the_managed_account_is_taken_from_the_old_logi
     fresh = await world.consent(done.managed_id, "tokens", ("page", "ads"))
     place = await place_of(world, "emil@work.example")
     now = T0 + DAY
-    await membership.take_away(
-        world.services, world.business, place, world.assets["page"], None, now
-    )
+    await membership.take_away(world.services, world.business, place, world.assets["page"], None, now)
     for token in (old, fresh):
         assert not await world.may(token, "page", now)
         assert await world.may(token, "ads", now)
-    await migration.roll_back(
-        world.services, started.migration_id, world.people["emil"], None, now
-    )
+    await migration.roll_back(world.services, started.migration_id, world.people["emil"], None, now)
     assert not await world.may(old, "page", now)
     assert await world.may(old, "ads", now)
 
@@ -56,15 +52,11 @@ async def test_fewer_tasks_for_the_managed_account_are_fewer_for_the_old_login(
     await world.claim(started, "emil", T0)
     place = await place_of(world, "emil@work.example")
     page = world.assets["page"]
-    await membership.assign(
-        world.services, world.business, place, page, Task.ANALYZE, None, T0
-    )
+    await membership.assign(world.services, world.business, place, page, Task.ANALYZE, None, T0)
     assert await world.may(old, "page", T0)
     assert isinstance(await world.ask(old, "page", T0), Allow)
     before = await world.rights_of("emil")
-    await membership.assign(
-        world.services, world.business, place, page, world.tasks()[page], None, T0
-    )
+    await membership.assign(world.services, world.business, place, page, world.tasks()[page], None, T0)
     assert await world.rights_of("emil") == before
 
 
@@ -84,9 +76,7 @@ async def test_nothing_is_given_to_a_login_that_was_handed_over(world: World) ->
             None,
             T0,
         ),
-        membership.change_role(
-            world.services, world.business, place, Role.ADMIN, None, T0
-        ),
+        membership.change_role(world.services, world.business, place, Role.ADMIN, None, T0),
     ):
         with pytest.raises(CommandError) as refused:
             await work
@@ -101,9 +91,7 @@ async def test_removing_the_managed_account_ends_the_grace(world: World) -> None
     done = await world.claim(started, "emil", T0)
     fresh = await world.consent(done.managed_id, "tokens", ("page",))
     place = await place_of(world, "emil@work.example")
-    await membership.remove_member(
-        world.services, world.business, place, None, T0 + DAY
-    )
+    await membership.remove_member(world.services, world.business, place, None, T0 + DAY)
     for token in (old, fresh):
         answer = await world.ask(token, "page", T0 + DAY)
         assert isinstance(answer, Deny)
@@ -111,9 +99,7 @@ async def test_removing_the_managed_account_ends_the_grace(world: World) -> None
     assert await world.may(old, "other", T0 + DAY)
     assert await world.banner(done.managed_id, T0 + DAY) is None
     await due.run(world.services, T0 + 60 * DAY)
-    assert not {"reconnect_reminder", "cut_off"} & {
-        kind for kind, _ in await world.kinds()
-    }
+    assert not {"reconnect_reminder", "cut_off"} & {kind for kind, _ in await world.kinds()}
 
 
 async def test_a_leaver_keeps_nothing_through_the_old_login(world: World) -> None:
@@ -154,9 +140,7 @@ async def test_an_asset_with_another_way_is_not_lost_at_the_cut_off(
     (M15, B1)."""
     services, emil = world.services, world.people["emil"]
     async with services.store.write() as tx:
-        await portfolio.add_member(
-            tx, services, emil, world.partner, Role.ADMIN, {}, None, T0
-        )
+        await portfolio.add_member(tx, services, emil, world.partner, Role.ADMIN, {}, None, T0)
     old = await world.consent(emil, "tokens", ("page", "ads"))
     started = await world.start("emil")
     done = await world.claim(started, "emil", T0)
@@ -197,21 +181,15 @@ async def test_the_last_admin_stays(world: World) -> None:
     ]
 
 
-async def test_two_admins_who_remove_each_other_at_once_leave_one(
-    world: World, second: World
-) -> None:
+async def test_two_admins_who_remove_each_other_at_once_leave_one(world: World, second: World) -> None:
     """One of two is refused, whatever the order (I9, AC-38)."""
     ada, bob = (
         await place_of(world, "ada@home.example"),
         await place_of(world, "bob@home.example"),
     )
     answers = await asyncio.gather(
-        membership.remove_member(
-            world.services, world.business, bob, world.people["ada"], T0
-        ),
-        membership.remove_member(
-            second.services, world.business, ada, world.people["bob"], T0
-        ),
+        membership.remove_member(world.services, world.business, bob, world.people["ada"], T0),
+        membership.remove_member(second.services, world.business, ada, world.people["bob"], T0),
         return_exceptions=True,
     )
     refused = [one for one in answers if isinstance(one, CommandError)]
@@ -225,9 +203,7 @@ async def test_a_demotion_in_grace_holds_for_both(world: World) -> None:
     await world.claim(started, "ada", T0)
     assert await world.may(old, "catalog", T0)
     place = await place_of(world, "ada@work.example")
-    await membership.change_role(
-        world.services, world.business, place, Role.EMPLOYEE, None, T0
-    )
+    await membership.change_role(world.services, world.business, place, Role.EMPLOYEE, None, T0)
     assert not await world.may(old, "catalog", T0)
 
 
@@ -257,12 +233,8 @@ async def test_every_change_has_one_audit_entry(world: World) -> None:
     started = await world.start("emil")
     await world.claim(started, "emil", T0)
     place = await place_of(world, "emil@work.example")
-    await migration.extend_grace(
-        services, started.migration_id, emil, T0 + 40 * DAY, ada, T0
-    )
-    await membership.take_away(
-        services, world.business, place, world.assets["pixel"], ada, T0
-    )
+    await migration.extend_grace(services, started.migration_id, emil, T0 + 40 * DAY, ada, T0)
+    await membership.take_away(services, world.business, place, world.assets["pixel"], ada, T0)
     await migration.roll_back(services, started.migration_id, emil, ada, T0)
     with pytest.raises(CommandError):
         await migration.roll_back(services, started.migration_id, emil, ada, T0)

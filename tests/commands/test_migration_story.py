@@ -5,7 +5,8 @@ import json
 import pytest
 
 from workbadge.access import Allow, Deny
-from workbadge.commands import claim, due, migration
+from workbadge.commands import due, migration
+from workbadge.commands.errors import CommandError
 from workbadge.terms.instants import DAY
 from workbadge.terms.kinds import Act, PersonState
 from workbadge.terms.reasons import Reason
@@ -83,9 +84,7 @@ async def test_a_person_who_is_rolled_back_is_as_before(world: World) -> None:
     done = await world.claim(started, "selma", T0 + DAY)
     fresh = await world.consent(done.managed_id, "tokens", ("page",), T0 + 2 * DAY)
     assert await world.may(fresh, "page", T0 + 2 * DAY)
-    back = await migration.roll_back(
-        world.services, started.migration_id, world.people["selma"], None, T0 + 3 * DAY
-    )
+    back = await migration.roll_back(world.services, started.migration_id, world.people["selma"], None, T0 + 3 * DAY)
     assert back.reconnected_apps == (world.apps["tokens"],)
     assert await world.rights_of("selma") == before
     answer = await world.ask(old, "page", T0 + 100 * DAY)
@@ -107,13 +106,9 @@ async def test_rollback_is_refused_from_the_cut_off_on(world: World) -> None:
     for name in ("emil", "selma"):
         await world.claim(started, name, T0)
     cut_off = T0 + 30 * DAY
-    await migration.roll_back(
-        world.services, started.migration_id, world.people["emil"], None, cut_off - TICK
-    )
-    with pytest.raises(claim.CommandError) as refused:
-        await migration.roll_back(
-            world.services, started.migration_id, world.people["selma"], None, cut_off
-        )
+    await migration.roll_back(world.services, started.migration_id, world.people["emil"], None, cut_off - TICK)
+    with pytest.raises(CommandError) as refused:
+        await migration.roll_back(world.services, started.migration_id, world.people["selma"], None, cut_off)
     assert refused.value.refusal == "after_cut_off"
 
 

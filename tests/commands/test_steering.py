@@ -31,9 +31,7 @@ async def test_an_extension_moves_everything_at_once(world: World) -> None:
     started = await world.start("emil")
     done = await world.claim(started, "emil", T0)
     to = T0 + 45 * DAY
-    await migration.extend_grace(
-        world.services, started.migration_id, emil, to, None, T0 + 20 * DAY
-    )
+    await migration.extend_grace(world.services, started.migration_id, emil, to, None, T0 + 20 * DAY)
     now = T0 + 20 * DAY
     for name in ("page", "ads"):
         answer = await world.ask(old, name, now)
@@ -66,23 +64,15 @@ async def test_an_extension_has_limits(world: World) -> None:
         (limit + TICK, T0, Refusal.BEYOND_LIMIT),
         (limit, T0 + 30 * DAY, Refusal.AFTER_CUT_OFF),
     ):
-        refused = await refusal(
-            migration.extend_grace(services, started.migration_id, emil, to, None, now)
-        )
+        refused = await refusal(migration.extend_grace(services, started.migration_id, emil, to, None, now))
         assert refused.refusal is expected
         assert refused.at is not None
-    await migration.extend_grace(
-        services, started.migration_id, emil, limit, None, T0 + 30 * DAY - TICK
-    )
+    await migration.extend_grace(services, started.migration_id, emil, limit, None, T0 + 30 * DAY - TICK)
     selma = world.people["selma"]
-    refused = await refusal(
-        migration.extend_grace(services, started.migration_id, selma, limit, None, T0)
-    )
+    refused = await refusal(migration.extend_grace(services, started.migration_id, selma, limit, None, T0))
     assert refused.refusal is Refusal.NOT_CLAIMED
     refused = await refusal(
-        migration.extend_grace(
-            services, started.migration_id, world.people["bob"], limit, None, T0
-        )
+        migration.extend_grace(services, started.migration_id, world.people["bob"], limit, None, T0)
     )
     assert refused.problem is Problem.NOT_FOUND
 
@@ -92,9 +82,7 @@ async def test_a_moved_deadline_counts_from_then_on(world: World) -> None:
     emil = world.people["emil"]
     old = await world.consent(emil, "tokens", ("page",))
     started = await world.start("emil", deadline=T0 + 10 * DAY)
-    await migration.set_deadline(
-        world.services, started.migration_id, emil, T0 + 20 * DAY, None, T0 + DAY
-    )
+    await migration.set_deadline(world.services, started.migration_id, emil, T0 + 20 * DAY, None, T0 + DAY)
     assert await world.may(old, "page", T0 + 20 * DAY - TICK)
     assert not await world.may(old, "page", T0 + 20 * DAY)
     ran = await due.run(world.services, T0 + 15 * DAY)
@@ -102,9 +90,7 @@ async def test_a_moved_deadline_counts_from_then_on(world: World) -> None:
         ("remind_claim", T0 + 6 * DAY),
         ("remind_claim", T0 + 13 * DAY),
     ]
-    await migration.set_deadline(
-        world.services, started.migration_id, emil, None, None, T0 + 15 * DAY
-    )
+    await migration.set_deadline(world.services, started.migration_id, emil, None, None, T0 + 15 * DAY)
     assert await world.may(old, "page", T0 + 200 * DAY)
     assert await due.run(world.services, T0 + 200 * DAY) == []
     refused = await refusal(
@@ -125,9 +111,7 @@ async def test_excluding_somebody_leaves_everything_as_it_was(world: World) -> N
     before = await world.rights_of("emil")
     started = await world.start("emil", deadline=T0 + 10 * DAY)
     assert await world.rights_of("emil") != before
-    await migration.exclude_person(
-        world.services, started.migration_id, world.people["emil"], None, T0 + DAY
-    )
+    await migration.exclude_person(world.services, started.migration_id, world.people["emil"], None, T0 + DAY)
     assert await world.rights_of("emil") == before
     assert await due.run(world.services, T0 + 50 * DAY) == []
     async with world.services.store.read() as tx:
@@ -143,12 +127,7 @@ async def test_states_follow_from_the_instants(world: World) -> None:
 
     async def states(now: datetime) -> list[PersonState]:
         async with world.services.store.read() as tx:
-            return [
-                one.state
-                for one in (
-                    await migration.load_migration(tx, started.migration_id, now)
-                ).people
-            ]
+            return [one.state for one in (await migration.load_migration(tx, started.migration_id, now)).people]
 
     assert await states(T0 + 5 * DAY - TICK) == [
         PersonState.IN_GRACE,
@@ -166,17 +145,13 @@ async def test_an_organization_may_set_its_own_grace(world: World) -> None:
     """It holds for claims from then on, within the operator's limit; taken back, the platform's holds (M7)."""
     services = world.services
     started = await world.start("emil", "selma", "bob")
-    await migration.set_grace(
-        services, world.organization, timedelta(days=10), None, T0
-    )
+    await migration.set_grace(services, world.organization, timedelta(days=10), None, T0)
     done = await world.claim(started, "emil", T0)
     assert done.cut_off == T0 + 10 * DAY
     await migration.set_grace(services, world.organization, None, None, T0)
     assert (await world.claim(started, "selma", T0)).cut_off == T0 + 30 * DAY
     for grace in (timedelta(0), services.policy.extension_limit + timedelta(seconds=1)):
-        refused = await refusal(
-            migration.set_grace(services, world.organization, grace, None, T0)
-        )
+        refused = await refusal(migration.set_grace(services, world.organization, grace, None, T0))
         assert refused.problem is Problem.INVALID
 
 
@@ -190,19 +165,13 @@ async def test_an_organization_may_set_its_own_grace(world: World) -> None:
         datetime(2026, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
     ],
 )
-async def test_thirty_days_are_thirty_times_86_400_seconds(
-    world: World, start: datetime
-) -> None:
+async def test_thirty_days_are_thirty_times_86_400_seconds(world: World, start: datetime) -> None:
     """Months, leap days, year ends and clock changes somewhere make no difference (MT-32)."""
     started = await world.start("emil", now=start)
     done = await world.claim(started, "emil", start)
     assert done.cut_off is not None
     assert (done.cut_off - start).total_seconds() == 30 * 86_400
-    places = [
-        ends
-        for business, _, ends, _ in await world.rights_of("emil")
-        if business == world.business
-    ]
+    places = [ends for business, _, ends, _ in await world.rights_of("emil") if business == world.business]
     assert places == [done.cut_off]
 
 
@@ -211,9 +180,7 @@ async def test_what_is_repeated_or_out_of_turn_says_so(world: World) -> None:
     services, emil = world.services, world.people["emil"]
     started = await world.start("emil")
     step = (services, started.migration_id, emil)
-    assert (
-        await refusal(migration.roll_back(*step, None, T0))
-    ).refusal is Refusal.NOT_CLAIMED
+    assert (await refusal(migration.roll_back(*step, None, T0))).refusal is Refusal.NOT_CLAIMED
     await world.claim(started, "emil", T0)
     before = await world.rights_of("emil")
     for work, expected in (
@@ -225,9 +192,5 @@ async def test_what_is_repeated_or_out_of_turn_says_so(world: World) -> None:
         assert (refused.problem, refused.refusal) == (Problem.CONFLICT, expected)
     assert await world.rights_of("emil") == before
     await migration.roll_back(*step, None, T0)
-    assert (
-        await refusal(migration.roll_back(*step, None, T0))
-    ).refusal is Refusal.NOT_CLAIMED
-    assert (
-        await refusal(migration.resend_invitation(*step, None, T0))
-    ).refusal is Refusal.NOT_INVITED
+    assert (await refusal(migration.roll_back(*step, None, T0))).refusal is Refusal.NOT_CLAIMED
+    assert (await refusal(migration.resend_invitation(*step, None, T0))).refusal is Refusal.NOT_INVITED

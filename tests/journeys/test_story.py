@@ -78,7 +78,12 @@ def test_a_business_migrates_and_its_apps_survive(sandbox: Sandbox) -> None:
     emil_reporter = sandbox.consent(emil, reporter, SCOPES, everything)
     selma_poster = sandbox.consent(selma, poster, SCOPES, everything)
     paul_poster = sandbox.consent(paul, poster, SCOPES, [shared["id"]])
-    system = {"app": reporter["id"], "business": business, "scopes": ["ads_read"], "assets": [sandbox.asset("ad_account")["id"]]}
+    system = {
+        "app": reporter["id"],
+        "business": business,
+        "scopes": ["ads_read"],
+        "assets": [sandbox.asset("ad_account")["id"]],
+    }
     reporter_system = sandbox.control("POST", "/system_users", system)["access_token"]
     system = {"app": syncer["id"], "business": business, "scopes": ["catalog_management"], "assets": [catalog["id"]]}
     syncer_system = sandbox.control("POST", "/system_users", system)["access_token"]
@@ -95,7 +100,9 @@ def test_a_business_migrates_and_its_apps_survive(sandbox: Sandbox) -> None:
     for who, person in (("emil", emil), ("selma", selma)):
         claimed[who] = sandbox.control("POST", f"/migrations/{migration['id']}/claims", {"account": person})
         transcript.name(claimed[who]["managed"]["id"], f"{who} managed")
-        transcript.step(f"{who} claims", {"cut_off": claimed[who]["cut_off"], "email": claimed[who]["managed"]["email"]})
+        transcript.step(
+            f"{who} claims", {"cut_off": claimed[who]["cut_off"], "email": claimed[who]["managed"]["email"]}
+        )
     assert claimed["emil"]["cut_off"] == "2026-04-01T09:00:00Z"
 
     transcript.title("Grace: old tokens go on, and say until when")
@@ -137,7 +144,9 @@ def test_a_business_migrates_and_its_apps_survive(sandbox: Sandbox) -> None:
         answer = story.read("Emil's forgotten Reporter", emil_reporter, asset)
         assert answer["error"]["code"] == 100, asset
         assert answer["error"]["type"] == "OAuthException"
-        assert answer["error"]["message"].startswith("(#100) Object does not exist, cannot be loaded due to missing permission")
+        assert answer["error"]["message"].startswith(
+            "(#100) Object does not exist, cannot be loaded due to missing permission"
+        )
         assert "name" in story.read("Emil's new Poster", new_poster, asset)
         assert "name" in story.read("Selma's Poster", selma_poster, asset)
     assert story.read("a page token of the old login", page_token, page)["error"]["code"] == 100

@@ -16,9 +16,7 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def store(
-    request: pytest.FixtureRequest, tmp_path: Path, anyio_backend: str
-) -> AsyncIterator[Store]:
+async def store(request: pytest.FixtureRequest, tmp_path: Path, anyio_backend: str) -> AsyncIterator[Store]:
     """An open store with all tables and no rows."""
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path / 'workbadge.db'}"

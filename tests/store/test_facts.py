@@ -37,9 +37,7 @@ class Counting:
         self.store = store
         self.queries = 0
 
-    async def hot(
-        self, query: HotQuery, params: Mapping[str, Any]
-    ) -> list[tuple[Any, ...]]:
+    async def hot(self, query: HotQuery, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         self.queries += 1
         return await self.store.hot(query, params)
 
@@ -105,9 +103,7 @@ async def fill(store: Store) -> None:
                 "ends": CUT_OFF + DAY,
             },
         )
-        await put(
-            tx, "direct_role", {"account_id": ANNA, "asset_id": LONELY, "tasks": 32}
-        )
+        await put(tx, "direct_role", {"account_id": ANNA, "asset_id": LONELY, "tasks": 32})
         await put(
             tx,
             "app_grant",
@@ -121,10 +117,7 @@ async def fill(store: Store) -> None:
         await put(
             tx,
             "grant_target",
-            *(
-                {"grant_id": GRANT, "target_id": target, "business_id": OWN}
-                for target in (*PAGES, OWN)
-            ),
+            *({"grant_id": GRANT, "target_id": target, "business_id": OWN} for target in (*PAGES, OWN)),
         )
         token = {
             "app_id": nid(K.APP, 1),
@@ -215,9 +208,7 @@ async def test_many_are_like_each_alone(store: Store) -> None:
     assert await facts.load_many(store, b"x" * 32, ids) == {}
     assert await facts.load_session_many(store, nid(K.ACCOUNT, 77), ids) == {}
     assert await facts.load_many(store, HASH, []) == {}
-    assert await facts.load_many(store, HASH, ids) == many_of(
-        await facts.load_many(store, HASH, ids), ids
-    )
+    assert await facts.load_many(store, HASH, ids) == many_of(await facts.load_many(store, HASH, ids), ids)
 
 
 def many_of(loaded: dict[int, facts.Loaded], ids: list[int]) -> dict[int, facts.Loaded]:
@@ -259,11 +250,7 @@ async def test_the_cut_off_is_exact(store: Store) -> None:
 _QUERIES = [
     *facts._BY_TOKEN.values(),
     *facts._BY_ACCOUNT.values(),
-    *(
-        facts._for_many(by_token, key, 16)
-        for by_token in (True, False)
-        for key in (K.PAGE, K.BUSINESS)
-    ),
+    *(facts._for_many(by_token, key, 16) for by_token in (True, False) for key in (K.PAGE, K.BUSINESS)),
 ]
 
 

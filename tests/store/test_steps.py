@@ -30,24 +30,16 @@ def describe(connection: Connection) -> dict[str, Any]:
         if table == "alembic_version":
             continue
         out[table] = {
-            "rowid": connection.dialect.name == "sqlite"
-            and _has_rowid(connection, table),
+            "rowid": connection.dialect.name == "sqlite" and _has_rowid(connection, table),
             "columns": [
-                (one["name"], str(one["type"]), one["nullable"], one["default"])
-                for one in seen.get_columns(table)
+                (one["name"], str(one["type"]), one["nullable"], one["default"]) for one in seen.get_columns(table)
             ],
             "primary": (
                 seen.get_pk_constraint(table)["name"],
                 seen.get_pk_constraint(table)["constrained_columns"],
             ),
-            "indexes": sorted(
-                (one["name"], one["column_names"], one["unique"])
-                for one in seen.get_indexes(table)
-            ),
-            "uniques": sorted(
-                (one["name"], one["column_names"])
-                for one in seen.get_unique_constraints(table)
-            ),
+            "indexes": sorted((one["name"], one["column_names"], one["unique"]) for one in seen.get_indexes(table)),
+            "uniques": sorted((one["name"], one["column_names"]) for one in seen.get_unique_constraints(table)),
             "foreign": sorted(
                 (
                     one["name"],
@@ -58,10 +50,7 @@ def describe(connection: Connection) -> dict[str, Any]:
                 )
                 for one in seen.get_foreign_keys(table)
             ),
-            "checks": sorted(
-                (one["name"], _plain(one["sqltext"]))
-                for one in seen.get_check_constraints(table)
-            ),
+            "checks": sorted((one["name"], _plain(one["sqltext"])) for one in seen.get_check_constraints(table)),
         }
     return out
 

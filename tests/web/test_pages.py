@@ -24,9 +24,7 @@ def site() -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    server = uvicorn.Server(
-        uvicorn.Config(application, port=port, log_level="error", lifespan="off")
-    )
+    server = uvicorn.Server(uvicorn.Config(application, port=port, log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
@@ -39,11 +37,7 @@ def site() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """The system's Chromium."""
-    path = (
-        shutil.which("chromium")
-        or shutil.which("chromium-browser")
-        or shutil.which("google-chrome")
-    )
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
         pytest.fail("install chromium (Debian: apt-get install chromium)")
     with sync_playwright() as playwright:
@@ -64,9 +58,7 @@ def _open(context: BrowserContext, url: str) -> tuple[Page, list[str]]:
     page, complaints = context.new_page(), list[str]()
     page.on(
         "console",
-        lambda said: (
-            complaints.append(said.text) if said.type in ("error", "warning") else None
-        ),
+        lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None,
     )
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(url)
@@ -76,9 +68,7 @@ def _open(context: BrowserContext, url: str) -> tuple[Page, list[str]]:
 
 def _findings(context: BrowserContext, page: Page) -> list[Any]:
     """Serious and critical findings of axe. It is put in by the debugger, so the page's policy stays as it is."""
-    context.new_cdp_session(page).send(
-        "Runtime.evaluate", {"expression": AXE.read_text()}
-    )
+    context.new_cdp_session(page).send("Runtime.evaluate", {"expression": AXE.read_text()})
     found: list[Any] = page.evaluate(
         "axe.run().then(r => r.violations.filter(v => ['serious', 'critical'].includes(v.impact))"
         ".map(v => [v.id, v.nodes.map(n => n.target.join(' '))]))"
@@ -89,14 +79,10 @@ def _findings(context: BrowserContext, page: Page) -> list[Any]:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", list(SIZES))
 @pytest.mark.parametrize("path", sorted(PAGES))
-def test_a_page_is_clean(
-    browser: Browser, site: str, path: str, size: str, theme: Any
-) -> None:
+def test_a_page_is_clean(browser: Browser, site: str, path: str, size: str, theme: Any) -> None:
     """A page breaks no policy, logs nothing, does not scroll sideways, and axe finds nothing serious."""
     width, height = SIZES[size]
-    context = browser.new_context(
-        viewport={"width": width, "height": height}, color_scheme=theme
-    )
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
     try:
         page, complaints = _open(context, site + path)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -187,9 +173,7 @@ def test_a_secret_is_shown_on_request(phone: BrowserContext, site: str) -> None:
 
 def test_pages_work_without_scripts(browser: Browser, site: str) -> None:
     """Without scripts secrets are readable, dialogs open in place, and nothing useless is shown."""
-    context = browser.new_context(
-        java_script_enabled=False, viewport={"width": 390, "height": 844}
-    )
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 390, "height": 844})
     try:
         page = context.new_page()
         page.goto(f"{site}/migration")

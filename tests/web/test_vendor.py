@@ -26,18 +26,14 @@ def test_every_vendored_file_has_the_recorded_checksum() -> None:
 
 def test_no_file_is_missing_from_the_manifest() -> None:
     """No file lies in the folder that the manifest does not explain."""
-    known = {one["path"] for one in _entries()} | {
-        one["licence_file"] for one in _entries()
-    }
+    known = {one["path"] for one in _entries()} | {one["licence_file"] for one in _entries()}
     assert {path.name for path in VENDOR.iterdir()} - NOT_VENDORED <= known
 
 
 def test_the_sprite_holds_exactly_the_listed_icons() -> None:
     """The sprite holds exactly the icons that tools/icons.txt lists."""
     listed = (ROOT / "tools/icons.txt").read_text().split()
-    expected = {
-        f"{one.removeprefix('filled/')}-filled" if "/" in one else one for one in listed
-    }
+    expected = {f"{one.removeprefix('filled/')}-filled" if "/" in one else one for one in listed}
     assert icon_names() == expected
 
 

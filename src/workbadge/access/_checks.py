@@ -51,11 +51,7 @@ def token_not_expired(facts: Facts, ask: Ask, now: datetime) -> Held | Deny:
     token = facts.token
     if token is None or token.expires is None:
         return HOLDS
-    return (
-        Held(token.expires)
-        if now < token.expires
-        else Deny(Reason.TOKEN_EXPIRED, token.expires)
-    )
+    return Held(token.expires) if now < token.expires else Deny(Reason.TOKEN_EXPIRED, token.expires)
 
 
 def page_token_on_its_page(facts: Facts, ask: Ask, now: datetime) -> Held | Deny:
@@ -63,11 +59,7 @@ def page_token_on_its_page(facts: Facts, ask: Ask, now: datetime) -> Held | Deny
     token = facts.token
     if token is None or token.kind is not TokenKind.PAGE or ask.personal:
         return HOLDS
-    return (
-        HOLDS
-        if facts.node is not None and facts.node.id == token.page_id
-        else Deny(Reason.OTHER_PAGE)
-    )
+    return HOLDS if facts.node is not None and facts.node.id == token.page_id else Deny(Reason.OTHER_PAGE)
 
 
 # --- app alive -------------------------------------------------------------------------------------------
@@ -106,9 +98,7 @@ def scope_granted(facts: Facts, ask: Ask, now: datetime) -> Held | Deny:
     if facts.token is None or not ask.scopes:
         return HOLDS
     granted = facts.grant.scopes if facts.grant is not None else frozenset[str]()
-    if ask.scopes.isdisjoint(granted) or ask.scopes.isdisjoint(
-        facts.token.scopes & granted
-    ):
+    if ask.scopes.isdisjoint(granted) or ask.scopes.isdisjoint(facts.token.scopes & granted):
         return Deny(Reason.SCOPE_MISSING)
     return HOLDS
 
@@ -118,9 +108,7 @@ def node_selected(facts: Facts, ask: Ask, now: datetime) -> Held | Deny:
     if facts.token is None or ask.personal:
         return HOLDS
     selected = facts.grant.selected if facts.grant is not None else None
-    return (
-        HOLDS if selected is not None and selected <= now else Deny(Reason.NOT_SELECTED)
-    )
+    return HOLDS if selected is not None and selected <= now else Deny(Reason.NOT_SELECTED)
 
 
 # --- account active --------------------------------------------------------------------------------------
@@ -141,15 +129,9 @@ def account_active(facts: Facts, ask: Ask, now: datetime) -> Held | Deny:
 # --- route to the node -----------------------------------------------------------------------------------
 
 
-def direct_only_for_personal(
-    route: Route, facts: Facts, ask: Ask, now: datetime
-) -> Held | Deny:
+def direct_only_for_personal(route: Route, facts: Facts, ask: Ask, now: datetime) -> Held | Deny:
     """Only a personal account reaches an asset without a business (A2)."""
-    if (
-        route.membership is None
-        and facts.account is not None
-        and facts.account.kind is not AccountKind.PERSONAL
-    ):
+    if route.membership is None and facts.account is not None and facts.account.kind is not AccountKind.PERSONAL:
         return Deny(Reason.NO_ROUTE)
     return HOLDS
 
@@ -160,11 +142,7 @@ def share_open(route: Route, facts: Facts, ask: Ask, now: datetime) -> Held | De
         return HOLDS
     if route.share.covers(now):
         return Held(route.share.ends)
-    return (
-        Deny(Reason.SHARE_ENDED, route.share.ends)
-        if route.share.starts <= now
-        else Deny(Reason.NO_ROUTE)
-    )
+    return Deny(Reason.SHARE_ENDED, route.share.ends) if route.share.starts <= now else Deny(Reason.NO_ROUTE)
 
 
 _ENDED = {
@@ -184,9 +162,7 @@ def membership_open(route: Route, facts: Facts, ask: Ask, now: datetime) -> Held
         return Deny(Reason.NO_ROUTE)
     cause = route.end_cause
     return Deny(
-        _ENDED.get(cause, Reason.MEMBERSHIP_ENDED)
-        if cause
-        else Reason.MEMBERSHIP_ENDED,
+        _ENDED.get(cause, Reason.MEMBERSHIP_ENDED) if cause else Reason.MEMBERSHIP_ENDED,
         route.membership.ends,
     )
 
@@ -198,9 +174,7 @@ def business_active(route: Route, facts: Facts, ask: Ask, now: datetime) -> Held
     return HOLDS
 
 
-def authorized_before_handover(
-    route: Route, facts: Facts, ask: Ask, now: datetime
-) -> Held | Deny:
+def authorized_before_handover(route: Route, facts: Facts, ask: Ask, now: datetime) -> Held | Deny:
     """From the claim on, only what was authorized before still goes by the old login (M5, M6).
 
     Both count: the token's own consent, and the selection of this node. A person's session in the console or
@@ -221,9 +195,7 @@ def authorized_before_handover(
 
 def tasks_suffice(route: Route, facts: Facts, ask: Ask, now: datetime) -> Held | Deny:
     """One of the asked tasks holds on this way (none asked: any way will do)."""
-    return (
-        HOLDS if not ask.tasks or route.tasks & ask.tasks else Deny(Reason.TASK_MISSING)
-    )
+    return HOLDS if not ask.tasks or route.tasks & ask.tasks else Deny(Reason.TASK_MISSING)
 
 
 ROUTE_CHECKS: tuple[RouteCheck, ...] = (
@@ -272,10 +244,10 @@ def some_route_open(facts: Facts, ask: Ask, now: datetime) -> Held | Deny:
         answer = _walk(route, facts, ask, now)
         if isinstance(answer, Deny):
             if (
-                answer.since is not None
-                and (refusal.since is None or answer.since > refusal.since)
-                or refusal.since is None
-                and refusal.reason is Reason.NO_ROUTE
+                (answer.since is not None
+                and (refusal.since is None or answer.since > refusal.since))
+                or (refusal.since is None
+                and refusal.reason is Reason.NO_ROUTE)
             ):
                 refusal = answer
         elif best is None or _later(answer, best):

@@ -31,9 +31,7 @@ async def require_member(
     return member
 
 
-async def require_admin(
-    tx: Tx, account_id: int, business_id: int, now: datetime
-) -> MembershipState:
+async def require_admin(tx: Tx, account_id: int, business_id: int, now: datetime) -> MembershipState:
     """As ``require_member``, and an admin. Raises NOT_FOUND, FORBIDDEN."""
     member = await require_member(tx, account_id, business_id, now)
     if member.role is not Role.ADMIN:

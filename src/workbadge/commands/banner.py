@@ -32,18 +32,14 @@ def days_until(cut_off: datetime, now: datetime) -> int:
     return max(0, -(-left // DAY))
 
 
-async def load_banner(
-    tx: Tx, base_url: str, managed_id: int, business_id: int, now: datetime
-) -> Banner | None:
+async def load_banner(tx: Tx, base_url: str, managed_id: int, business_id: int, now: datetime) -> Banner | None:
     """The banner of a managed account in a business; None when no grace runs there (B1)."""
     people = await migrations.list_in_grace(tx, managed_id, business_id, now)
     if not people:
         return None
     apps: list[AppCoverage] = []
     for person in people:
-        found = await list_connections(
-            tx, base_url, business_id, now, person.personal_id
-        )
+        found = await list_connections(tx, base_url, business_id, now, person.personal_id)
         apps += [one.app for one in found]
     cut_off = min(person.ends for person in people)
     apps.sort(key=lambda one: (one.covered, one.name.lower(), one.app_id))

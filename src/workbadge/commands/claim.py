@@ -68,9 +68,7 @@ class Claimed:
 
 
 NEUTRAL = "This claim link cannot be used (any more)."
-NEUTRAL_EXPECTED = (
-    "an open invitation of one's own; an admin of the business can send a fresh one"
-)
+NEUTRAL_EXPECTED = "an open invitation of one's own; an admin of the business can send a fresh one"
 
 
 def _neutral() -> CommandError:
@@ -81,10 +79,7 @@ def _neutral() -> CommandError:
 def _is_usable(row: Any, now: datetime) -> bool:
     """Whether a link's invitation is open: not used, not taken back, not expired (true before its end, false at it)."""
     return (
-        row.claimed_at is None
-        and row.rolled_back_at is None
-        and row.excluded_at is None
-        and now < row.link_expires_at
+        row.claimed_at is None and row.rolled_back_at is None and row.excluded_at is None and now < row.link_expires_at
     )
 
 
@@ -97,15 +92,8 @@ async def open_claim(tx: Tx, services: Services, link: str, now: datetime) -> Cl
     business = await records.find_business(tx, row.business_id)
     organization = await records.find_organization(tx, row.organization_id)
     account = await records.find_account(tx, row.personal_id)
-    managed = await records.find_account_by_address(
-        tx, AccountKind.MANAGED, row.work_email
-    )
-    assert (
-        personal is not None
-        and business is not None
-        and organization is not None
-        and account is not None
-    )
+    managed = await records.find_account_by_address(tx, AccountKind.MANAGED, row.work_email)
+    assert personal is not None and business is not None and organization is not None and account is not None
     found = await records.list_assets(tx, sorted(personal.assignments))
     connections = await list_connections(
         tx, services.base_url, row.business_id, now, row.personal_id, claimed_only=False
@@ -142,9 +130,7 @@ class ClaimProof:
     name: str | None = None
 
 
-async def confirm_claim(
-    services: Services, link: str, proof: ClaimProof, now: datetime
-) -> Claimed:
+async def confirm_claim(services: Services, link: str, proof: ClaimProof, now: datetime) -> Claimed:
     """Take the managed account. Of two browsers that confirm at once exactly one wins (M18, AC-26).
 
     Raises CommandError: NOT_FOUND (link unusable, also for another person), UNAUTHENTICATED (a proof is missing).
@@ -176,9 +162,7 @@ async def _hash(services: Services, password: str) -> str:
         raise invalid("password", "This password cannot be used.", str(error)) from None
 
 
-async def _note_stranger(
-    tx: Tx, services: Services, row: Any, account_id: int, now: datetime
-) -> None:
+async def _note_stranger(tx: Tx, services: Services, row: Any, account_id: int, now: datetime) -> None:
     """Somebody tried to claim what somebody else was invited to: an audit entry (AC-24)."""
     entry = Audit(
         "migration.claim_refused",
@@ -203,15 +187,11 @@ async def _claim(
     organization = await records.find_organization(tx, row.organization_id)
     account = await records.find_account(tx, row.personal_id)
     assert personal is not None and organization is not None and account is not None
-    existing = await records.find_account_by_address(
-        tx, AccountKind.MANAGED, row.work_email
-    )
+    existing = await records.find_account_by_address(tx, AccountKind.MANAGED, row.work_email)
     managed_id = await _work_identity(services, row, existing, proof, hashed)
     managed: MembershipState | None = None
     if existing is not None:
-        managed = await rights.find_member(
-            tx, existing.id, row.business_id, now, lock=True
-        )
+        managed = await rights.find_member(tx, existing.id, row.business_id, now, lock=True)
     membership_id: NodeId = services.entropy.new_id(NodeKind.MEMBERSHIP)
     claim = Claim(
         proven_personal=proof.personal_id,
@@ -222,17 +202,13 @@ async def _claim(
         password_hash=hashed if existing is None else None,
     )
     grace = grace_of(organization, services)
-    plan = plans.plan_claim(
-        migrations.as_record(row), personal, managed, claim, grace, now
-    )
+    plan = plans.plan_claim(migrations.as_record(row), personal, managed, claim, grace, now)
     cut_off = now + grace if personal.is_open(now) else personal.ends
     held = membership_id if managed is None else managed.id
     return plan, Claimed(managed_id, held, row.business_id, row.work_email, cut_off)
 
 
-async def _work_identity(
-    services: Services, row: Any, existing: Any, proof: ClaimProof, hashed: str | None
-) -> int:
+async def _work_identity(services: Services, row: Any, existing: Any, proof: ClaimProof, hashed: str | None) -> int:
     """The managed account whose proof was given. Raises UNAUTHENTICATED."""
     if existing is None:
         if hashed is None:
@@ -251,9 +227,7 @@ async def _work_identity(
     return int(existing.id)
 
 
-async def claim_for(
-    services: Services, migration_id: int, personal_id: int, now: datetime
-) -> Claimed:
+async def claim_for(services: Services, migration_id: int, personal_id: int, now: datetime) -> Claimed:
     """The claim as a sandbox makes it: both proofs are given by the world itself; the same plan. Raises CommandError."""
     password = services.entropy.text(14)
     hashed = await services.passwords.hash(password)
@@ -262,9 +236,7 @@ async def claim_for(
         row = await migrations.find_person_of(tx, migration_id, personal_id, lock=True)
         if row is None:
             raise not_found("person in this migration")
-        existing = await records.find_account_by_address(
-            tx, AccountKind.MANAGED, row.work_email
-        )
+        existing = await records.find_account_by_address(tx, AccountKind.MANAGED, row.work_email)
         managed_id = None if existing is None else existing.id
         proof = ClaimProof(personal_id, managed_id, password)
         plan, claimed = await _claim(tx, services, row, proof, hashed, now)

@@ -46,50 +46,31 @@ async def offer(
     """Businesses with what may be selected for the scopes, by name. At most 5 000 assets are offered."""
     viewer = Viewer(account_id, kind)
     kinds = target_kinds(scopes) - {NodeKind.BUSINESS}
-    places = [
-        one
-        for one in await rights.list_memberships(tx, account_id)
-        if one.is_open(now) and not one.handed_over
-    ]
+    places = [one for one in await rights.list_memberships(tx, account_id) if one.is_open(now) and not one.handed_over]
     mine = sorted({one.business_id for one in places})
-    names = {
-        business_id: await records.find_business(tx, business_id)
-        for business_id in mine
-    }
+    names = {business_id: await records.find_business(tx, business_id) for business_id in mine}
     before = await had_before(tx, account_id, app_id)
     found: list[int] = []
     if kinds:
-        found = (
-            await visible.page(tx, viewer, Filter(frozenset(kinds)), now, MOST_OFFERED)
-        ).ids
+        found = (await visible.page(tx, viewer, Filter(frozenset(kinds)), now, MOST_OFFERED)).ids
     assets = await records.list_assets(tx, found)
     lent = await rights.list_lent(tx, found, mine, now)
     groups: dict[int | None, list[OfferedAsset]] = {}
     if not kinds and "business_management" in scopes:
         groups = {
-            one: [OfferedAsset(one, names[one].name, NodeKind.BUSINESS, one in before)]
-            for one in mine
-            if names[one]
+            one: [OfferedAsset(one, _name(names[one]), NodeKind.BUSINESS, one in before)] for one in mine
         }
     for asset_id in found:
         asset = assets.get(asset_id)
         if asset is not None:
-            home = (
-                asset.business_id if asset.business_id in mine else lent.get(asset_id)
-            )
-            one = OfferedAsset(
-                asset_id, asset.name, NodeKind(asset.kind), asset_id in before
-            )
+            home = asset.business_id if asset.business_id in mine else lent.get(asset_id)
+            one = OfferedAsset(asset_id, asset.name, NodeKind(asset.kind), asset_id in before)
             groups.setdefault(home, []).append(one)
     offered = [
         OfferedBusiness(
             home,
             "Your own" if home is None else _name(names.get(home)),
-            tuple(
-                sorted(
-                    items, key=lambda one: (one.kind.value, one.name.lower(), one.id)
-                )
-            ),
+            tuple(sorted(items, key=lambda one: (one.kind.value, one.name.lower(), one.id))),
         )
         for home, items in groups.items()
     ]
@@ -113,21 +94,14 @@ async def had_before(tx: Tx, account_id: int, app_id: int) -> set[int]:
     return had
 
 
-def contexts(
-    offered: list[OfferedBusiness], chosen: list[int]
-) -> dict[int, int | None]:
+def contexts(offered: list[OfferedBusiness], chosen: list[int]) -> dict[int, int | None]:
     """The business in whose name each chosen node is selected; nodes that were not offered are kept with None, so that
     recording the consent refuses them by name."""
     homes = {asset.id: business.id for business in offered for asset in business.assets}
-    return {
-        one: one if kind_of(one) is NodeKind.BUSINESS else homes.get(one)
-        for one in chosen
-    }
+    return {one: one if kind_of(one) is NodeKind.BUSINESS else homes.get(one) for one in chosen}
 
 
-async def standing(
-    tx: Tx, account_id: int, app_id: int, asked: tuple[str, ...], now: datetime
-) -> Granted | None:
+async def standing(tx: Tx, account_id: int, app_id: int, asked: tuple[str, ...], now: datetime) -> Granted | None:
     """The consent that already stands for all that is asked (what was declined before is not asked again); else None."""
     grant = await grants.find_grant(tx, account_id, app_id)
     if grant is None:

@@ -109,10 +109,7 @@ async def list_connections(
             group = groups.setdefault((row.personal_id, row.app_id), {})
             group[row.asset_id] = row
     apps = await coverage.apps_by_id(tx, sorted({app_id for _, app_id in groups}))
-    return [
-        _connection(list(group.values()), apps[app_id], base_url)
-        for (_, app_id), group in groups.items()
-    ]
+    return [_connection(list(group.values()), apps[app_id], base_url) for (_, app_id), group in groups.items()]
 
 
 def _again_at(row: Any) -> datetime | None:
@@ -148,9 +145,7 @@ def _connection(rows: list[Any], app: Any, base_url: str) -> Connection:
     first = rows[0]
     again = [_again_at(row) for row in rows]
     missing = tuple(
-        MissingAsset(row.asset_id, row.name, row.kind)
-        for row, at in zip(rows, again, strict=True)
-        if at is None
+        MissingAsset(row.asset_id, row.name, row.kind) for row, at in zip(rows, again, strict=True) if at is None
     )
     used = [row.last_used_at for row in rows if row.last_used_at is not None]
     shown = AppCoverage(
@@ -222,33 +217,22 @@ def _share(states: list[str]) -> Share:
     )
 
 
-async def business_coverage(
-    tx: Tx, base_url: str, business_id: int, now: datetime
-) -> BusinessCoverage:
+async def business_coverage(tx: Tx, base_url: str, business_id: int, now: datetime) -> BusinessCoverage:
     """What admins see (B3), over everybody who was invited, by person's name and app's name."""
     found = await list_connections(tx, base_url, business_id, now, claimed_only=False)
-    accounts = await records.list_accounts(
-        tx, sorted({one.personal_id for one in found})
-    )
-    rows = [
-        CoverageRow(accounts[one.personal_id].name, one.state(now), one)
-        for one in found
-    ]
+    accounts = await records.list_accounts(tx, sorted({one.personal_id for one in found}))
+    rows = [CoverageRow(accounts[one.personal_id].name, one.state(now), one) for one in found]
     rows.sort(key=lambda row: (row.name.lower(), row.connection.app.name.lower()))
     return BusinessCoverage(_share([row.state for row in rows]), tuple(rows))
 
 
-async def business_share(
-    tx: Tx, base_url: str, business_id: int, now: datetime
-) -> Share:
+async def business_share(tx: Tx, base_url: str, business_id: int, now: datetime) -> Share:
     """The headline share of a business, over everybody who was invited."""
     found = await list_connections(tx, base_url, business_id, now, claimed_only=False)
     return _share([one.state(now) for one in found])
 
 
-async def count_coverage(
-    tx: Tx, business_id: int, now: datetime
-) -> dict[int, tuple[int, int]]:
+async def count_coverage(tx: Tx, business_id: int, now: datetime) -> dict[int, tuple[int, int]]:
     """Person to (connections, reconnected ones)."""
     counts: dict[int, tuple[int, int]] = {}
     for one in await list_connections(tx, "", business_id, now, claimed_only=False):
@@ -259,7 +243,4 @@ async def count_coverage(
 
 async def reconnected_apps(tx: Tx, managed_id: int, business_id: int) -> list[int]:
     """Apps in which a managed account has selected something of a business (M12)."""
-    return [
-        row.id
-        for row in await coverage.apps_with_selections(tx, managed_id, business_id)
-    ]
+    return [row.id for row in await coverage.apps_with_selections(tx, managed_id, business_id)]

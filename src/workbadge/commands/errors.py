@@ -48,9 +48,7 @@ def invalid(field: str, message: str, expected: str = "") -> CommandError:
 
 def not_found(what: str) -> CommandError:
     """``what`` (a noun) does not exist or may not be known."""
-    return CommandError(
-        Problem.NOT_FOUND, f"No such {what}.", f"the id of a {what} that you can see"
-    )
+    return CommandError(Problem.NOT_FOUND, f"No such {what}.", f"the id of a {what} that you can see")
 
 
 def forbidden(message: str, expected: str = "") -> CommandError:

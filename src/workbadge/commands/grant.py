@@ -54,9 +54,7 @@ async def may_select(tx: Tx, account_id: int, node_id: int, now: datetime) -> bo
     )
 
 
-async def record_consent(
-    tx: Tx, services: Services, consent: Consent, now: datetime
-) -> Granted:
+async def record_consent(tx: Tx, services: Services, consent: Consent, now: datetime) -> Granted:
     """Write a consent into ``tx``. Selecting is from scratch: what can be selected and was not chosen is dropped;
     what can no longer be selected (grace) stays as it was, so that older tokens lose nothing by it (I1).
 
@@ -72,11 +70,7 @@ async def record_consent(
     for name in consent.asked:
         if name not in SCOPES:
             raise invalid("scope", f"Invalid Scopes: {name[:80]}.", "scopes that exist")
-    scopes = tuple(
-        name
-        for name in grantable(consent.asked, AccountKind(account.kind))
-        if name not in consent.declined
-    )
+    scopes = tuple(name for name in grantable(consent.asked, AccountKind(account.kind)) if name not in consent.declined)
     chosen = await _with_businesses(tx, consent, scopes, now)
     await _check_targets(tx, consent.account_id, chosen, scopes, now)
     grant = await grants.find_grant(tx, consent.account_id, consent.app_id, lock=True)
@@ -94,11 +88,7 @@ async def record_consent(
         known: set[int] = set()
     else:
         grant_id = grant.id
-        before = [
-            name
-            for name in grant.scopes.split(",")
-            if name and name not in consent.declined
-        ]
+        before = [name for name in grant.scopes.split(",") if name and name not in consent.declined]
         await grants.set_grant_scopes(
             tx,
             grant_id,
@@ -139,15 +129,11 @@ async def _authorized_at(tx: Tx, account_id: int, now: datetime) -> datetime:
     return now + timedelta(microseconds=1) if claimed_now else now
 
 
-async def _with_businesses(
-    tx: Tx, consent: Consent, scopes: tuple[str, ...], now: datetime
-) -> dict[int, int | None]:
+async def _with_businesses(tx: Tx, consent: Consent, scopes: tuple[str, ...], now: datetime) -> dict[int, int | None]:
     """The chosen targets, and with ``business_management`` the businesses in whose name they were chosen."""
     chosen = dict(consent.targets or {})
     if "business_management" in scopes:
-        for business_id in sorted(
-            {one for one in chosen.values() if one is not None} - set(chosen)
-        ):
+        for business_id in sorted({one for one in chosen.values() if one is not None} - set(chosen)):
             if await may_select(tx, consent.account_id, business_id, now):
                 chosen[business_id] = business_id
     return chosen
@@ -183,9 +169,7 @@ async def _drop_unchosen(
     stay: set[int] = set()
     gone: list[int] = []
     for row in await grants.list_targets(tx, grant_id):
-        if row.target_id in chosen or not await may_select(
-            tx, account_id, row.target_id, now
-        ):
+        if row.target_id in chosen or not await may_select(tx, account_id, row.target_id, now):
             stay.add(row.target_id)
         else:
             gone.append(row.target_id)
@@ -202,9 +186,7 @@ async def scoped_id(tx: Tx, services: Services, app_id: int, account_id: int) ->
     return known
 
 
-async def remove_app(
-    tx: Tx, services: Services, account_id: int, app_id: int, now: datetime
-) -> None:
+async def remove_app(tx: Tx, services: Services, account_id: int, app_id: int, now: datetime) -> None:
     """The account takes the app off: every token of the pair is dead (``wire.md`` §3.5). Repeating is harmless."""
     grant = await grants.find_grant(tx, account_id, app_id, lock=True)
     if grant is not None:

@@ -42,13 +42,10 @@ class Invitations:
     _refused: list[CommandError] = field(default_factory=list)
 
     @classmethod
-    async def load(
-        cls, tx: Tx, services: Services, organization_id: int, now: datetime
-    ) -> "Invitations":
+    async def load(cls, tx: Tx, services: Services, organization_id: int, now: datetime) -> "Invitations":
         """Start with the addresses that are already somebody's in the organization."""
         holders = {
-            address_key(row.work_email): row.personal_id
-            for row in await migrations.list_addresses(tx, organization_id)
+            address_key(row.work_email): row.personal_id for row in await migrations.list_addresses(tx, organization_id)
         }
         return cls(tx, services, now, holders)
 
@@ -71,22 +68,13 @@ class Invitations:
         named = [error.message for error in self._refused[:MOST_NAMED]]
         rest = len(self._refused) - len(named)
         message = " ".join([*named, *([f"And {rest} more."] if rest else [])])
-        raise CommandError(
-            first.problem, message, first.expected, "people", first.refusal, first.at
-        )
+        raise CommandError(first.problem, message, first.expected, "people", first.refusal, first.at)
 
     async def _invite(self, record: PersonRecord, actor_id: int | None) -> None:
         tx, now = self.tx, self.now
         account = await records.find_account(tx, record.personal_id)
-        personal = await rights.find_member(
-            tx, record.personal_id, record.business_id, now, lock=True
-        )
-        if (
-            account is None
-            or account.kind != AccountKind.PERSONAL.value
-            or personal is None
-            or personal.handed_over
-        ):
+        personal = await rights.find_member(tx, record.personal_id, record.business_id, now, lock=True)
+        if account is None or account.kind != AccountKind.PERSONAL.value or personal is None or personal.handed_over:
             raise CommandError(
                 Problem.NOT_FOUND,
                 f"{record.personal_id} is not a member with a personal login.",
@@ -96,9 +84,7 @@ class Invitations:
         work_email = check_address(record.work_email, "work_email")
         await check_work_address(tx, work_email, record.organization_id)
         if record.deadline is not None and record.deadline <= now:
-            raise invalid(
-                "deadline", "The deadline lies in the past.", "a later instant"
-            )
+            raise invalid("deadline", "The deadline lies in the past.", "a later instant")
         await self._close_earlier(record, personal, account.name, actor_id)
         await self._take_address(work_email, record.personal_id)
         completed = replace(
@@ -121,9 +107,7 @@ class Invitations:
         actor_id: int | None,
     ) -> None:
         """One open invitation for each membership; those for memberships that ended are closed (rejoining, M18)."""
-        for row in await migrations.list_open_invitations(
-            self.tx, record.business_id, record.personal_id
-        ):
+        for row in await migrations.list_open_invitations(self.tx, record.business_id, record.personal_id):
             if row.personal_membership_id == personal.id:
                 raise conflict(
                     f"{name} was invited already.",
@@ -133,9 +117,7 @@ class Invitations:
             former = await rights.find_membership(self.tx, row.personal_membership_id)
             if row.claimed_at is None and former is not None:
                 plan = plans.plan_exclude(migrations.as_record(row), former, self.now)
-                await apply_plan(
-                    self.tx, plan, actor_id, self.services.entropy.new_id, self.now
-                )
+                await apply_plan(self.tx, plan, actor_id, self.services.entropy.new_id, self.now)
 
     async def _take_address(self, work_email: str, personal_id: int) -> None:
         """Nobody else holds or is invited to that work address (A1, M18)."""
@@ -145,9 +127,7 @@ class Invitations:
                 f"{work_email} is taken by somebody else's invitation.",
                 "an address of one's own",
             )
-        managed = await records.find_account_by_address(
-            self.tx, AccountKind.MANAGED, work_email
-        )
+        managed = await records.find_account_by_address(self.tx, AccountKind.MANAGED, work_email)
         if managed is not None:
             links = await migrations.list_linked(self.tx, managed.id)
             if links and all(row.personal_id != personal_id for row in links):

@@ -49,15 +49,9 @@ class Throttle:
         async with self.services.store.write() as tx:
             for key, free in self._keys():
                 known = await load_throttle(tx, key, lock=True)
-                failures = (
-                    1 if known is None or now - known[1] > FORGET else known[0] + 1
-                )
+                failures = 1 if known is None or now - known[1] > FORGET else known[0] + 1
                 over = failures - free
-                wait = (
-                    timedelta(0)
-                    if over < 0
-                    else min(timedelta(seconds=2 ** min(over, 10)), LONGEST)
-                )
+                wait = timedelta(0) if over < 0 else min(timedelta(seconds=2 ** min(over, 10)), LONGEST)
                 await set_throttle(tx, key, failures, now + wait, known is not None)
 
     async def succeeded(self) -> None:

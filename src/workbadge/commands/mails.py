@@ -9,9 +9,7 @@ from .coverage import AppCoverage
 
 def one_line(text: str) -> str:
     """A name as it may stand in a subject: controls and line breaks become blanks (WB-16)."""
-    return " ".join(
-        "".join(letter if letter.isprintable() else " " for letter in text).split()
-    )
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 def day(at: datetime) -> str:
@@ -69,18 +67,14 @@ def _apps(apps: list[AppCoverage]) -> str:
     """Affected apps with help address, support e-mail, link (B4)."""
     lines = []
     for app in apps:
-        lines.append(
-            f"- {one_line(app.name)} ({app.assets_covered} of {app.assets_total} assets connected again)"
-        )
+        lines.append(f"- {one_line(app.name)} ({app.assets_covered} of {app.assets_total} assets connected again)")
         lines.append(f"  Reconnect: {app.reconnect_url}")
         if app.user_help:
             lines.append(f"  {app.user_help}")
     return "\n".join(lines)
 
 
-def claimed(
-    name: str, business: str, cut_off: datetime | None, apps: list[AppCoverage]
-) -> tuple[str, str]:
+def claimed(name: str, business: str, cut_off: datetime | None, apps: list[AppCoverage]) -> tuple[str, str]:
     """After the claim (B5)."""
     if not apps or cut_off is None:
         rest = "No app of yours needs to be connected again.\n"
@@ -107,9 +101,7 @@ def reconnect_reminder(
     )
 
 
-def cut_off_reached(
-    name: str, business: str, apps: list[AppCoverage]
-) -> tuple[str, str]:
+def cut_off_reached(name: str, business: str, apps: list[AppCoverage]) -> tuple[str, str]:
     """At the cut-off (B5)."""
     if apps:
         rest = f"These apps were not connected again and no longer reach it. You can still do it at any time:\n\n{_apps(apps)}\n"

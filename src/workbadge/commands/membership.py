@@ -40,9 +40,7 @@ class Member:
 
 async def list_people(tx: Tx, business_id: int, now: datetime) -> list[Member]:
     """People and system users with an open place, by name; old logins in grace among them."""
-    states = [
-        one for one in await rights.list_members(tx, business_id) if one.is_open(now)
-    ]
+    states = [one for one in await rights.list_members(tx, business_id) if one.is_open(now)]
     accounts = await records.list_accounts(tx, [one.account_id for one in states])
     members = [
         Member(
@@ -77,18 +75,14 @@ async def _locked(
     state = await rights.find_membership(tx, membership_id, lock=True)
     if state is None or state.business_id != business_id:
         raise not_found("person in this business")
-    return state, tuple(
-        await rights.list_graces(tx, state.account_id, now, business_id)
-    )
+    return state, tuple(await rights.list_graces(tx, state.account_id, now, business_id))
 
 
 async def _change(
     services: Services,
     business_id: int,
     membership_id: int,
-    make_plan: Callable[
-        [Tx, MembershipState, tuple[MembershipState, ...]], Awaitable[Plan]
-    ],
+    make_plan: Callable[[Tx, MembershipState, tuple[MembershipState, ...]], Awaitable[Plan]],
     actor_id: int | None,
     now: datetime,
 ) -> None:
@@ -114,17 +108,13 @@ async def assign(
 ) -> None:
     """Set somebody's tasks on an asset the business owns or was lent. Raises CommandError."""
 
-    async def plan(
-        tx: Tx, state: MembershipState, graces: tuple[MembershipState, ...]
-    ) -> Plan:
+    async def plan(tx: Tx, state: MembershipState, graces: tuple[MembershipState, ...]) -> Plan:
         asset = await records.find_asset(tx, asset_id)
         lent = await rights.list_lent(tx, [asset_id], [business_id], now)
         if asset is None or (asset.business_id != business_id and asset_id not in lent):
             raise not_found("asset")
         if not tasks or tasks & ~TASKS_OF[NodeKind(asset.kind)]:
-            raise invalid(
-                "tasks", "These tasks do not fit the asset.", "tasks of its kind"
-            )
+            raise invalid("tasks", "These tasks do not fit the asset.", "tasks of its kind")
         return plans.plan_assign(state, graces, asset_id, tasks, now)
 
     await _change(services, business_id, membership_id, plan, actor_id, now)
@@ -140,9 +130,7 @@ async def take_away(
 ) -> None:
     """Take an asset from somebody, and from the old login in grace (M16). Raises CommandError."""
 
-    async def plan(
-        tx: Tx, state: MembershipState, graces: tuple[MembershipState, ...]
-    ) -> Plan:
+    async def plan(tx: Tx, state: MembershipState, graces: tuple[MembershipState, ...]) -> Plan:
         return plans.plan_take_away(state, graces, asset_id, now)
 
     await _change(services, business_id, membership_id, plan, actor_id, now)
@@ -158,9 +146,7 @@ async def change_role(
 ) -> None:
     """Change somebody's role; the last admin stays one (I9). Raises CommandError."""
 
-    async def plan(
-        tx: Tx, state: MembershipState, graces: tuple[MembershipState, ...]
-    ) -> Plan:
+    async def plan(tx: Tx, state: MembershipState, graces: tuple[MembershipState, ...]) -> Plan:
         others = await rights.count_other_admins(tx, business_id, membership_id, now)
         return plans.plan_role(state, graces, role, others, now)
 
@@ -176,18 +162,14 @@ async def remove_member(
 ) -> None:
     """Remove somebody now, with the grace that hangs on a managed account (M16). Raises CommandError."""
 
-    async def plan(
-        tx: Tx, state: MembershipState, graces: tuple[MembershipState, ...]
-    ) -> Plan:
+    async def plan(tx: Tx, state: MembershipState, graces: tuple[MembershipState, ...]) -> Plan:
         others = await rights.count_other_admins(tx, business_id, membership_id, now)
         return plans.plan_remove(state, graces, others, now)
 
     await _change(services, business_id, membership_id, plan, actor_id, now)
 
 
-async def suspend_account(
-    services: Services, account_id: int, actor_id: int | None, now: datetime
-) -> None:
+async def suspend_account(services: Services, account_id: int, actor_id: int | None, now: datetime) -> None:
     """Suspend a managed account: sessions, reach and linked graces end in this transaction (A5). Raises CommandError."""
 
     async def work(tx: Tx) -> Plan:
@@ -217,15 +199,11 @@ async def suspend_account(
 
 async def _is_last_admin(tx: Tx, account_id: int, now: datetime) -> bool:
     """Whether some business would have no admin without the account (I9); the admins' places are held."""
-    places = [
-        one for one in await rights.list_memberships(tx, account_id) if one.is_open(now)
-    ]
+    places = [one for one in await rights.list_memberships(tx, account_id) if one.is_open(now)]
     for place in sorted(places, key=lambda one: one.business_id):
         await rights.lock_admins(tx, place.business_id)
         if place.role is Role.ADMIN:
-            others = await rights.count_other_admins(
-                tx, place.business_id, place.id, now
-            )
+            others = await rights.count_other_admins(tx, place.business_id, place.id, now)
             if others < 1:
                 return True
     return False

@@ -99,17 +99,9 @@ async def propose_people(tx: Tx, business_id: int, now: datetime) -> list[Propos
     business = await records.find_business(tx, business_id)
     if business is None:
         raise not_found("business")
-    domains = (
-        []
-        if business.organization_id is None
-        else await records.list_domains(tx, business.organization_id)
-    )
+    domains = [] if business.organization_id is None else await records.list_domains(tx, business.organization_id)
     verified = [row.name for row in domains if row.verified_at is not None]
-    members = [
-        one
-        for one in await rights.list_members(tx, business_id)
-        if one.is_open(now) and not one.handed_over
-    ]
+    members = [one for one in await rights.list_members(tx, business_id) if one.is_open(now) and not one.handed_over]
     accounts = await records.list_accounts(tx, [one.account_id for one in members])
     invited = await migrations.list_invited_memberships(tx, business_id)
     taken: set[str] = set()
@@ -176,9 +168,7 @@ async def start_migration(
             )
         migration_id = services.entropy.new_id(NodeKind.RECORD)
         organization_id = business.organization_id
-        await migrations.add_migration(
-            tx, migration_id, business_id, organization_id, actor_id, deadline, now
-        )
+        await migrations.add_migration(tx, migration_id, business_id, organization_id, actor_id, deadline, now)
         invitations = await Invitations.load(tx, services, organization_id, now)
         for new in people:
             record = PersonRecord(
@@ -222,8 +212,7 @@ async def _view(
         record = migrations.as_record(person)
         ends = (
             person.ends
-            if person.claimed_at is not None
-            and person.end_cause in ("grace", "removed", "leaver")
+            if person.claimed_at is not None and person.end_cause in ("grace", "removed", "leaver")
             else None
         )
         at_risk, done = covered.get(person.personal_id, (0, 0))
@@ -258,17 +247,12 @@ def _membership(person: object) -> MembershipState:
     return rights.interval_state(person)
 
 
-async def list_migrations(
-    tx: Tx, business_id: int, now: datetime
-) -> list[MigrationView]:
+async def list_migrations(tx: Tx, business_id: int, now: datetime) -> list[MigrationView]:
     """Migrations of a business, newest first."""
     business = await records.find_business(tx, business_id)
     name = business.name if business else ""
     covered = await count_coverage(tx, business_id, now)
-    return [
-        await _view(tx, row, name, covered, now)
-        for row in await migrations.list_migrations(tx, business_id)
-    ]
+    return [await _view(tx, row, name, covered, now) for row in await migrations.list_migrations(tx, business_id)]
 
 
 async def _locked(
@@ -318,9 +302,7 @@ async def extend_grace(
         services,
         migration_id,
         personal_id,
-        lambda person, personal, _: plans.plan_extension(
-            person, personal, to, limit, now
-        ),
+        lambda person, personal, _: plans.plan_extension(person, personal, to, limit, now),
         actor_id,
         now,
     )
@@ -362,9 +344,7 @@ async def set_deadline(
         services,
         migration_id,
         personal_id,
-        lambda person, personal, _: plans.plan_deadline(
-            person, personal, deadline, now
-        ),
+        lambda person, personal, _: plans.plan_deadline(person, personal, deadline, now),
         actor_id,
         now,
     )

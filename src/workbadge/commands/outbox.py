@@ -9,6 +9,7 @@ from workbadge.store.engine import Tx
 from workbadge.terms.kinds import NodeKind
 
 from .services import Services
+from .transaction import in_transaction
 
 PLACE = "outbox.body"
 MAIL, WEBHOOK = "mail", "webhook"
@@ -59,9 +60,7 @@ class Sent:
         return "failed" if self.last_error is not None else "kept"
 
 
-async def enqueue(
-    tx: Tx, services: Services, outgoing: list[Outgoing], now: datetime
-) -> None:
+async def enqueue(tx: Tx, services: Services, outgoing: list[Outgoing], now: datetime) -> None:
     """Write rows, in this order, into ``tx``."""
     number = await rows.last_number(tx)
     await rows.add_outbox(
@@ -111,36 +110,38 @@ async def list_outbox(tx: Tx, services: Services, limit: int = 500) -> list[Sent
 
 async def take(services: Services, channels: list[str], now: datetime) -> Sent | None:
     """The next row to deliver, claimed for two minutes; None when there is none."""
-    async with services.store.write() as tx:
+
+    async def work(tx: Tx) -> Sent | None:
         row = await rows.take_outbox(tx, channels, now, now + CLAIM_FOR)
         return None if row is None else _opened(services, row)
+
+    return await in_transaction(services, work)
 
 
 async def delivered(services: Services, outbox_id: int, now: datetime) -> None:
     """The row was delivered."""
-    async with services.store.write() as tx:
-        await rows.mark_sent(tx, outbox_id, now)
+    await in_transaction(services, lambda tx: rows.mark_sent(tx, outbox_id, now))
 
 
-async def failed(
-    services: Services, sent: Sent, error: str, now: datetime, final: bool = False
-) -> None:
+async def failed(services: Services, sent: Sent, error: str, now: datetime, final: bool = False) -> None:
     """A try failed: the next one later and later (30 s doubled each time, six hours at most, up to a fifth more by
     chance), twelve in all; none when ``final``. Whatever else waits for that address waits as long."""
     tries = sent.tries + 1
     wait = min(timedelta(seconds=30) * 2**sent.tries, timedelta(hours=6))
     wait += wait * services.entropy.below(200) / 1000
     given_up = final or tries >= MOST_TRIES
-    async with services.store.write() as tx:
-        await rows.mark_failed(tx, sent.id, error, None if given_up else now + wait)
+
+    async def work(tx: Tx) -> None:
         if not final:
             await rows.put_off(tx, sent.address, now + wait)
+        await rows.mark_failed(tx, sent.id, error, None if given_up else now + wait)
+
+    await in_transaction(services, work)
 
 
 async def keep_mails(services: Services) -> None:
     """Without a mail server, mails are kept in the outbox to be read there. They stay so if one is set up later."""
-    async with services.store.write() as tx:
-        await rows.keep(tx, MAIL)
+    await in_transaction(services, lambda tx: rows.keep(tx, MAIL))
 
 
 async def has_work(services: Services, channels: list[str], now: datetime) -> bool:

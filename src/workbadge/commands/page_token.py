@@ -17,9 +17,7 @@ LONG_LIVED = 59 * DAY
 def derive_page_token(services: Services, parent: bytes, page_id: int) -> TokenText:
     """The text of the page token that belongs to a parent token and a page: no randomness, so a repeated read of
     ``me/accounts`` gives the same one and writes nothing new."""
-    return derive_token(
-        services.sealer.mac("page_token", parent + page_id.to_bytes(8, "big"))
-    )
+    return derive_token(services.sealer.mac("page_token", parent + page_id.to_bytes(8, "big")))
 
 
 async def page_tokens(
@@ -37,19 +35,13 @@ async def page_tokens(
     token = loaded.facts.token
     account = loaded.facts.account
     assert token is not None and account is not None
-    texts = {
-        page_id: derive_page_token(services, parent, page_id) for page_id in page_ids
-    }
+    texts = {page_id: derive_page_token(services, parent, page_id) for page_id in page_ids}
     hashes = {hash_secret(text): page_id for page_id, text in texts.items()}
     async with services.store.read() as tx:
         known = await grants.list_known_tokens(tx, list(hashes))
-    fresh = {
-        hashed: page_id for hashed, page_id in hashes.items() if hashed not in known
-    }
+    fresh = {hashed: page_id for hashed, page_id in hashes.items() if hashed not in known}
     if fresh:
-        endless = (
-            token.expires is None or token.expires - token.authorized >= LONG_LIVED
-        )
+        endless = token.expires is None or token.expires - token.authorized >= LONG_LIVED
         async with services.store.write() as tx:
             known = await grants.list_known_tokens(tx, list(fresh))
             for hashed, page_id in fresh.items():

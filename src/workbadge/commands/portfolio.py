@@ -33,9 +33,7 @@ def check_address(text: str, field: str = "email") -> str:
         raise invalid(field, str(error), "name@example.com") from error
 
 
-async def add_organization(
-    tx: Tx, services: Services, name: str, domain: str | None, now: datetime
-) -> NodeId:
+async def add_organization(tx: Tx, services: Services, name: str, domain: str | None, now: datetime) -> NodeId:
     """An organization, with ``domain`` verified at once when given."""
     organization_id = services.entropy.new_id(NodeKind.ORGANIZATION)
     await records.add_organization(tx, organization_id, check_name(name), now)
@@ -53,14 +51,9 @@ async def add_organization(
     return organization_id
 
 
-async def add_business(
-    tx: Tx, services: Services, name: str, organization_id: int | None, now: datetime
-) -> NodeId:
+async def add_business(tx: Tx, services: Services, name: str, organization_id: int | None, now: datetime) -> NodeId:
     """A business, of an organization or of none."""
-    if (
-        organization_id is not None
-        and await records.find_organization(tx, organization_id) is None
-    ):
+    if organization_id is not None and await records.find_organization(tx, organization_id) is None:
         raise not_found("organization")
     business_id = services.entropy.new_id(NodeKind.BUSINESS)
     await records.add_business(tx, business_id, check_name(name), organization_id, now)
@@ -106,11 +99,7 @@ async def add_person(
 async def check_work_address(tx: Tx, address: str, organization_id: int | None) -> None:
     """A work address lies in a verified domain of the organization (A1). Raises CommandError."""
     found = await records.find_domain(tx, domain_of(address))
-    if (
-        found is None
-        or found.verified_at is None
-        or found.organization_id != organization_id
-    ):
+    if found is None or found.verified_at is None or found.organization_id != organization_id:
         raise invalid(
             "work_email",
             f"{domain_of(address)} is not a verified domain of this organization.",
@@ -129,18 +118,13 @@ async def add_member(
     now: datetime,
 ) -> NodeId:
     """Put an account into a business. Raises CONFLICT when it is in already."""
-    if (
-        await rights.find_member(tx, account_id, business_id, now, lock=True)
-        is not None
-    ):
+    if await rights.find_member(tx, account_id, business_id, now, lock=True) is not None:
         raise conflict(
             "This account is in the business already.",
             "an account that is not a member",
         )
     membership_id = services.entropy.new_id(NodeKind.MEMBERSHIP)
-    state = MembershipState(
-        membership_id, account_id, business_id, role, now, assignments=assignments
-    )
+    state = MembershipState(membership_id, account_id, business_id, role, now, assignments=assignments)
     audit = Audit("membership.add", account_id, business_id, None, {"role": role.value})
     plan = Plan(changes=(OpenMembership(state),), audit=(audit,))
     await apply_plan(tx, plan, actor_id, services.entropy.new_id, now)
@@ -166,9 +150,7 @@ async def add_asset(
     if business_id is not None and await records.find_business(tx, business_id) is None:
         raise not_found("business")
     asset_id = services.entropy.new_id(kind)
-    await records.add_asset(
-        tx, asset_id, kind, check_name(name), business_id, details or {}, now
-    )
+    await records.add_asset(tx, asset_id, kind, check_name(name), business_id, details or {}, now)
     return asset_id
 
 
@@ -189,9 +171,7 @@ async def share_asset(
     if await records.find_business(tx, partner_business_id) is None:
         raise not_found("business")
     if asset.business_id == partner_business_id:
-        raise conflict(
-            "An asset cannot be shared with its own business.", "another business"
-        )
+        raise conflict("An asset cannot be shared with its own business.", "another business")
     share_id = services.entropy.new_id(NodeKind.RECORD)
     lent = TASKS_OF[NodeKind(asset.kind)] if tasks is None else tasks
     await rights.end_shares(tx, asset_id, partner_business_id, now)
@@ -248,19 +228,11 @@ async def add_system_user(
         now,
         business_id=new.business_id,
     )
-    await add_member(
-        tx, services, account_id, new.business_id, new.role, assignments, actor_id, now
-    )
-    targets: dict[int, int | None] = {
-        asset_id: new.business_id for asset_id in new.assets
-    }
+    await add_member(tx, services, account_id, new.business_id, new.role, assignments, actor_id, now)
+    targets: dict[int, int | None] = dict.fromkeys(new.assets, new.business_id)
     targets[new.business_id] = new.business_id
-    granted = await record_consent(
-        tx, services, Consent(account_id, new.app_id, new.scopes, (), targets), now
-    )
-    token = await issue_user_token(
-        tx, services, granted, now, kind=TokenKind.SYSTEM_USER, endless=True
-    )
+    granted = await record_consent(tx, services, Consent(account_id, new.app_id, new.scopes, (), targets), now)
+    token = await issue_user_token(tx, services, granted, now, kind=TokenKind.SYSTEM_USER, endless=True)
     return SystemUserCreated(account_id, token)
 
 

@@ -9,9 +9,7 @@ from .errors import conflict
 def check_plan(plan: Plan) -> None:
     """Raises CommandError for a plan that refuses."""
     if plan.refusal is not None:
-        message, expected = _SAYS.get(
-            plan.refusal, ("This cannot be done now.", "another state")
-        )
+        message, expected = _SAYS.get(plan.refusal, ("This cannot be done now.", "another state"))
         limit = f" ({to_wire(plan.limit)})" if plan.limit is not None else ""
         raise conflict(message + limit, expected, plan.refusal, plan.limit)
 

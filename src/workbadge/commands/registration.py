@@ -20,9 +20,7 @@ NAME_LENGTH = 200
 def check_name(name: str, field: str = "name") -> str:
     """A name as it is stored: trimmed, one to 200 characters, no control characters (WB-15). Raises CommandError."""
     kept = name.strip()
-    if not 1 <= len(kept) <= NAME_LENGTH or any(
-        ord(letter) < 32 or ord(letter) == 127 for letter in kept
-    ):
+    if not 1 <= len(kept) <= NAME_LENGTH or any(ord(letter) < 32 or ord(letter) == 127 for letter in kept):
         raise invalid(
             field,
             "This name cannot be used.",
@@ -41,29 +39,14 @@ def check_redirect_uri(uri: str) -> str:
         parts = urlsplit(uri)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise invalid(
-            "redirect_uris", f"{uri[:80]!r} is not an address.", expected
-        ) from error
-    bad = (
-        len(uri) > 2000
-        or not uri.isprintable()
-        or " " in uri
-        or "\\" in uri
-        or "#" in uri
-        or "@" in parts.netloc
-    )
-    if (
-        bad
-        or parts.scheme in {"javascript", "data", "file", "vbscript", "blob", "about"}
-        or not parts.scheme
-    ):
+        raise invalid("redirect_uris", f"{uri[:80]!r} is not an address.", expected) from error
+    bad = len(uri) > 2000 or not uri.isprintable() or " " in uri or "\\" in uri or "#" in uri or "@" in parts.netloc
+    if bad or parts.scheme in {"javascript", "data", "file", "vbscript", "blob", "about"} or not parts.scheme:
         raise invalid("redirect_uris", f"{uri[:80]!r} cannot be registered.", expected)
     if parts.scheme in {"http", "https"}:
         local = host in {"localhost", "127.0.0.1", "::1"}
         if not host or (parts.scheme == "http" and not local):
-            raise invalid(
-                "redirect_uris", f"{uri[:80]!r} cannot be registered.", expected
-            )
+            raise invalid("redirect_uris", f"{uri[:80]!r} cannot be registered.", expected)
     elif "." not in parts.scheme and not parts.scheme.startswith("fb"):
         raise invalid(
             "redirect_uris",

@@ -115,9 +115,7 @@ async def issue_code(
     return text
 
 
-async def authenticate_app(
-    services: Services, app_id: str | None, secret: str | None
-) -> Any:
+async def authenticate_app(services: Services, app_id: str | None, secret: str | None) -> Any:
     """The app's row, when id and secret are right. Raises TokenError."""
     if not app_id:
         raise TokenError(TokenRefusal.CLIENT_MISSING)
@@ -136,11 +134,7 @@ def verifier_matches(challenge: str, verifier: str | None) -> bool:
     """Whether a PKCE verifier has the right form and belongs to the S256 challenge (RFC 7636 §4.6)."""
     if verifier is None or not _VERIFIER.fullmatch(verifier):
         return False
-    digest = (
-        base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest())
-        .decode()
-        .rstrip("=")
-    )
+    digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
     return same(digest, challenge)
 
 
@@ -160,9 +154,7 @@ async def exchange_code(
     hashed = hash_secret(code)
     async with services.store.write() as tx:
         row = await grants.find_code(tx, hashed)
-        outcome = await _judge_code(
-            tx, services, row, hashed, app_id, redirect_uri, verifier, now
-        )
+        outcome = await _judge_code(tx, services, row, hashed, app_id, redirect_uri, verifier, now)
         if isinstance(outcome, Granted):
             issued = await issue_user_token(tx, services, outcome, now)
             await grants.use_code(tx, hashed, hash_secret(issued.text), now)
@@ -214,9 +206,7 @@ async def _judge_code(
     )
 
 
-def _code_refusal(
-    row: Any, redirect_uri: str | None, verifier: str | None, now: datetime
-) -> TokenRefusal | None:
+def _code_refusal(row: Any, redirect_uri: str | None, verifier: str | None, now: datetime) -> TokenRefusal | None:
     if now >= row.expires_at:
         return TokenRefusal.CODE_EXPIRED
     if redirect_uri != row.redirect_uri:
@@ -226,9 +216,7 @@ def _code_refusal(
     return None if verifier_matches(row.challenge, verifier) else TokenRefusal.VERIFIER
 
 
-async def exchange_long_lived(
-    services: Services, app_id: int, text: str, now: datetime
-) -> Issued:
+async def exchange_long_lived(services: Services, app_id: int, text: str, now: datetime) -> Issued:
     """A sixty-day token for a user token of the same app (``fb_exchange_token``); for a system user's, one without an end.
 
     It descends from the same consent, so a cut-off stays where it is (M6). Raises TokenError.
@@ -244,11 +232,7 @@ async def exchange_long_lived(
         if isinstance(decision, Deny):
             raise TokenError(TokenRefusal.TOKEN, decision)
         token, account = loaded.facts.token, loaded.facts.account
-        if (
-            token is None
-            or account is None
-            or token.kind not in (TokenKind.USER, TokenKind.SYSTEM_USER)
-        ):
+        if token is None or account is None or token.kind not in (TokenKind.USER, TokenKind.SYSTEM_USER):
             raise TokenError(TokenRefusal.TOKEN, Deny(Reason.TOKEN_UNKNOWN))
         granted = Granted(
             token.authorized,
@@ -278,9 +262,7 @@ async def app_token(services: Services, app_id: int, now: datetime) -> str:
     return f"{app_id}|{text}"
 
 
-async def token_info(
-    services: Services, client_id: str | None, text: str, now: datetime
-) -> dict[str, Any]:
+async def token_info(services: Services, client_id: str | None, text: str, now: datetime) -> dict[str, Any]:
     """``{access_token, token_type, expires_in}`` of a live user token of the app. Raises TokenError."""
     token_text = read_token(text)
     if token_text is None:
@@ -297,9 +279,7 @@ async def token_info(
     return answer
 
 
-async def revoke_system_token(
-    services: Services, app_id: int, text: str, now: datetime
-) -> None:
+async def revoke_system_token(services: Services, app_id: int, text: str, now: datetime) -> None:
     """Revoke a system user's token of the app; an unknown one is no error. Raises TokenError for another kind."""
     token_text = read_token(text)
     if token_text is None:

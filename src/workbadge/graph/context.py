@@ -81,9 +81,7 @@ class Call:
             self._proven = True
         return loaded
 
-    async def reach(
-        self, text: str, act: Act = Act.READ, node_id: int | None = None
-    ) -> Item:
+    async def reach(self, text: str, act: Act = Act.READ, node_id: int | None = None) -> Item:
         """The asset or business that ``text`` names, if this call may reach it. Raises WireError."""
         found = node_id if node_id is not None else parse_id(text.removeprefix("act_"))
         kind = None if found is None else kind_of(found)
@@ -102,15 +100,11 @@ class Call:
             raise self.refusal(decision, loaded, text)
         node = loaded.facts.node
         assert node is not None
-        return Item(
-            found, kind, loaded.name, loaded.details, node.business_id, decision, loaded
-        )
+        return Item(found, kind, loaded.name, loaded.details, node.business_id, decision, loaded)
 
     def refusal(self, denial: Deny, loaded: Loaded, text: str) -> WireError:
         """The error for a denial of this call."""
-        known = (
-            loaded.facts.grant is not None and loaded.facts.grant.selected is not None
-        )
+        known = loaded.facts.grant is not None and loaded.facts.grant.selected is not None
         if denial.reason is Reason.SCOPE_MISSING and not known:
             return missing(text)
         return refuse(denial, text, loaded.app_id, self.services.base_url, known)
@@ -132,18 +126,12 @@ class Call:
     def scopes(self, loaded: Loaded) -> frozenset[str]:
         """Scopes that the token has and the grant still grants."""
         token, grant = loaded.facts.token, loaded.facts.grant
-        return (
-            frozenset()
-            if token is None or grant is None
-            else token.scopes & grant.scopes
-        )
+        return frozenset() if token is None or grant is None else token.scopes & grant.scopes
 
     def demand(self, loaded: Loaded, kind: NodeKind, act: Act = Act.READ) -> None:
         """One of the scopes for a kind of node is granted. Raises WireError 200."""
         if scopes_for(kind, act).isdisjoint(self.scopes(loaded)):
-            raise refuse(
-                Deny(Reason.SCOPE_MISSING), "", loaded.app_id, self.services.base_url
-            )
+            raise refuse(Deny(Reason.SCOPE_MISSING), "", loaded.app_id, self.services.base_url)
 
 
 def is_page_token(loaded: Loaded) -> bool:

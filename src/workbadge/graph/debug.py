@@ -22,9 +22,7 @@ from .errors import MALFORMED, refuse
 _MOST = 100_000
 
 
-async def debug_token(
-    site: Site, params: WireParams, now: Any, version: str
-) -> dict[str, Any]:
+async def debug_token(site: Site, params: WireParams, now: Any, version: str) -> dict[str, Any]:
     """The answer ``{"data": …}``. The caller is the same app (app token), or the token itself. Raises WireError."""
     services = site.services
     given, caller = params.values.get("input_token"), params.token
@@ -39,9 +37,7 @@ async def debug_token(
     if is_app_token(caller):
         app_id = (await find_app_caller(services, caller, now)).app_id
     else:
-        loaded = await Call(
-            services, now, params, version, "/debug_token", False
-        ).alive()
+        loaded = await Call(services, now, params, version, "/debug_token", False).alive()
         if caller != given:
             raise WireError(
                 100,
@@ -52,16 +48,10 @@ async def debug_token(
         return {"data": await _app_token(services, given, app_id, now)}
     data = await _describe(services, given, app_id, now)
     wanted = [one for one in params.values.get("fields", "").split(",") if one]
-    return {
-        "data": {
-            key: value for key, value in data.items() if not wanted or key in wanted
-        }
-    }
+    return {"data": {key: value for key, value in data.items() if not wanted or key in wanted}}
 
 
-async def _app_token(
-    services: Services, given: str, app_id: int, now: Any
-) -> dict[str, Any]:
+async def _app_token(services: Services, given: str, app_id: int, now: Any) -> dict[str, Any]:
     try:
         found = await find_app_caller(services, given, now)
     except WireError as error:
@@ -92,9 +82,7 @@ def _invalid(error: WireError) -> dict[str, Any]:
     return {"error": body, "is_valid": False, "scopes": []}
 
 
-async def _describe(
-    services: Services, given: str, app_id: int, now: Any
-) -> dict[str, Any]:
+async def _describe(services: Services, given: str, app_id: int, now: Any) -> dict[str, Any]:
     """The data of one token; an unusable one is described as such, with HTTP 200."""
     text = read_token(given)
     if text is None:
@@ -121,9 +109,7 @@ async def _describe(
         "app_id": str(app_id),
         "type": token.kind.value.upper(),
         "application": app.name,
-        "data_access_expires_at": _seconds(
-            from_micros(to_micros(now) + 90 * 86_400 * 1_000_000)
-        ),
+        "data_access_expires_at": _seconds(from_micros(to_micros(now) + 90 * 86_400 * 1_000_000)),
         "expires_at": 0 if token.expires is None else _seconds(token.expires),
         "issued_at": _seconds(row.issued_at),
         "is_valid": True,
@@ -133,8 +119,7 @@ async def _describe(
         data["profile_id"] = str(token.page_id)
     decision = decide(loaded.facts, PERSONAL, now)
     held = sorted(
-        token.scopes
-        & (loaded.facts.grant.scopes if loaded.facts.grant else frozenset()),
+        token.scopes & (loaded.facts.grant.scopes if loaded.facts.grant else frozenset()),
         key=list(SCOPES).index,
     )
     data["scopes"] = held
@@ -154,17 +139,12 @@ def _seconds(at: Any) -> int:
 
 async def _user_id(tx: Any, loaded: Loaded, account_id: int) -> int:
     """The id under which the app knows the token's account."""
-    if (
-        loaded.facts.token is not None
-        and loaded.facts.token.kind is TokenKind.SYSTEM_USER
-    ):
+    if loaded.facts.token is not None and loaded.facts.token.kind is TokenKind.SYSTEM_USER:
         return account_id
     return await records.find_scoped_id(tx, loaded.app_id, account_id) or account_id
 
 
-async def _granular(
-    services: Services, loaded: Loaded, held: list[str], now: Any
-) -> list[dict[str, Any]]:
+async def _granular(services: Services, loaded: Loaded, held: list[str], now: Any) -> list[dict[str, Any]]:
     """Scopes with the targets that are reached now: they shrink at a cut-off (``wire.md`` §2.3)."""
     account, token = loaded.facts.account, loaded.facts.token
     assert account is not None and token is not None
@@ -172,21 +152,15 @@ async def _granular(
     by_kind: dict[NodeKind, list[str]] = {}
     async with services.store.read() as tx:
         for kinds in (frozenset(ASSET_KINDS), frozenset({NodeKind.BUSINESS})):
-            for found in (
-                await visible.page(tx, viewer, Filter(kinds), now, _MOST)
-            ).ids:
+            for found in (await visible.page(tx, viewer, Filter(kinds), now, _MOST)).ids:
                 kind = kind_of(found)
-                if kind is not None and (
-                    token.page_id is None or found == token.page_id
-                ):
+                if kind is not None and (token.page_id is None or found == token.page_id):
                     by_kind.setdefault(kind, []).append(str(found))
     answer: list[dict[str, Any]] = []
     for name in held:
         kinds_of = SCOPES[name].targets
         one: dict[str, Any] = {"scope": name}
         if kinds_of:
-            one["target_ids"] = [
-                found for kind in kinds_of for found in by_kind.get(kind, [])
-            ]
+            one["target_ids"] = [found for kind in kinds_of for found in by_kind.get(kind, [])]
         answer.append(one)
     return answer

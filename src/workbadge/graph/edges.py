@@ -112,24 +112,14 @@ def _place(call: Call, asked: Asked, cursor: str | None) -> int | None:
     return int(text) if text.isdecimal() else None
 
 
-async def list_nodes(
-    call: Call, loaded: Loaded, wanted: Filter, node_type: NodeType, asked: Asked
-) -> dict[str, Any]:
+async def list_nodes(call: Call, loaded: Loaded, wanted: Filter, node_type: NodeType, asked: Asked) -> dict[str, Any]:
     """A page of assets or businesses that this caller may see."""
     after, before = _place(call, asked, asked.after), _place(call, asked, asked.before)
     viewer = call.viewer(loaded)
     async with call.services.store.read() as tx:
-        page = await visible.page(
-            tx, viewer, wanted, call.now, asked.limit, after, before
-        )
-        total = (
-            await visible.count(tx, viewer, wanted, call.now) if asked.summary else None
-        )
-        items = [
-            item
-            for item in [await _item(call, tx, one) for one in page.ids]
-            if item is not None
-        ]
+        page = await visible.page(tx, viewer, wanted, call.now, asked.limit, after, before)
+        total = await visible.count(tx, viewer, wanted, call.now) if asked.summary else None
+        items = [item for item in [await _item(call, tx, one) for one in page.ids] if item is not None]
     data = [await show(call, node_type, item, asked.fields) for item in items]
     return _wrap(call, asked, data, [str(one) for one in page.ids], page.more, total)
 
@@ -173,9 +163,7 @@ def _own(kind: NodeKind) -> Edge:
             asked.path,
             asked.top,
         )
-        return await list_nodes(
-            call, loaded, Filter(frozenset({kind})), TYPES[kind], changed
-        )
+        return await list_nodes(call, loaded, Filter(frozenset({kind})), TYPES[kind], changed)
 
     return edge
 
@@ -204,14 +192,8 @@ def _seats(system: bool) -> Edge:
             _place(call, asked, asked.before),
         )
         async with call.services.store.read() as tx:
-            rows = await rights.list_seats(
-                tx, item.id, system, call.now, asked.limit, after, before
-            )
-            total = (
-                await rights.count_seats(tx, item.id, system, call.now)
-                if asked.summary
-                else None
-            )
+            rows = await rights.list_seats(tx, item.id, system, call.now, asked.limit, after, before)
+            total = await rights.count_seats(tx, item.id, system, call.now) if asked.summary else None
         more = len(rows) > asked.limit
         kept = rows[-asked.limit :] if before is not None else rows[: asked.limit]
         seats = [
@@ -239,20 +221,12 @@ async def feed(call: Call, item: Item, asked: Asked) -> dict[str, Any]:
     def place(cursor: str | None) -> tuple[datetime, int] | None:
         if cursor is None:
             return None
-        at, _, last = read_cursor(
-            call.services.sealer, cursor, _bound(call, asked)
-        ).partition(":")
-        return (
-            (from_micros(int(at)), int(last))
-            if at.isdecimal() and last.isdecimal()
-            else None
-        )
+        at, _, last = read_cursor(call.services.sealer, cursor, _bound(call, asked)).partition(":")
+        return (from_micros(int(at)), int(last)) if at.isdecimal() and last.isdecimal() else None
 
     before = place(asked.before)
     async with call.services.store.read() as tx:
-        rows = await posts.list_posts(
-            tx, item.id, asked.limit, place(asked.after), before
-        )
+        rows = await posts.list_posts(tx, item.id, asked.limit, place(asked.after), before)
         total = await posts.count_posts(tx, item.id) if asked.summary else None
     more = len(rows) > asked.limit
     kept = rows[-asked.limit :] if before is not None else rows[: asked.limit]
@@ -265,80 +239,51 @@ async def write_post(call: Call, item: Item) -> dict[str, Any]:
     """``POST {page}/feed``: a post with ``message``. Raises WireError 100 without one."""
     message = call.params.values.get("message", "")
     if not message.strip() or len(message) > 63_206:
-        raise WireError(
-            100, "(#100) The parameter message is required: 1 to 63206 characters."
-        )
+        raise WireError(100, "(#100) The parameter message is required: 1 to 63206 characters.")
     account = item.loaded.facts.account
     assert account is not None
     post_id = call.services.entropy.new_id(NodeKind.POST)
     async with call.services.store.write() as tx:
-        await posts.add_post(
-            tx, post_id, item.id, account.id, item.loaded.app_id, message, call.now
-        )
+        await posts.add_post(tx, post_id, item.id, account.id, item.loaded.app_id, message, call.now)
     return {"id": f"{item.id}_{post_id}"}
 
 
 async def permissions(call: Call, loaded: Loaded, asked: Asked) -> dict[str, Any]:
     """``me/permissions``: granted and declined (``wire.md`` §3.5)."""
     async with call.services.store.read() as tx:
-        row = (
-            None
-            if loaded.grant_id is None
-            else await grants.find_grant_by_id(tx, loaded.grant_id)
-        )
+        row = None if loaded.grant_id is None else await grants.find_grant_by_id(tx, loaded.grant_id)
     if row is None:
         return {"data": []}
-    granted = [
-        {"permission": name, "status": "granted"}
-        for name in row.scopes.split(",")
-        if name
-    ]
-    declined = [
-        {"permission": name, "status": "declined"}
-        for name in row.declined.split(",")
-        if name
-    ]
+    granted = [{"permission": name, "status": "granted"} for name in row.scopes.split(",") if name]
+    declined = [{"permission": name, "status": "declined"} for name in row.declined.split(",") if name]
     values = call.params.values
     wanted, status = values.get("permission"), values.get("status")
     data = [
         one
         for one in granted + declined
-        if wanted in (None, "", one["permission"])
-        and status in (None, "", one["status"])
+        if wanted in (None, "", one["permission"]) and status in (None, "", one["status"])
     ]
     return {"data": data}
 
 
-async def delete_permissions(
-    call: Call, loaded: Loaded, name: str | None
-) -> dict[str, Any]:
+async def delete_permissions(call: Call, loaded: Loaded, name: str | None) -> dict[str, Any]:
     """``DELETE me/permissions[/p]``: take one permission back, or the app off."""
     account = loaded.facts.account
     if account is None or loaded.grant_id is None or is_page_token(loaded):
         raise missing("me")
     async with call.services.store.write() as tx:
         if name is None:
-            await grants_commands.remove_app(
-                tx, call.services, account.id, loaded.app_id, call.now
-            )
+            await grants_commands.remove_app(tx, call.services, account.id, loaded.app_id, call.now)
         else:
             row = await grants.find_grant(tx, account.id, loaded.app_id, lock=True)
             held = [] if row is None else [one for one in row.scopes.split(",") if one]
             if row is None or name not in held:
-                raise WireError(
-                    100, f"(#100) The permission {name[:80]} is not granted."
-                )
+                raise WireError(100, f"(#100) The permission {name[:80]} is not granted.")
             left = ",".join(one for one in held if one != name)
-            declined = ",".join(
-                dict.fromkeys([*(one for one in row.declined.split(",") if one), name])
-            )
+            declined = ",".join(dict.fromkeys([*(one for one in row.declined.split(",") if one), name]))
             await grants.set_grant_scopes(tx, row.id, left, declined, call.now)
-            entry = Audit(
-                "grant.permission_removed", row.id, None, None, {"permission": name}
-            )
-            await write_audit(
-                tx, (entry,), account.id, call.services.entropy.new_id, call.now
-            )
+            entry = Audit("grant.permission_removed", row.id, None, None, {"permission": name})
+            await write_audit(tx, (entry,), account.id, call.services.entropy.new_id, call.now)
     return {"success": True}
 
 

@@ -13,12 +13,12 @@ LOST = (
     "(#100) Object does not exist, cannot be loaded due to missing permission or reviewable feature, "
     "or does not support this operation."
 )
-PAGE_SENTENCE = " This endpoint requires the 'pages_read_engagement' permission or the 'Page Public Content Access' feature."
+PAGE_SENTENCE = (
+    " This endpoint requires the 'pages_read_engagement' permission or the 'Page Public Content Access' feature."
+)
 MALFORMED = "Invalid OAuth access token - Cannot parse access token"
 NO_TOKEN = "An access token is required to request this resource."
-NO_TOKEN_ME = (
-    "An active access token must be used to query information about the current user."
-)
+NO_TOKEN_ME = "An active access token must be used to query information about the current user."
 _VALIDATING = "Error validating access token: "
 
 
@@ -42,9 +42,7 @@ TABLE: dict[Reason, Row] = {
     Reason.GRACE: Row(1, "An unknown error occurred"),
     Reason.TOKEN_MALFORMED: Row(190, MALFORMED),
     Reason.TOKEN_UNKNOWN: Row(190, "Invalid OAuth access token data."),
-    Reason.TOKEN_EXPIRED: Row(
-        190, _VALIDATING + "Session has expired on {since}.", 463
-    ),
+    Reason.TOKEN_EXPIRED: Row(190, _VALIDATING + "Session has expired on {since}.", 463),
     Reason.TOKEN_REVOKED: Row(190, _VALIDATING + "The token was invalidated.", 466),
     Reason.PARENT_REVOKED: Row(
         190,
@@ -53,17 +51,12 @@ TABLE: dict[Reason, Row] = {
     ),
     Reason.PASSWORD_CHANGED: Row(
         190,
-        _VALIDATING
-        + "The session has been invalidated because the user changed the password.",
+        _VALIDATING + "The session has been invalidated because the user changed the password.",
         460,
     ),
     Reason.OTHER_PAGE: Row(100, "", 33, known=False),
-    Reason.APP_DISABLED: Row(
-        190, "Error validating application. Application has been disabled."
-    ),
-    Reason.APP_REMOVED: Row(
-        190, _VALIDATING + "The user has not authorized application {app}.", 458
-    ),
+    Reason.APP_DISABLED: Row(190, "Error validating application. Application has been disabled."),
+    Reason.APP_REMOVED: Row(190, _VALIDATING + "The user has not authorized application {app}.", 458),
     Reason.NO_ACCOUNT: Row(2500, NO_TOKEN_ME),
     Reason.SCOPE_MISSING: Row(
         200,
@@ -76,14 +69,10 @@ TABLE: dict[Reason, Row] = {
         _VALIDATING + "The account behind this token is suspended by its organization.",
         464,
     ),
-    Reason.ACCOUNT_DELETED: Row(
-        190, _VALIDATING + "The account behind this token no longer exists.", 464
-    ),
+    Reason.ACCOUNT_DELETED: Row(190, _VALIDATING + "The account behind this token no longer exists.", 464),
     Reason.NODE_UNKNOWN: Row(100, "", 33, known=False),
     Reason.NO_ROUTE: Row(100, "", 33, known=False),
-    Reason.MEMBERSHIP_ENDED: Row(
-        100, LOST, says="The person was removed from the business of this asset."
-    ),
+    Reason.MEMBERSHIP_ENDED: Row(100, LOST, says="The person was removed from the business of this asset."),
     Reason.SHARE_ENDED: Row(
         100,
         LOST,
@@ -94,9 +83,7 @@ TABLE: dict[Reason, Row] = {
         "(#200) The person has no task on this object that allows it.",
         says="An admin of the business can assign it.",
     ),
-    Reason.BUSINESS_SUSPENDED: Row(
-        100, LOST, says="The business of this asset is suspended."
-    ),
+    Reason.BUSINESS_SUSPENDED: Row(100, LOST, says="The business of this asset is suspended."),
     Reason.GRACE_ENDED: Row(
         100,
         LOST,
@@ -113,9 +100,7 @@ TABLE: dict[Reason, Row] = {
         LOST,
         says="The person moved to a managed account: reconnect with the managed account.",
     ),
-    Reason.LEAVER: Row(
-        100, LOST, says="The person left the organization of this asset."
-    ),
+    Reason.LEAVER: Row(100, LOST, says="The person left the organization of this asset."),
 }
 
 
@@ -130,9 +115,7 @@ def missing(node_text: str) -> WireError:
     )
 
 
-def refuse(
-    denial: Deny, node_text: str, app_id: int, base_url: str, known: bool = True
-) -> WireError:
+def refuse(denial: Deny, node_text: str, app_id: int, base_url: str, known: bool = True) -> WireError:
     """The error for a denial. ``known``: this grant once selected the node, so its existence is no news (L6)."""
     row = TABLE[denial.reason]
     if not row.known or (row.code == 100 and not known):
@@ -160,8 +143,4 @@ def refuse(
 
 
 def _is_page(node_text: str) -> bool:
-    return (
-        node_text.isdecimal()
-        and len(node_text) == 18
-        and kind_of(int(node_text)) is NodeKind.PAGE
-    )
+    return node_text.isdecimal() and len(node_text) == 18 and kind_of(int(node_text)) is NodeKind.PAGE

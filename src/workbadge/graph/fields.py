@@ -68,9 +68,7 @@ class _Parser:
 
     def _list(self, depth: int) -> tuple[Field, ...]:
         if depth > DEEPEST:
-            raise WireError(
-                100, f"(#100) Fields are nested deeper than {DEEPEST} levels."
-            )
+            raise WireError(100, f"(#100) Fields are nested deeper than {DEEPEST} levels.")
         items = [self._item(depth)]
         while self._peek() == ",":
             self._at += 1
@@ -95,9 +93,7 @@ class _Parser:
             self._at += 1
             modifier = self._name()
             if modifier not in MODIFIERS and not modifier.startswith("filter_"):
-                raise WireError(
-                    2500, f"Unknown modifier {modifier[:40]} on field {name[:40]}"
-                )
+                raise WireError(2500, f"Unknown modifier {modifier[:40]} on field {name[:40]}")
             modifiers.append((modifier, self._arguments()))
         children: tuple[Field, ...] = ()
         if self._peek() == "{":
@@ -127,8 +123,6 @@ def parse_fields(text: str) -> tuple[Field, ...]:
     Raises WireError 2500 for a syntax error, 100 when it is too long, too deep or too many.
     """
     if len(text) > LONGEST:
-        raise WireError(
-            100, f"(#100) The list of fields is longer than {LONGEST} characters."
-        )
+        raise WireError(100, f"(#100) The list of fields is longer than {LONGEST} characters.")
     compact = "".join(text.split()).strip(",")
     return _Parser(compact).parse() if compact else ()

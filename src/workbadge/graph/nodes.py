@@ -55,11 +55,7 @@ def node_id(item: Item) -> str:
 
 def _expiry(call: Call, item: Item) -> Any:
     allow = item.allow
-    return (
-        wire_expiry(allow.reach_until)
-        if allow.because is Reason.GRACE and allow.reach_until
-        else OMIT
-    )
+    return wire_expiry(allow.reach_until) if allow.because is Reason.GRACE and allow.reach_until else OMIT
 
 
 def _detail(name: str) -> Render:
@@ -86,9 +82,7 @@ def _held_tasks(call: Call, item: Item) -> Any:
         in_membership = route.membership is None or route.membership.covers(call.now)
         if in_membership and (route.share is None or route.share.covers(call.now)):
             held |= int(route.tasks)
-    return (
-        type(item.loaded.facts.routes[0].tasks)(held) if item.loaded.facts.routes else 0
-    )
+    return type(item.loaded.facts.routes[0].tasks)(held) if item.loaded.facts.routes else 0
 
 
 def _created(call: Call, item: Item) -> Any:
@@ -146,9 +140,7 @@ PIXEL = NodeType(
     {**_EXPIRING, "code": _detail("code"), "is_unavailable": lambda call, item: False},
 )
 INSTAGRAM = NodeType("IGUser", {**_BASIC, "username": _detail("username")})
-WHATSAPP = NodeType(
-    "WhatsAppBusinessAccount", {**_BASIC, "currency": _detail("currency")}
-)
+WHATSAPP = NodeType("WhatsAppBusinessAccount", {**_BASIC, "currency": _detail("currency")})
 BUSINESS = NodeType(
     "Business",
     {
@@ -179,9 +171,7 @@ def unknown_field(name: str, node_type: NodeType) -> WireError:
     )
 
 
-async def show(
-    call: Call, node_type: NodeType, item: Any, asked: tuple[Field, ...]
-) -> dict[str, Any]:
+async def show(call: Call, node_type: NodeType, item: Any, asked: tuple[Field, ...]) -> dict[str, Any]:
     """The asked fields of one node, ``id`` always beside them. Raises WireError 100 for an unknown field."""
     fields = node_type.fields
     answer: dict[str, Any] = {}

@@ -24,24 +24,16 @@ def read_limit(text: str | None) -> int:
 
 def make_cursor(sealer: Sealer, position: str, bound_to: str) -> str:
     """A cursor for a place in a list."""
-    return (
-        base64.urlsafe_b64encode(sealer.seal(position, f"cursor:{bound_to}"))
-        .decode()
-        .rstrip("=")
-    )
+    return base64.urlsafe_b64encode(sealer.seal(position, f"cursor:{bound_to}")).decode().rstrip("=")
 
 
 def read_cursor(sealer: Sealer, cursor: str, bound_to: str) -> str:
     """The place that a cursor names. Raises WireError 100 for one of another caller or edge, or a changed one."""
     try:
-        raw = base64.b64decode(
-            cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True
-        )
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         return sealer.open(raw, f"cursor:{bound_to}")
     except (SealError, binascii.Error, ValueError) as error:
-        raise WireError(
-            100, "(#100) The paging cursor is not valid for this caller and this edge."
-        ) from error
+        raise WireError(100, "(#100) The paging cursor is not valid for this caller and this edge.") from error
 
 
 def page_links(
@@ -56,20 +48,12 @@ def page_links(
 ) -> dict[str, Any]:
     """``paging``: cursors, and ``next``/``previous`` only where there is more; absolute, with the token (§3.9)."""
     paging: dict[str, Any] = {"cursors": {"before": first, "after": last}}
-    kept = {
-        key: value
-        for key, value in values.items()
-        if key not in ("after", "before", "access_token")
-    }
+    kept = {key: value for key, value in values.items() if key not in ("after", "before", "access_token")}
     if token is not None:
         kept["access_token"] = token
     address = f"{base_url}/v{version}{path}"
     if more[1]:
-        paging["next"] = (
-            f"{address}?{urlencode(kept | {'after': last}, quote_via=quote)}"
-        )
+        paging["next"] = f"{address}?{urlencode(kept | {'after': last}, quote_via=quote)}"
     if more[0]:
-        paging["previous"] = (
-            f"{address}?{urlencode(kept | {'before': first}, quote_via=quote)}"
-        )
+        paging["previous"] = f"{address}?{urlencode(kept | {'before': first}, quote_via=quote)}"
     return paging

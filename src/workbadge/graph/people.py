@@ -83,13 +83,9 @@ USER = NodeType(
         "last_name": _last,
         "middle_name": _middle,
         "short_name": _first,
-        "email": lambda call, person: (
-            _given(person.email) if "email" in person.scopes else OMIT
-        ),
+        "email": lambda call, person: _given(person.email) if "email" in person.scopes else OMIT,
         "picture": _picture,
-        "is_work_account": lambda call, person: (
-            True if person.kind is AccountKind.MANAGED else OMIT
-        ),
+        "is_work_account": lambda call, person: True if person.kind is AccountKind.MANAGED else OMIT,
         "locale": lambda call, person: person.locale,
         "installed": lambda call, person: True,
         "client_business_id": _nothing,

@@ -69,9 +69,7 @@ def _expansion(edge: Edge) -> Any:
     return expand
 
 
-def _with_expansions(
-    node_type: NodeType, edges: dict[str, Edge], more: dict[str, Any]
-) -> NodeType:
+def _with_expansions(node_type: NodeType, edges: dict[str, Edge], more: dict[str, Any]) -> NodeType:
     return replace(
         node_type,
         expansions={**{name: _expansion(edge) for name, edge in edges.items()}, **more},
@@ -99,13 +97,9 @@ class Graph:
         trace = site.services.entropy.bytes(9).hex()
         version = "26.0"
         try:
-            version, path = split_version(
-                scope["path"].removeprefix(scope.get("root_path", "")) or "/"
-            )
+            version, path = split_version(scope["path"].removeprefix(scope.get("root_path", "")) or "/")
             params = await read_params(scope, receive)
-            payload = await self._answer(
-                site, now_of(scope), scope["method"], path, params, version
-            )
+            payload = await self._answer(site, now_of(scope), scope["method"], path, params, version)
             await send_json(send, payload, version, trace)
         except WireError as error:
             await send_error(send, error, version, trace)
@@ -120,16 +114,12 @@ class Graph:
         version: str,
     ) -> Any:
         if method == "POST":
-            override = (
-                params.values.get("method") or params.values.get("_method") or "POST"
-            ).upper()
+            override = (params.values.get("method") or params.values.get("_method") or "POST").upper()
             method = override if override in ("GET", "POST", "DELETE") else "POST"
         elif method == "HEAD":
             method = "GET"
         if method not in ("GET", "POST", "DELETE"):
-            raise WireError(
-                100, f"(#100) Unsupported method {method[:20]}.", status=405
-            )
+            raise WireError(100, f"(#100) Unsupported method {method[:20]}.", status=405)
         parts = path[1:].split("/")
         head = parts[0]
         if head == "" and "ids" in params.values and method == "GET":
@@ -140,21 +130,13 @@ class Graph:
             return {"success": True}
         if head == "" or len(parts) > 3:
             raise WireError(2500, f"Unknown path components: {path[:200]}")
-        if (
-            "ids" in params.values
-            and method == "GET"
-            and len(parts) == 1
-            and head.isalpha()
-            and head != "me"
-        ):
+        if "ids" in params.values and method == "GET" and len(parts) == 1 and head.isalpha() and head != "me":
             return await self._many(site, now, f"/{head}", params, version)
         call = Call(site.services, now, params, version, path, head == "me")
         answer = await self._node(call, method, head, parts[1:])
         return answer
 
-    async def _many(
-        self, site: Site, now: datetime, edge: str, params: WireParams, version: str
-    ) -> dict[str, Any]:
+    async def _many(self, site: Site, now: datetime, edge: str, params: WireParams, version: str) -> dict[str, Any]:
         """``?ids=a,b``: a map from id to object; one bad id fails all."""
         ids = [one.strip() for one in params.values["ids"].split(",") if one.strip()]
         if not ids:
@@ -175,21 +157,14 @@ class Graph:
             return await self._asset(call, method, text, rest)
         if text == "me" or kind in (NodeKind.SCOPED_ACCOUNT, NodeKind.ACCOUNT):
             return await self._person(call, method, text, found, rest)
-        if (
-            kind is NodeKind.MEMBERSHIP
-            and method == "GET"
-            and not rest
-            and found is not None
-        ):
+        if kind is NodeKind.MEMBERSHIP and method == "GET" and not rest and found is not None:
             return await self._seat(call, text, found)
         if kind is NodeKind.APP and method == "GET" and not rest and found is not None:
             return await self._app(call, text, found)
         await call.alive()
         if text.isdecimal() or text.startswith("act_"):
             raise missing(text)
-        raise WireError(
-            803, f"(#803) Some of the aliases you requested do not exist: {text[:100]}"
-        )
+        raise WireError(803, f"(#803) Some of the aliases you requested do not exist: {text[:100]}")
 
     def _used(self, loaded: Loaded, now: datetime) -> None:
         if loaded.grant_id is not None:
@@ -220,28 +195,18 @@ class Graph:
                 100,
                 f"(#100) Tried accessing nonexisting field ({rest[0][:80]}) on node type ({node_type.name})",
             )
-        return WireError(
-            100, f"Unsupported {method.lower()} request.", 33, "GraphMethodException"
-        )
+        return WireError(100, f"Unsupported {method.lower()} request.", 33, "GraphMethodException")
 
-    async def _person(
-        self, call: Call, method: str, text: str, found: int | None, rest: list[str]
-    ) -> Any:
+    async def _person(self, call: Call, method: str, text: str, found: int | None, rest: list[str]) -> Any:
         """``me`` or the caller's own id."""
         loaded = await call.alive()
         self._used(loaded, call.now)
         if text == "me" and is_page_token(loaded):
             assert loaded.facts.token is not None
-            return await self._asset(
-                call, method, str(loaded.facts.token.page_id), rest
-            )
+            return await self._asset(call, method, str(loaded.facts.token.page_id), rest)
         person = await self._who(call, loaded)
         account = loaded.facts.account
-        if (
-            found is not None
-            and found != person.shown_id
-            and (account is None or found != account.id)
-        ):
+        if found is not None and found != person.shown_id and (account is None or found != account.id):
             raise missing(text)
         node_type = _SYSTEM_USER if person.kind is AccountKind.SYSTEM else _USER
         if not rest and method == "GET":
@@ -266,11 +231,7 @@ class Graph:
             row = await records.find_account(tx, account.id)
             scoped = await records.find_scoped_id(tx, loaded.app_id, account.id)
         assert row is not None
-        shown = (
-            account.id
-            if account.kind is AccountKind.SYSTEM or scoped is None
-            else scoped
-        )
+        shown = account.id if account.kind is AccountKind.SYSTEM or scoped is None else scoped
         return Person(
             shown,
             account.kind,
@@ -287,11 +248,7 @@ class Graph:
         await call.alive()
         async with call.services.store.read() as tx:
             state = await rights.find_membership(tx, found)
-            person = (
-                None
-                if state is None
-                else await records.find_account(tx, state.account_id)
-            )
+            person = None if state is None else await records.find_account(tx, state.account_id)
         if state is None or person is None or not state.is_open(call.now):
             raise missing(text)
         try:
@@ -329,9 +286,7 @@ class Graph:
             row.user_support_email,
             row.created_at,
         )
-        return await show(
-            call, APPLICATION, shown, parse_fields(call.params.values.get("fields", ""))
-        )
+        return await show(call, APPLICATION, shown, parse_fields(call.params.values.get("fields", "")))
 
 
 def make_graph() -> Graph:

@@ -18,17 +18,11 @@ class Entropy:
 
     def below(self, limit: int) -> int:
         """An integer in ``[0, limit)``, uniform up to 2**-64."""
-        return (
-            int.from_bytes(self.bytes((limit.bit_length() + 7) // 8 + 8), "big") % limit
-        )
+        return int.from_bytes(self.bytes((limit.bit_length() + 7) // 8 + 8), "big") % limit
 
     def text(self, length: int) -> str:
         """``length`` letters and digits (5.95 bits each)."""
-        return (
-            "".join(_ALPHABET[self.below(62)] for _ in range(length))
-            if length < 16
-            else _to_text(self, length)
-        )
+        return "".join(_ALPHABET[self.below(62)] for _ in range(length)) if length < 16 else _to_text(self, length)
 
     def new_id(self, kind: NodeKind) -> NodeId:
         """A fresh id of ``kind``."""

@@ -17,28 +17,20 @@ class PasswordError(ValueError):
 class Passwords:
     """Hashes and verifies passwords exactly as entered (WB-37). 19 MiB, two passes, one lane."""
 
-    def __init__(
-        self, workers: int = 2, memory_kib: int = 19_456, passes: int = 2
-    ) -> None:
-        self._hasher = PasswordHasher(
-            time_cost=passes, memory_cost=memory_kib, parallelism=1
-        )
+    def __init__(self, workers: int = 2, memory_kib: int = 19_456, passes: int = 2) -> None:
+        self._hasher = PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=1)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="argon2")
         self._dummy = self._hasher.hash("no account has this password")
 
     def check_form(self, password: str) -> None:
         """Raises PasswordError unless the password has 8 to 256 characters and no NUL."""
         if not SHORTEST <= len(password) <= LONGEST or "\0" in password:
-            raise PasswordError(
-                f"expected {SHORTEST} to {LONGEST} characters, got {len(password)}"
-            )
+            raise PasswordError(f"expected {SHORTEST} to {LONGEST} characters, got {len(password)}")
 
     async def hash(self, password: str) -> str:
         """The argon2id hash of ``password``. Raises PasswordError."""
         self.check_form(password)
-        return await asyncio.get_running_loop().run_in_executor(
-            self._pool, self._hasher.hash, password
-        )
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._hasher.hash, password)
 
     async def verify(self, hashed: str | None, password: str) -> bool:
         """Whether ``password`` is the one. With ``hashed`` None it takes as long and says no (AC-55)."""

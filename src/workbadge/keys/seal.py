@@ -27,9 +27,7 @@ class Sealer:
     def seal(self, text: str, place: str) -> bytes:
         """``key id | 0x00 | nonce | ciphertext`` of ``text``, bound to ``place``."""
         nonce = self._entropy.bytes(12)
-        sealed = self._ciphers[self._current].encrypt(
-            nonce, text.encode(), place.encode()
-        )
+        sealed = self._ciphers[self._current].encrypt(nonce, text.encode(), place.encode())
         return self._current.encode() + b"\0" + nonce + sealed
 
     def mac(self, place: str, data: bytes) -> bytes:

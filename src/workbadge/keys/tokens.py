@@ -37,9 +37,7 @@ def make_token(entropy: Entropy) -> TokenText:
 
 def derive_token(mac: bytes) -> TokenText:
     """The token that a 32-byte MAC stands for: the same each time, as unguessable as the MAC's key."""
-    number = int.from_bytes(
-        hashlib.sha512(mac).digest() + hashlib.sha512(mac + b"+").digest(), "big"
-    )
+    number = int.from_bytes(hashlib.sha512(mac).digest() + hashlib.sha512(mac + b"+").digest(), "big")
     letters = []
     for _ in range(_RANDOM):
         number, digit = divmod(number, 62)
@@ -50,12 +48,7 @@ def derive_token(mac: bytes) -> TokenText:
 
 def read_token(text: str) -> TokenText | None:
     """``text`` as a token, or None when its form or checksum is wrong."""
-    if (
-        len(text) != _LENGTH
-        or not text.startswith(_PREFIX)
-        or not text.isascii()
-        or not text.isalnum()
-    ):
+    if len(text) != _LENGTH or not text.startswith(_PREFIX) or not text.isascii() or not text.isalnum():
         return None
     return TokenText(text) if _checksum(text[:-6]) == text[-6:] else None
 

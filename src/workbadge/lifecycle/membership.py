@@ -39,18 +39,10 @@ def plan_assign(
         held = grace.assignments.get(asset_id, Task(0))
         if held & ~tasks:
             left = held & tasks
-            changes.append(
-                PutAssignment(grace.id, asset_id, left)
-                if left
-                else DropAssignment(grace.id, asset_id)
-            )
+            changes.append(PutAssignment(grace.id, asset_id, left) if left else DropAssignment(grace.id, asset_id))
     return Plan(
         changes=tuple(changes),
-        audit=(
-            _audit(
-                "assignment.put", membership, {"asset": asset_id, "tasks": int(tasks)}
-            ),
-        ),
+        audit=(_audit("assignment.put", membership, {"asset": asset_id, "tasks": int(tasks)}),),
     )
 
 
@@ -64,16 +56,10 @@ def plan_take_away(
 
     ``graces``: memberships of linked personal accounts in the same business, in grace.
     """
-    affected = [
-        one
-        for one in (membership, *graces)
-        if asset_id in one.assignments and one.is_open(now)
-    ]
+    affected = [one for one in (membership, *graces) if asset_id in one.assignments and one.is_open(now)]
     return Plan(
         changes=tuple(DropAssignment(one.id, asset_id) for one in affected),
-        audit=tuple(
-            _audit("assignment.take_away", one, {"asset": asset_id}) for one in affected
-        ),
+        audit=tuple(_audit("assignment.take_away", one, {"asset": asset_id}) for one in affected),
     )
 
 
@@ -95,9 +81,7 @@ def plan_role(
     changing = [one for one in affected if one.role is not role]
     return Plan(
         changes=tuple(SetRole(one.id, role) for one in changing),
-        audit=tuple(
-            _audit("membership.role", one, {"role": role.value}) for one in changing
-        ),
+        audit=tuple(_audit("membership.role", one, {"role": role.value}) for one in changing),
     )
 
 
@@ -110,20 +94,13 @@ def plan_remove(
     """Remove a member now, and with a managed one the grace of its personal accounts (M16, I7). Refused: LAST_ADMIN, NOT_A_MEMBER."""
     if not membership.is_open(now):
         return refuse(Refusal.NOT_A_MEMBER)
-    if (
-        membership.role is Role.ADMIN
-        and membership.handed_over is None
-        and other_admins < 1
-    ):
+    if membership.role is Role.ADMIN and membership.handed_over is None and other_admins < 1:
         return refuse(Refusal.LAST_ADMIN)
     return Plan(
         changes=tuple(
-            SetMembershipEnd(one.id, now, EndCause.REMOVED, one.handed_over)
-            for one in (membership, *graces)
+            SetMembershipEnd(one.id, now, EndCause.REMOVED, one.handed_over) for one in (membership, *graces)
         ),
-        audit=tuple(
-            _audit("membership.remove", one, {}) for one in (membership, *graces)
-        ),
+        audit=tuple(_audit("membership.remove", one, {}) for one in (membership, *graces)),
     )
 
 
@@ -143,10 +120,7 @@ def plan_leaver(
     if last_admin:
         return refuse(Refusal.LAST_ADMIN)
     changes: list[Change] = [SuspendAccount(account_id, now)]
-    changes.extend(
-        SetMembershipEnd(one.id, now, EndCause.LEAVER, one.handed_over)
-        for one in graces
-    )
+    changes.extend(SetMembershipEnd(one.id, now, EndCause.LEAVER, one.handed_over) for one in graces)
     changes.extend(CancelDue(person) for person in persons)
     return Plan(
         changes=tuple(changes),
@@ -157,9 +131,7 @@ def plan_leaver(
     )
 
 
-def _audit(
-    act: str, membership: MembershipState, detail: dict[str, str | int | None]
-) -> Audit:
+def _audit(act: str, membership: MembershipState, detail: dict[str, str | int | None]) -> Audit:
     """The entry for one membership."""
     return Audit(
         act,

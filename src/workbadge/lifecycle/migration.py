@@ -61,9 +61,7 @@ class PersonRecord:
     excluded: datetime | None = None
 
 
-def state_of(
-    person: PersonRecord, personal: MembershipState | None, now: datetime
-) -> PersonState:
+def state_of(person: PersonRecord, personal: MembershipState | None, now: datetime) -> PersonState:
     """The person's state at ``now``; ``personal`` is the membership of the personal account in that business."""
     if person.rolled_back is not None:
         return PersonState.ROLLED_BACK
@@ -80,37 +78,22 @@ def state_of(
 
 def snapshot(membership: MembershipState) -> str:
     """The restorable state of a membership: role and assignments, as canonical JSON (equal states, equal text)."""
-    tasks = {
-        str(asset): int(tasks)
-        for asset, tasks in sorted(membership.assignments.items())
-    }
-    return json.dumps(
-        {"role": membership.role.value, "assignments": tasks}, separators=(",", ":")
-    )
+    tasks = {str(asset): int(tasks) for asset, tasks in sorted(membership.assignments.items())}
+    return json.dumps({"role": membership.role.value, "assignments": tasks}, separators=(",", ":"))
 
 
 def read_snapshot(text: str) -> tuple[Role, dict[int, Task]]:
     """Role and assignments that ``snapshot`` wrote."""
     data = json.loads(text)
-    return Role(data["role"]), {
-        int(asset): Task(tasks) for asset, tasks in data["assignments"].items()
-    }
+    return Role(data["role"]), {int(asset): Task(tasks) for asset, tasks in data["assignments"].items()}
 
 
-def _reminders(
-    kind: DueKind, end: datetime, now: datetime, subject: int
-) -> tuple[Due, ...]:
+def _reminders(kind: DueKind, end: datetime, now: datetime, subject: int) -> tuple[Due, ...]:
     """Reminders before ``end`` that still lie ahead."""
-    return tuple(
-        Due(end - before, kind, subject)
-        for before in REMIND_BEFORE
-        if end - before > now
-    )
+    return tuple(Due(end - before, kind, subject) for before in REMIND_BEFORE if end - before > now)
 
 
-def _deadline_due(
-    person_id: int, deadline: datetime | None, now: datetime
-) -> tuple[Due, ...]:
+def _deadline_due(person_id: int, deadline: datetime | None, now: datetime) -> tuple[Due, ...]:
     """What a deadline makes due: reminders and the deadline itself."""
     if deadline is None:
         return ()
@@ -141,14 +124,10 @@ def plan_invite(person: PersonRecord, personal: MembershipState, now: datetime) 
         return refuse(Refusal.IN_THE_PAST, now)
     changes: tuple[Change, ...] = ()
     if person.deadline is not None:
-        changes = (
-            SetMembershipEnd(personal.id, person.deadline, EndCause.DEADLINE, None),
-        )
+        changes = (SetMembershipEnd(personal.id, person.deadline, EndCause.DEADLINE, None),)
     return Plan(
         changes=changes,
-        audit=(
-            _audit("migration.invite", person, {"deadline": _text(person.deadline)}),
-        ),
+        audit=(_audit("migration.invite", person, {"deadline": _text(person.deadline)}),),
         due=(
             Due(now, DueKind.INVITE, person.id),
             *_deadline_due(person.id, person.deadline, now),
@@ -163,14 +142,8 @@ def plan_deadline(
     now: datetime,
 ) -> Plan:
     """Move or lift the deadline of somebody who has not claimed. Refused: ALREADY_CLAIMED, IN_THE_PAST, NOT_A_MEMBER."""
-    if (
-        person.claimed is not None
-        or person.rolled_back is not None
-        or person.excluded is not None
-    ):
-        return refuse(
-            Refusal.ALREADY_CLAIMED if person.claimed else Refusal.NOT_INVITED
-        )
+    if person.claimed is not None or person.rolled_back is not None or person.excluded is not None:
+        return refuse(Refusal.ALREADY_CLAIMED if person.claimed else Refusal.NOT_INVITED)
     if not personal.is_open(now):
         return refuse(Refusal.NOT_A_MEMBER)
     if deadline is not None and deadline <= now:
@@ -199,20 +172,14 @@ def plan_resend(person: PersonRecord, now: datetime) -> Plan:
     )
 
 
-def plan_exclude(
-    person: PersonRecord, personal: MembershipState, now: datetime
-) -> Plan:
+def plan_exclude(person: PersonRecord, personal: MembershipState, now: datetime) -> Plan:
     """Take somebody who has not claimed out of the migration: the invitation dies, the deadline is lifted."""
     if person.claimed is not None:
         return refuse(Refusal.ALREADY_CLAIMED)
     changes: list[Change] = [SetPersonExcluded(person.id, now), CancelDue(person.id)]
     if personal.is_open(now) and personal.cause is EndCause.DEADLINE:
-        changes.append(
-            SetMembershipEnd(personal.id, person.prior_ends, person.prior_cause, None)
-        )
-    return Plan(
-        changes=tuple(changes), audit=(_audit("migration.exclude", person, {}),)
-    )
+        changes.append(SetMembershipEnd(personal.id, person.prior_ends, person.prior_cause, None))
+    return Plan(changes=tuple(changes), audit=(_audit("migration.exclude", person, {}),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,10 +222,7 @@ def plan_claim(
         return refuse(Refusal.NOT_INVITED)
     if now >= person.link_expires:
         return refuse(Refusal.LINK_EXPIRED, person.link_expires)
-    if (
-        claim.proven_personal != person.personal_id
-        or claim.proven_work != person.work_email
-    ):
+    if claim.proven_personal != person.personal_id or claim.proven_work != person.work_email:
         return refuse(Refusal.WRONG_PERSON)
     late = not personal.is_open(now)
     if late and personal.cause is not EndCause.DEADLINE:
@@ -278,25 +242,17 @@ def plan_claim(
         )
     membership_id = claim.membership_id if managed is None else managed.id
     if managed is None:
-        changes.append(
-            OpenMembership(_successor(personal, membership_id, claim.managed_id, now))
-        )
+        changes.append(OpenMembership(_successor(personal, membership_id, claim.managed_id, now)))
     else:
         changes.extend(
-            PutAssignment(
-                managed.id, asset, tasks | managed.assignments.get(asset, Task(0))
-            )
+            PutAssignment(managed.id, asset, tasks | managed.assignments.get(asset, Task(0)))
             for asset, tasks in sorted(personal.assignments.items())
         )
     ends = personal.ends if late else now + grace
     if not late:
         changes.append(SetMembershipEnd(personal.id, ends, EndCause.GRACE, now))
     changes.append(LinkAccounts(person.personal_id, claim.managed_id, now))
-    changes.append(
-        SetPersonClaimed(
-            person.id, now, claim.managed_id, membership_id, snapshot(personal)
-        )
-    )
+    changes.append(SetPersonClaimed(person.id, now, claim.managed_id, membership_id, snapshot(personal)))
     changes.append(CancelDue(person.id))
     after = (Due(now, DueKind.CLAIMED, person.id),)
     return Plan(
@@ -308,15 +264,11 @@ def plan_claim(
                 {"managed": claim.managed_id, "cut_off": _text(ends)},
             ),
         ),
-        due=after
-        if late or ends is None
-        else (*after, *_grace_due(person.id, ends, now)),
+        due=after if late or ends is None else (*after, *_grace_due(person.id, ends, now)),
     )
 
 
-def _successor(
-    personal: MembershipState, membership_id: int, managed_id: int, now: datetime
-) -> MembershipState:
+def _successor(personal: MembershipState, membership_id: int, managed_id: int, now: datetime) -> MembershipState:
     """The managed membership that takes over: same role, same assignments, open."""
     return replace(
         personal,
@@ -341,11 +293,7 @@ def plan_extension(
 
     Refused: NOT_CLAIMED, AFTER_CUT_OFF, NOT_LATER (than the present end), BEYOND_LIMIT.
     """
-    if (
-        person.claimed is None
-        or person.rolled_back is not None
-        or personal.cause is not EndCause.GRACE
-    ):
+    if person.claimed is None or person.rolled_back is not None or personal.cause is not EndCause.GRACE:
         return refuse(Refusal.NOT_CLAIMED)
     if personal.ends is None or not personal.is_open(now):
         return refuse(Refusal.AFTER_CUT_OFF, personal.ends)
@@ -383,27 +331,18 @@ def plan_rollback(
 
     Refused: NOT_CLAIMED, AFTER_CUT_OFF.
     """
-    if (
-        person.claimed is None
-        or person.before is None
-        or person.rolled_back is not None
-    ):
+    if person.claimed is None or person.before is None or person.rolled_back is not None:
         return refuse(Refusal.NOT_CLAIMED)
     if personal.cause is not EndCause.GRACE or not personal.is_open(now):
         return refuse(Refusal.AFTER_CUT_OFF, personal.ends)
     _, assignments = read_snapshot(person.before)
-    kept = {
-        asset: tasks & managed.assignments.get(asset, Task(0))
-        for asset, tasks in assignments.items()
-    }
+    kept = {asset: tasks & managed.assignments.get(asset, Task(0)) for asset, tasks in assignments.items()}
     changes: list[Change] = [
         PutAssignment(personal.id, asset, tasks)
         for asset, tasks in sorted(kept.items())
         if tasks and personal.assignments.get(asset) != tasks
     ]
-    changes.append(
-        SetMembershipEnd(personal.id, person.prior_ends, person.prior_cause, None)
-    )
+    changes.append(SetMembershipEnd(personal.id, person.prior_ends, person.prior_cause, None))
     changes.append(SetMembershipEnd(managed.id, now, EndCause.ROLLED_BACK, None))
     changes.append(ForgetSelections(managed.account_id, person.business_id))
     changes.append(SetPersonRolledBack(person.id, now))
@@ -415,15 +354,9 @@ def plan_rollback(
     )
 
 
-def plan_missed_deadline(
-    person: PersonRecord, personal: MembershipState, now: datetime
-) -> Plan:
+def plan_missed_deadline(person: PersonRecord, personal: MembershipState, now: datetime) -> Plan:
     """What happens when a deadline comes: an audit entry. Access has ended by itself (M9, M10)."""
-    if (
-        person.claimed is not None
-        or person.excluded is not None
-        or personal.is_open(now)
-    ):
+    if person.claimed is not None or person.excluded is not None or personal.is_open(now):
         return refuse(Refusal.NOTHING_TO_DO)
     return Plan(
         audit=(
@@ -436,9 +369,7 @@ def plan_missed_deadline(
     )
 
 
-def _audit(
-    act: str, person: PersonRecord, detail: dict[str, str | int | None]
-) -> Audit:
+def _audit(act: str, person: PersonRecord, detail: dict[str, str | int | None]) -> Audit:
     """The entry for one person of a migration."""
     return Audit(
         act,

@@ -60,9 +60,7 @@ async def start(request: Request) -> Response:
         return RedirectResponse(login_address(request, back), 303)
     sealed = seal_request(site_of(request.scope).services.sealer, asked, session)
     if len(session.accounts) == 1 and not {"reauthenticate"} & set(asked.auth_types):
-        return await _with_account(
-            request, session, asked, app, sealed, session.accounts[0], back
-        )
+        return await _with_account(request, session, asked, app, sealed, session.accounts[0], back)
     return render(
         request,
         "oauth/choose.html",
@@ -80,9 +78,7 @@ async def step(request: Request) -> Response:
     try:
         await check_form(request, session)
         if session is None:
-            raise PageError(
-                100, "You are not signed in any more", "Start again in the app."
-            )
+            raise PageError(100, "You are not signed in any more", "Start again in the app.")
         form = await request.form(max_fields=12_000)
         services = site_of(request.scope).services
         asked = open_request(services.sealer, str(form.get("request", "")), session)
@@ -94,9 +90,7 @@ async def step(request: Request) -> Response:
         if form.get("action") == "cancel":
             return RedirectResponse(asked.address(_CANCEL), 303)
         if account is None:
-            raise PageError(
-                100, "You are not signed in any more", "Start again in the app."
-            )
+            raise PageError(100, "You are not signed in any more", "Start again in the app.")
         return await _step(request, session, asked, app, account, form)
     except PageError as error:
         return error_page(request, error)
@@ -122,11 +116,7 @@ async def _with_account(
 ) -> Response:
     """The dialog once the account is known: refuse mobile, bounce back, or ask."""
     site, now = site_of(request.scope), now_of(request.scope)
-    if (
-        asked.mobile
-        and account.managed
-        and not site.services.policy.mobile_managed_login
-    ):
+    if asked.mobile and account.managed and not site.services.policy.mobile_managed_login:
         return render(
             request,
             "oauth/mobile.html",
@@ -191,30 +181,17 @@ async def _step(
     scopes = grantable(asked.scopes, account.kind)
     if name == "choose":
         return await _with_account(request, session, asked, app, sealed, account, None)
-    declined = tuple(
-        one for one in scopes if one not in form.getlist("scope") and _can_decline(one)
-    )
+    declined = tuple(one for one in scopes if one not in form.getlist("scope") and _can_decline(one))
     granted = tuple(one for one in scopes if one not in declined)
-    chosen: list[int] = [
-        found
-        for found in (parse_id(str(one)) for one in form.getlist("target"))
-        if found is not None
-    ]
+    chosen: list[int] = [found for found in (parse_id(str(one)) for one in form.getlist("target")) if found is not None]
     if action == "back" and name == "assets":
-        return _permissions(
-            request, session, asked, app, sealed, account, scopes, declined
-        )
+        return _permissions(request, session, asked, app, sealed, account, scopes, declined)
     async with site.services.store.read() as tx:
         offered = await offer(tx, account.id, account.kind, asked.app_id, granted, now)
     if name == "permissions" and (not target_kinds(granted)):
         return await _allow(request, asked, account, declined, {})
     if form.get("select") == "before":
-        chosen = [
-            one.id
-            for business in offered
-            for one in business.assets
-            if one.before or one.id in chosen
-        ]
+        chosen = [one.id for business in offered for one in business.assets if one.before or one.id in chosen]
         return _assets(
             request,
             session,
@@ -254,12 +231,8 @@ async def _step(
             chosen,
         )
     if name == "review" and action == "allow":
-        return await _allow(
-            request, asked, account, declined, contexts(offered, chosen)
-        )
-    raise PageError(
-        100, "This did not work", "The form was not complete. Start again in the app."
-    )
+        return await _allow(request, asked, account, declined, contexts(offered, chosen))
+    raise PageError(100, "This did not work", "The form was not complete. Start again in the app.")
 
 
 def _can_decline(name: str) -> bool:
@@ -294,9 +267,7 @@ def _assets(
         tree.append(
             {
                 "name": business.name,
-                "groups": [
-                    {"kind": kind, "items": items} for kind, items in kinds.items()
-                ],
+                "groups": [{"kind": kind, "items": items} for kind, items in kinds.items()],
             }
         )
     return render(
@@ -361,9 +332,7 @@ async def _allow(
     site, now = site_of(request.scope), now_of(request.scope)
     asked_scopes = tuple(name for name in asked.scopes if name not in declined)
     async with site.services.store.write() as tx:
-        consent = Consent(
-            account.id, asked.app_id, (*asked_scopes, *declined), declined, targets
-        )
+        consent = Consent(account.id, asked.app_id, (*asked_scopes, *declined), declined, targets)
         granted = await record_consent(tx, site.services, consent, now)
         return await _answer(request, tx, asked, granted)
 
@@ -385,9 +354,7 @@ async def _answer(request: Request, tx: Tx, asked: Asked, granted: Granted) -> R
     if "token" in asked.response:
         issued = await issue_user_token(tx, site.services, granted, now)
         values["access_token"] = issued.text
-        values["expires_in"] = str(
-            int(site.services.policy.short_token.total_seconds())
-        )
+        values["expires_in"] = str(int(site.services.policy.short_token.total_seconds()))
     if asked.return_scopes:
         values["granted_scopes"] = ",".join(granted.scopes)
         values["denied_scopes"] = ",".join(granted.declined)

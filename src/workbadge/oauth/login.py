@@ -14,14 +14,10 @@ from workbadge.web.state import now_of
 
 async def login_page(request: Request) -> Response:
     """``GET /login``: e-mail and password; who is signed in already is shown."""
-    return await _page(
-        request, safe_next(request.query_params.get("next")), None, "", 200
-    )
+    return await _page(request, safe_next(request.query_params.get("next")), None, "", 200)
 
 
-async def _page(
-    request: Request, leads_to: str, error: str | None, email: str, status: int
-) -> Response:
+async def _page(request: Request, leads_to: str, error: str | None, email: str, status: int) -> Response:
     session = await current(request)
     return render(
         request,

@@ -104,9 +104,7 @@ def _single_values(query: str) -> dict[str, str]:
             errors="strict",
         )
     except (ValueError, UnicodeDecodeError) as error:
-        raise PageError(
-            100, "This login cannot be opened", "Its parameters are not readable."
-        ) from error
+        raise PageError(100, "This login cannot be opened", "Its parameters are not readable.") from error
     values: dict[str, str] = {}
     for key, value in pairs:
         if key in values and key in _SINGLE:
@@ -137,11 +135,7 @@ async def read_request(request: Request) -> tuple[Asked, Any]:
 
 
 async def _app(request: Request, client_id: str) -> Any:
-    known = (
-        client_id
-        if len(client_id) == 18 and client_id.isascii() and client_id.isdecimal()
-        else ""
-    )
+    known = client_id if len(client_id) == 18 and client_id.isascii() and client_id.isdecimal() else ""
     app = None
     if known:
         async with site_of(request.scope).services.store.read() as tx:
@@ -156,9 +150,7 @@ async def _app(request: Request, client_id: str) -> Any:
 
 
 def _checked(values: dict[str, str], app: Any, redirect: str) -> Asked:
-    response = tuple(
-        dict.fromkeys((values.get("response_type") or "code").replace(",", " ").split())
-    )
+    response = tuple(dict.fromkeys((values.get("response_type") or "code").replace(",", " ").split()))
     auth_types = tuple(one for one in (values.get("auth_type") or "").split(",") if one)
     asked = Asked(
         app_id=app.id,
@@ -167,8 +159,7 @@ def _checked(values: dict[str, str], app: Any, redirect: str) -> Asked:
         response=response,
         scopes=parse_scopes(values.get("scope") or "") or DEFAULT_SCOPES,
         auth_types=auth_types,
-        return_scopes=values.get("return_scopes", "").lower() in ("true", "1")
-        or "granted_scopes" in response,
+        return_scopes=values.get("return_scopes", "").lower() in ("true", "1") or "granted_scopes" in response,
         display=values.get("display") or "page",
         challenge=values.get("code_challenge"),
         nonce=values.get("nonce") or values.get("auth_nonce"),
@@ -181,12 +172,8 @@ def _checked(values: dict[str, str], app: Any, redirect: str) -> Asked:
 
 def _check(asked: Asked, values: dict[str, str]) -> None:
     """Raises RedirectError for what a well-meant app can get wrong."""
-    if not set(asked.response) <= RESPONSE_TYPES or not {"code", "token"} & set(
-        asked.response
-    ):
-        raise RedirectError(
-            asked, 100, "Invalid response_type: expected code, token, or both."
-        )
+    if not set(asked.response) <= RESPONSE_TYPES or not {"code", "token"} & set(asked.response):
+        raise RedirectError(asked, 100, "Invalid response_type: expected code, token, or both.")
     if asked.state is not None and len(asked.state) > 4096:
         raise RedirectError(
             msgspec.structs.replace(asked, state=None),
@@ -203,14 +190,10 @@ def _check(asked: Asked, values: dict[str, str]) -> None:
     if unknown:
         raise RedirectError(asked, 100, f"Invalid Scopes: {', '.join(unknown)[:200]}.")
     if values.get("config_id"):
-        raise RedirectError(
-            asked, 100, "There is no login configuration with this config_id."
-        )
+        raise RedirectError(asked, 100, "There is no login configuration with this config_id.")
     method = values.get("code_challenge_method")
     if (asked.challenge is not None or method is not None) and (
-        method != "S256"
-        or asked.challenge is None
-        or not CHALLENGE.fullmatch(asked.challenge)
+        method != "S256" or asked.challenge is None or not CHALLENGE.fullmatch(asked.challenge)
     ):
         raise RedirectError(
             asked,
@@ -222,22 +205,14 @@ def _check(asked: Asked, values: dict[str, str]) -> None:
 def seal_request(sealer: Sealer, asked: Asked, session: BrowserSession) -> str:
     """The request as a text that only this browser's session can open again (OA-56)."""
     text = msgspec.json.encode(asked).decode()
-    return (
-        base64.urlsafe_b64encode(sealer.seal(text, f"dialog:{session.hash.hex()}"))
-        .decode()
-        .rstrip("=")
-    )
+    return base64.urlsafe_b64encode(sealer.seal(text, f"dialog:{session.hash.hex()}")).decode().rstrip("=")
 
 
 def open_request(sealer: Sealer, sealed: str, session: BrowserSession) -> Asked:
     """The request that ``seal_request`` was given in this session. Raises PageError for any other."""
     try:
-        raw = base64.b64decode(
-            sealed + "=" * (-len(sealed) % 4), altchars=b"-_", validate=True
-        )
-        return msgspec.json.decode(
-            sealer.open(raw, f"dialog:{session.hash.hex()}"), type=Asked
-        )
+        raw = base64.b64decode(sealed + "=" * (-len(sealed) % 4), altchars=b"-_", validate=True)
+        return msgspec.json.decode(sealer.open(raw, f"dialog:{session.hash.hex()}"), type=Asked)
     except (SealError, binascii.Error, ValueError, msgspec.DecodeError) as error:
         raise PageError(
             100,

@@ -70,11 +70,7 @@ def _wire_error(error: TokenError) -> WireError:
 
 
 def _denied(reason: Reason, error: TokenError) -> WireError:
-    since = (
-        ""
-        if error.denial is None or error.denial.since is None
-        else to_wire(error.denial.since)
-    )
+    since = "" if error.denial is None or error.denial.since is None else to_wire(error.denial.since)
     prefix = "Error validating access token: "
     table: dict[Reason, tuple[int | None, str]] = {
         Reason.TOKEN_MALFORMED: (
@@ -112,12 +108,8 @@ def _client(params: WireParams) -> tuple[str | None, str | None]:
     """The client's credentials: parameters, else HTTP Basic; both and different is refused (OA-30)."""
     client_id, secret = params.get("client_id"), params.get("client_secret")
     if params.basic is not None:
-        if (client_id or params.basic[0]) != params.basic[0] or (
-            secret or params.basic[1]
-        ) != params.basic[1]:
-            raise WireError(
-                1, "Error validating client secret.", status=400, www="invalid_request"
-            )
+        if (client_id or params.basic[0]) != params.basic[0] or (secret or params.basic[1]) != params.basic[1]:
+            raise WireError(1, "Error validating client secret.", status=400, www="invalid_request")
         return params.basic
     return client_id, secret
 
@@ -135,9 +127,7 @@ _SECURITY_PARAMETERS = frozenset(
 )
 
 
-async def answer(
-    services: Services, params: WireParams, now: datetime, address: str
-) -> dict[str, Any]:
+async def answer(services: Services, params: WireParams, now: datetime, address: str) -> dict[str, Any]:
     """The token endpoint's answer. Raises WireError."""
     twice = params.doubled & _SECURITY_PARAMETERS
     if twice:
@@ -150,9 +140,7 @@ async def answer(
     try:
         await throttle.check(now)
     except CommandError as error:
-        raise WireError(
-            4, "(#4) Application request limit reached", status=429, transient=True
-        ) from error
+        raise WireError(4, "(#4) Application request limit reached", status=429, transient=True) from error
     try:
         app = await authenticate_app(services, client_id, secret)
     except TokenError as error:
@@ -161,14 +149,8 @@ async def answer(
         raise _wire_error(error) from error
     grant_type = params.get("grant_type")
     try:
-        if grant_type == "fb_exchange_token" or (
-            not grant_type and params.get("fb_exchange_token")
-        ):
-            return _issued(
-                await exchange_long_lived(
-                    services, app.id, params.get("fb_exchange_token") or "", now
-                )
-            )
+        if grant_type == "fb_exchange_token" or (not grant_type and params.get("fb_exchange_token")):
+            return _issued(await exchange_long_lived(services, app.id, params.get("fb_exchange_token") or "", now))
         if grant_type == "client_credentials":
             return {
                 "access_token": await app_token(services, app.id, now),
@@ -179,9 +161,7 @@ async def answer(
             if not code:
                 raise WireError(100, "(#100) The parameter code is required.")
             redirect, verifier = params.get("redirect_uri"), params.get("code_verifier")
-            return _issued(
-                await exchange_code(services, app.id, code, redirect, verifier, now)
-            )
+            return _issued(await exchange_code(services, app.id, code, redirect, verifier, now))
     except TokenError as error:
         raise _wire_error(error) from error
     raise WireError(
@@ -190,28 +170,20 @@ async def answer(
     )
 
 
-async def access_token_info(
-    services: Services, params: WireParams, now: datetime
-) -> dict[str, Any]:
+async def access_token_info(services: Services, params: WireParams, now: datetime) -> dict[str, Any]:
     """``/oauth/access_token_info``: how long a token of this app still lives, and the nonce of its login."""
     try:
-        return await token_info(
-            services, params.get("client_id"), params.token or "", now
-        )
+        return await token_info(services, params.get("client_id"), params.token or "", now)
     except TokenError as error:
         raise _wire_error(error) from error
 
 
-async def revoke(
-    services: Services, params: WireParams, now: datetime
-) -> dict[str, Any]:
+async def revoke(services: Services, params: WireParams, now: datetime) -> dict[str, Any]:
     """``/oauth/revoke``: end a system user's token."""
     client_id, secret = _client(params)
     try:
         app = await authenticate_app(services, client_id, secret)
-        await revoke_system_token(
-            services, app.id, params.get("revoke_token") or "", now
-        )
+        await revoke_system_token(services, app.id, params.get("revoke_token") or "", now)
     except TokenError as error:
         raise _wire_error(error) from error
     return {"success": True}
@@ -223,14 +195,10 @@ async def token_endpoint(scope: Scope, receive: Receive, send: Send) -> None:
     trace = services.entropy.bytes(9).hex()
     version = "26.0"
     try:
-        version, path = split_version(
-            scope["path"].removeprefix(scope.get("root_path", ""))
-        )
+        version, path = split_version(scope["path"].removeprefix(scope.get("root_path", "")))
         params = await read_params(scope, receive)
         if scope["method"] not in ("GET", "POST"):
-            raise WireError(
-                100, f"(#100) Unsupported method {scope['method'][:20]}.", status=405
-            )
+            raise WireError(100, f"(#100) Unsupported method {scope['method'][:20]}.", status=405)
         client = scope.get("client")
         address = client[0] if client else ""
         if path == "/oauth/access_token":

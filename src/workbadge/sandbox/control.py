@@ -57,9 +57,7 @@ def _answer(payload: Any, status: int = 200) -> Response:
 def error_answer(error: CommandError) -> Response:
     """A refusal as the control API writes it."""
     body: dict[str, Any] = {
-        "code": error.refusal.value
-        if error.refusal is not None
-        else error.problem.value,
+        "code": error.refusal.value if error.refusal is not None else error.problem.value,
         "message": error.message,
         "expected": error.expected,
     }
@@ -81,9 +79,7 @@ def _role(text: str) -> Role:
     try:
         return Role(text.upper())
     except ValueError as error:
-        raise invalid(
-            "role", f"{text[:40]!r} is not a role.", ", ".join(Role)
-        ) from error
+        raise invalid("role", f"{text[:40]!r} is not a role.", ", ".join(Role)) from error
 
 
 def _asset_id(value: str | int) -> int:
@@ -118,16 +114,11 @@ class Control:
             try:
                 to = self._world.clock.now() + parse_duration(body.advance or "")
             except (ValueError, OverflowError) as error:
-                raise invalid(
-                    "advance", str(error), "an ISO 8601 duration such as P29DT23H"
-                ) from error
+                raise invalid("advance", str(error), "an ISO 8601 duration such as P29DT23H") from error
         ran = await self._world.advance(to)
         return {
             "now": to_wire(self._world.clock.now()),
-            "ran": [
-                {"at": to_wire(one.at), "kind": one.kind, "subject": str(one.subject)}
-                for one in ran
-            ],
+            "ran": [{"at": to_wire(one.at), "kind": one.kind, "subject": str(one.subject)} for one in ran],
         }
 
     async def make_checkpoint(self, request: Request) -> Any:
@@ -146,9 +137,7 @@ class Control:
         """``POST /consents``: what the person would do in the dialog, under the same rules."""
         body = await read(request, requests.NewConsent)
         if body.result not in ("token", "code"):
-            raise invalid(
-                "result", f"{body.result[:40]!r} is not a result.", "token or code"
-            )
+            raise invalid("result", f"{body.result[:40]!r} is not a result.", "token or code")
         services, now = self._world.services, self._world.clock.now()
         app_id = node(body.app, "app", NodeKind.APP)
         async with services.store.write() as tx:
@@ -156,21 +145,13 @@ class Control:
             app = await records.find_app(tx, app_id)
             if app is None:
                 raise not_found("app")
-            targets = await self._contexts(
-                tx, person, [_asset_id(one) for one in body.assets], now
-            )
-            chosen = Consent(
-                person, app_id, tuple(body.scopes), tuple(body.declined), targets
-            )
+            targets = await self._contexts(tx, person, [_asset_id(one) for one in body.assets], now)
+            chosen = Consent(person, app_id, tuple(body.scopes), tuple(body.declined), targets)
             granted = await record_consent(tx, services, chosen, now)
             if body.result == "token":
-                issued = await issue_user_token(
-                    tx, services, granted, now, lifetime=services.policy.long_token
-                )
+                issued = await issue_user_token(tx, services, granted, now, lifetime=services.policy.long_token)
                 return {"access_token": issued.text}
-            redirect = body.redirect_uri or next(
-                iter(registration.redirect_uris(app)), None
-            )
+            redirect = body.redirect_uri or next(iter(registration.redirect_uris(app)), None)
             if redirect is None or redirect not in registration.redirect_uris(app):
                 raise invalid(
                     "redirect_uri",
@@ -182,15 +163,9 @@ class Control:
                 "redirect_uri": redirect,
             }
 
-    async def _contexts(
-        self, tx: Tx, person: int, nodes: list[int], now: datetime
-    ) -> dict[int, int | None]:
+    async def _contexts(self, tx: Tx, person: int, nodes: list[int], now: datetime) -> dict[int, int | None]:
         """The business in whose name each node is selected: the owner's where the person is in, else a borrower's."""
-        mine = [
-            one.business_id
-            for one in await rights.list_memberships(tx, person)
-            if one.is_open(now)
-        ]
+        mine = [one.business_id for one in await rights.list_memberships(tx, person) if one.is_open(now)]
         found = await records.list_assets(tx, nodes)
         lent = await rights.list_lent(tx, nodes, mine, now)
         contexts: dict[int, int | None] = {}
@@ -211,11 +186,7 @@ class Control:
             node(body.app, "app", NodeKind.APP),
             body.name,
             tuple(body.scopes),
-            tuple(
-                _asset_id(one)
-                for one in body.assets
-                if kind_of(_asset_id(one)) is not NodeKind.BUSINESS
-            ),
+            tuple(_asset_id(one) for one in body.assets if kind_of(_asset_id(one)) is not NodeKind.BUSINESS),
             _role(body.role),
         )
         async with services.store.write() as tx:
@@ -237,9 +208,7 @@ class Control:
             body.require_proof,
         )
         async with services.store.write() as tx:
-            made = await registration.add_app(
-                tx, services, new, self._world.clock.now()
-            )
+            made = await registration.add_app(tx, services, new, self._world.clock.now())
         return {
             "id": str(made.id),
             "secret": made.secret,
@@ -262,9 +231,7 @@ class Control:
         password = body.password or services.entropy.text(14)
         hashed = await services.passwords.hash(password)
         organization = (
-            None
-            if body.organization is None
-            else node(body.organization, "organization", NodeKind.ORGANIZATION)
+            None if body.organization is None else node(body.organization, "organization", NodeKind.ORGANIZATION)
         )
         async with services.store.write() as tx:
             name = body.name or body.email.partition("@")[0]
@@ -287,25 +254,15 @@ class Control:
             "kind": body.kind,
         }
 
-    async def _join(
-        self, tx: Tx, person: int, place: requests.NewMembership, now: datetime
-    ) -> None:
+    async def _join(self, tx: Tx, person: int, place: requests.NewMembership, now: datetime) -> None:
         services = self._world.services
         business_id = node(place.business, "business", NodeKind.BUSINESS)
         if await records.find_business(tx, business_id) is None:
             raise not_found("business")
-        ids = (
-            await rights.list_owned(tx, business_id)
-            if place.assets is None
-            else [_asset_id(a) for a in place.assets]
-        )
+        ids = await rights.list_owned(tx, business_id) if place.assets is None else [_asset_id(a) for a in place.assets]
         found = await records.list_assets(tx, ids)
-        tasks: dict[int, Task] = {
-            key: TASKS_OF[NodeKind(row.kind)] for key, row in found.items()
-        }
-        await portfolio.add_member(
-            tx, services, person, business_id, _role(place.role), tasks, None, now
-        )
+        tasks: dict[int, Task] = {key: TASKS_OF[NodeKind(row.kind)] for key, row in found.items()}
+        await portfolio.add_member(tx, services, person, business_id, _role(place.role), tasks, None, now)
 
     async def membership(self, request: Request) -> Any:
         """``POST /accounts/{id}/memberships``: put somebody into a business."""
@@ -327,15 +284,9 @@ class Control:
                 f"{body.type[:40]!r} is no kind of asset.",
                 ", ".join(ASSET_KINDS),
             ) from error
-        business_id = (
-            None
-            if body.business is None
-            else node(body.business, "business", NodeKind.BUSINESS)
-        )
+        business_id = None if body.business is None else node(body.business, "business", NodeKind.BUSINESS)
         async with services.store.write() as tx:
-            made = await portfolio.add_asset(
-                tx, services, kind, body.name, business_id, now
-            )
+            made = await portfolio.add_asset(tx, services, kind, body.name, business_id, now)
             if business_id is None:
                 if body.owner is None:
                     raise invalid(
@@ -343,9 +294,7 @@ class Control:
                         "An asset of no business needs an owner.",
                         "a personal account's id",
                     )
-                await rights.add_direct_role(
-                    tx, await account_id(tx, body.owner), made, TASKS_OF[kind]
-                )
+                await rights.add_direct_role(tx, await account_id(tx, body.owner), made, TASKS_OF[kind])
             else:
                 await self._assign(tx, made, kind, business_id, body.assigned_to, now)
             for partner in body.shared_with:
@@ -367,37 +316,23 @@ class Control:
         people: list[str | int] | None,
         now: datetime,
     ) -> None:
-        wanted = (
-            None if people is None else {await account_id(tx, one) for one in people}
-        )
+        wanted = None if people is None else {await account_id(tx, one) for one in people}
         for state in await rights.list_members(tx, business_id):
-            if (
-                state.is_open(now)
-                and state.handed_over is None
-                and (wanted is None or state.account_id in wanted)
-            ):
-                await portfolio.assign_new(
-                    tx, self._world.services, state, asset_id, TASKS_OF[kind], now
-                )
+            if state.is_open(now) and state.handed_over is None and (wanted is None or state.account_id in wanted):
+                await portfolio.assign_new(tx, self._world.services, state, asset_id, TASKS_OF[kind], now)
 
     async def business(self, request: Request) -> Any:
         """``POST /businesses``."""
         body = await read(request, requests.NewBusinessBody)
         services, now = self._world.services, self._world.clock.now()
         organization = (
-            None
-            if body.organization is None
-            else node(body.organization, "organization", NodeKind.ORGANIZATION)
+            None if body.organization is None else node(body.organization, "organization", NodeKind.ORGANIZATION)
         )
         async with services.store.write() as tx:
-            made = await portfolio.add_business(
-                tx, services, body.name, organization, now
-            )
+            made = await portfolio.add_business(tx, services, body.name, organization, now)
             for member in body.members:
                 person = await account_id(tx, member.account)
-                await portfolio.add_member(
-                    tx, services, person, made, _role(member.role), {}, None, now
-                )
+                await portfolio.add_member(tx, services, person, made, _role(member.role), {}, None, now)
         return {"id": str(made), "name": body.name}
 
     # --- the migration ---------------------------------------------------------------------------------------
@@ -407,15 +342,10 @@ class Control:
         body = await read(request, requests.NewMigrationBody)
         services, now = self._world.services, self._world.clock.now()
         business_id = node(body.business, "business", NodeKind.BUSINESS)
-        deadline = (
-            None if body.deadline is None else _instant(body.deadline, "deadline")
-        )
+        deadline = None if body.deadline is None else _instant(body.deadline, "deadline")
         async with services.store.read() as tx:
             ids = [await account_id(tx, one) for one in body.accounts]
-            proposed = {
-                one.personal_id: one.work_email
-                for one in await migration.propose_people(tx, business_id, now)
-            }
+            proposed = {one.personal_id: one.work_email for one in await migration.propose_people(tx, business_id, now)}
         people = []
         for person, given in zip(ids, body.accounts, strict=True):
             work = body.work_emails.get(str(given)) or proposed.get(person)
@@ -426,9 +356,7 @@ class Control:
                     "personal ids of its members",
                 )
             people.append(NewPerson(person, work))
-        started = await migration.start_migration(
-            services, business_id, people, None, now, deadline
-        )
+        started = await migration.start_migration(services, business_id, people, None, now, deadline)
         await self._world.settle()
         return await self._migration(started.migration_id)
 
@@ -441,9 +369,7 @@ class Control:
 
     async def _migration(self, migration_id: int) -> Any:
         async with self._world.services.store.read() as tx:
-            view = await migration.load_migration(
-                tx, migration_id, self._world.clock.now()
-            )
+            view = await migration.load_migration(tx, migration_id, self._world.clock.now())
         return {
             "id": str(view.id),
             "business": str(view.business_id),
@@ -455,18 +381,10 @@ class Control:
                     "name": person.name,
                     "work_email": person.work_email,
                     "state": person.state.value,
-                    "deadline": None
-                    if person.deadline is None
-                    else to_wire(person.deadline),
-                    "claimed_at": None
-                    if person.claimed_at is None
-                    else to_wire(person.claimed_at),
-                    "cut_off": None
-                    if person.cut_off is None
-                    else to_wire(person.cut_off),
-                    "managed": None
-                    if person.managed_id is None
-                    else str(person.managed_id),
+                    "deadline": None if person.deadline is None else to_wire(person.deadline),
+                    "claimed_at": None if person.claimed_at is None else to_wire(person.claimed_at),
+                    "cut_off": None if person.cut_off is None else to_wire(person.cut_off),
+                    "managed": None if person.managed_id is None else str(person.managed_id),
                 }
                 for person in view.people
             ],
@@ -498,9 +416,7 @@ class Control:
         person = await self._person(body.account)
         to = _instant(body.to, "to")
         services, now = self._world.services, self._world.clock.now()
-        await migration.extend_grace(
-            services, self._migration_id(request), person, to, None, now
-        )
+        await migration.extend_grace(services, self._migration_id(request), person, to, None, now)
         await self._world.settle()
         return {"cut_off": to_wire(to)}
 
@@ -509,9 +425,7 @@ class Control:
         body = await read(request, requests.ForAccount)
         person = await self._person(body.account)
         services, now = self._world.services, self._world.clock.now()
-        done = await migration.roll_back(
-            services, self._migration_id(request), person, None, now
-        )
+        done = await migration.roll_back(services, self._migration_id(request), person, None, now)
         await self._world.settle()
         return {
             "success": True,
@@ -521,12 +435,7 @@ class Control:
     async def outbox(self, request: Request) -> Any:
         """``GET /outbox``: mails and webhooks, newest last."""
         async with self._world.services.store.read() as tx:
-            return {
-                "data": [
-                    self._sent(row)
-                    for row in await list_outbox(tx, self._world.services)
-                ]
-            }
+            return {"data": [self._sent(row) for row in await list_outbox(tx, self._world.services)]}
 
     def _sent(self, row: Any) -> dict[str, Any]:
         return {
@@ -563,10 +472,7 @@ class Control:
             ("POST", "/checkpoints/{id}/restore", self.restore_checkpoint),
             ("GET", "/outbox", self.outbox),
         )
-        return [
-            Route(path, self._guard(handler), methods=[method])
-            for method, path, handler in table
-        ]
+        return [Route(path, self._guard(handler), methods=[method]) for method, path, handler in table]
 
     def _guard(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         async def guarded(request: Request) -> Response:

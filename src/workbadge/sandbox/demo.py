@@ -100,18 +100,10 @@ async def build_demo(world: World, apps_url: str) -> Demo:
     start = now - 4 * DAY
     hashed = await services.passwords.hash(PASSWORD)
     async with services.store.write() as tx:
-        organization_id = await portfolio.add_organization(
-            tx, services, "Harbour Group", DOMAIN, start
-        )
-        business_id = await portfolio.add_business(
-            tx, services, "Harbour Coffee Company", organization_id, start
-        )
-        partner_id = await portfolio.add_business(
-            tx, services, "Lighthouse Agency", None, start
-        )
-        books_id = await portfolio.add_business(
-            tx, services, "Corner Books", None, start
-        )
+        organization_id = await portfolio.add_organization(tx, services, "Harbour Group", DOMAIN, start)
+        business_id = await portfolio.add_business(tx, services, "Harbour Coffee Company", organization_id, start)
+        partner_id = await portfolio.add_business(tx, services, "Lighthouse Agency", None, start)
+        books_id = await portfolio.add_business(tx, services, "Corner Books", None, start)
         assets = await make_assets(tx, services, business_id, _ASSETS, start)
         books = await make_assets(
             tx,
@@ -136,9 +128,7 @@ async def build_demo(world: World, apps_url: str) -> Demo:
             )
         for asset in assets:
             if asset.shared:
-                await portfolio.share_asset(
-                    tx, services, asset.id, partner_id, None, None, start
-                )
+                await portfolio.share_asset(tx, services, asset.id, partner_id, None, None, start)
         lent = [asset for asset in assets if asset.shared]
         await portfolio.add_member(
             tx,
@@ -173,28 +163,16 @@ async def build_demo(world: World, apps_url: str) -> Demo:
             books,
             start,
         )
-    invited = [
-        NewPerson(people[name], f"{name}@{DOMAIN}")
-        for name in ("emil", "selma", "noor", "bruno")
-    ]
-    started = await migration.start_migration(
-        services, business_id, invited, people["ada"], now, now + 21 * DAY
-    )
+    invited = [NewPerson(people[name], f"{name}@{DOMAIN}") for name in ("emil", "selma", "noor", "bruno")]
+    started = await migration.start_migration(services, business_id, invited, people["ada"], now, now + 21 * DAY)
     await world.settle()
-    shown = [
-        (f"{name} ({about})", f"{key}@mail.example", PASSWORD)
-        for key, name, about in _PEOPLE
-    ]
+    shown = [(f"{name} ({about})", f"{key}@mail.example", PASSWORD) for key, name, about in _PEOPLE]
     return Demo(business_id, started.migration_id, shown, apps)
 
 
-async def _people(
-    tx: Tx, services: Services, hashed: str, now: datetime
-) -> dict[str, int]:
+async def _people(tx: Tx, services: Services, hashed: str, now: datetime) -> dict[str, int]:
     return {
-        key: await portfolio.add_person(
-            tx, services, AccountKind.PERSONAL, name, f"{key}@mail.example", hashed, now
-        )
+        key: await portfolio.add_person(tx, services, AccountKind.PERSONAL, name, f"{key}@mail.example", hashed, now)
         for key, name, _ in _PEOPLE
     }
 
@@ -235,9 +213,7 @@ async def _connect(
     """What the people and the admin had connected before the migration."""
     postbox, adlens, stockfeed = apps
     pages = [asset for asset in assets if asset.kind is NodeKind.PAGE]
-    ads = [
-        asset for asset in assets if asset.kind in (NodeKind.AD_ACCOUNT, NodeKind.PIXEL)
-    ]
+    ads = [asset for asset in assets if asset.kind in (NodeKind.AD_ACCOUNT, NodeKind.PIXEL)]
     catalogs = [asset for asset in assets if asset.kind is NodeKind.PRODUCT_CATALOG]
     here = dict.fromkeys([asset.id for asset in pages], business_id)
     await _consent(
@@ -304,13 +280,9 @@ async def _consent(
     now: datetime,
 ) -> None:
     """One person's login to one app before the migration; ``keep``: assets whose token goes into the app's vault."""
-    consent = Consent(
-        account_id, int(app.id), tuple(app.scopes.split(",")), (), dict(targets)
-    )
+    consent = Consent(account_id, int(app.id), tuple(app.scopes.split(",")), (), dict(targets))
     granted = await record_consent(tx, services, consent, now)
-    issued = await issue_user_token(
-        tx, services, granted, now, lifetime=services.policy.long_token
-    )
+    issued = await issue_user_token(tx, services, granted, now, lifetime=services.policy.long_token)
     for asset in keep:
         app.vault[str(asset.id)] = Connection(
             wire_id(asset.kind, asset.id),
@@ -327,9 +299,7 @@ class DemoServer:
         self._world = world
         self._demo = demo
         self._apps_url = apps_url
-        self.apps: ASGIApp = DemoApps(
-            demo.apps, world.services.base_url, apps_url
-        ).application()
+        self.apps: ASGIApp = DemoApps(demo.apps, world.services.base_url, apps_url).application()
         self._pages = Starlette(
             routes=[
                 Route("/demo", self._home, methods=["GET"]),
@@ -339,9 +309,7 @@ class DemoServer:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
-        if scope["type"] == "http" and (
-            scope["path"] == "/demo" or scope["path"].startswith("/demo/")
-        ):
+        if scope["type"] == "http" and (scope["path"] == "/demo" or scope["path"].startswith("/demo/")):
             scope["workbadge.site"] = self._world.site
             scope["workbadge.now"] = self._world.clock.now()
             await self._pages(scope, receive, send)
@@ -359,11 +327,7 @@ class DemoServer:
             view=view,
             apps_url=self._apps_url,
             next_cut_off=min(
-                (
-                    one.cut_off
-                    for one in view.people
-                    if one.cut_off and one.cut_off > now
-                ),
+                (one.cut_off for one in view.people if one.cut_off and one.cut_off > now),
                 default=None,
             ),
             moved=request.query_params.get("moved"),
@@ -376,14 +340,8 @@ class DemoServer:
         try:
             if wanted == "cut-off":
                 async with self._world.services.store.read() as tx:
-                    view = await migration.load_migration(
-                        tx, self._demo.migration_id, now
-                    )
-                ends = [
-                    one.cut_off
-                    for one in view.people
-                    if one.cut_off is not None and one.cut_off > now
-                ]
+                    view = await migration.load_migration(tx, self._demo.migration_id, now)
+                ends = [one.cut_off for one in view.people if one.cut_off is not None and one.cut_off > now]
                 to = min(ends, default=now)
             else:
                 to = now + parse_duration(wanted)

@@ -72,9 +72,7 @@ class DemoApps:
             ]
         )
 
-    def _guard(
-        self, handler: Callable[[Request, DemoApp], Any]
-    ) -> Callable[[Request], Any]:
+    def _guard(self, handler: Callable[[Request, DemoApp], Any]) -> Callable[[Request], Any]:
         async def guarded(request: Request) -> Response:
             app = self._apps.get(request.path_params["slug"])
             if app is None:
@@ -85,10 +83,7 @@ class DemoApps:
         return guarded
 
     def _page(self, title: str, body: str) -> HTMLResponse:
-        links = " ".join(
-            f'<a href="/{app.slug}">{html.escape(app.name)}</a>'
-            for app in self._apps.values()
-        )
+        links = " ".join(f'<a href="/{app.slug}">{html.escape(app.name)}</a>' for app in self._apps.values())
         head = '<meta name="viewport" content="width=device-width, initial-scale=1">'
         return HTMLResponse(
             f'<!doctype html><html lang="en"><head><meta charset="utf-8">{head}<title>{html.escape(title)}</title>'
@@ -100,9 +95,7 @@ class DemoApps:
             f'<li><a href="/{app.slug}">{html.escape(app.name)}</a>: {html.escape(app.about)}</li>'
             for app in self._apps.values()
         )
-        return self._page(
-            "Third-party apps", f"<h1>Three third-party apps</h1><ul>{rows}</ul>"
-        )
+        return self._page("Third-party apps", f"<h1>Three third-party apps</h1><ul>{rows}</ul>")
 
     async def _home(self, request: Request, app: DemoApp) -> Response:
         rows = [await self._row(connection) for connection in app.vault.values()]
@@ -113,10 +106,7 @@ class DemoApps:
             if app.scopes
             else ""
         )
-        table = (
-            "<tr><th>Asset</th><th>What a call answers right now</th></tr>"
-            + "".join(rows)
-        )
+        table = "<tr><th>Asset</th><th>What a call answers right now</th></tr>" + "".join(rows)
         return self._page(
             app.name,
             f"<h1>{html.escape(app.name)}</h1><p>{html.escape(app.about)}</p>{said}<table>{table}</table>{button}",
@@ -130,9 +120,7 @@ class DemoApps:
         )
         name, whose = html.escape(connection.name), html.escape(connection.whose)
         if "error" in answer:
-            text = html.escape(
-                f"error {answer['error']['code']}: {answer['error']['message']}"
-            )
+            text = html.escape(f"error {answer['error']['code']}: {answer['error']['message']}")
             state = f'<span class="lost">{text}</span>'
         elif "user_access_expire_time" in answer:
             state = f'<span class="soon">works until {html.escape(answer["user_access_expire_time"])}</span>'
@@ -173,9 +161,7 @@ class DemoApps:
             "code": code,
             "redirect_uri": f"{self._url}/{app.slug}/callback",
         }
-        answer = await self._client.post(
-            f"{self._graph}/{VERSION}/oauth/access_token", data=exchange
-        )
+        answer = await self._client.post(f"{self._graph}/{VERSION}/oauth/access_token", data=exchange)
         token = json.loads(answer.text).get("access_token")
         if token is not None:
             longer = {
@@ -183,19 +169,13 @@ class DemoApps:
                 "grant_type": "fb_exchange_token",
                 "fb_exchange_token": token,
             }
-            answer = await self._client.post(
-                f"{self._graph}/{VERSION}/oauth/access_token", data=longer
-            )
+            answer = await self._client.post(f"{self._graph}/{VERSION}/oauth/access_token", data=longer)
             token = json.loads(answer.text).get("access_token", token)
         if token is None:
-            app.said = (
-                "The login did not work: " + json.loads(answer.text)["error"]["message"]
-            )
+            app.said = "The login did not work: " + json.loads(answer.text)["error"]["message"]
             return RedirectResponse(f"/{app.slug}", 303)
         replaced = await self._replace(app, token)
-        app.said = (
-            f"{replaced} of {len(app.vault)} assets now go through the new login."
-        )
+        app.said = f"{replaced} of {len(app.vault)} assets now go through the new login."
         return RedirectResponse(f"/{app.slug}", 303)
 
     async def _replace(self, app: DemoApp, token: str) -> int:

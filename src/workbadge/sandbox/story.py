@@ -84,25 +84,15 @@ _PEOPLE = (
 )
 
 
-async def build_story(
-    services: Services, redirect_uris: tuple[str, ...], now: datetime
-) -> Story:
+async def build_story(services: Services, redirect_uris: tuple[str, ...], now: datetime) -> Story:
     """Make the story's data in one transaction (passwords are hashed before it)."""
     passwords = [services.entropy.text(14) for _ in _PEOPLE]
     hashes = [await services.passwords.hash(password) for password in passwords]
     async with services.store.write() as tx:
-        organization_id = await portfolio.add_organization(
-            tx, services, "Harbour Group", DOMAIN, now
-        )
-        business_id = await portfolio.add_business(
-            tx, services, "Harbour Coffee Company", organization_id, now
-        )
-        partner_id = await portfolio.add_business(
-            tx, services, "Lighthouse Agency", None, now
-        )
-        elsewhere_id = await portfolio.add_business(
-            tx, services, "Corner Books", None, now
-        )
+        organization_id = await portfolio.add_organization(tx, services, "Harbour Group", DOMAIN, now)
+        business_id = await portfolio.add_business(tx, services, "Harbour Coffee Company", organization_id, now)
+        partner_id = await portfolio.add_business(tx, services, "Lighthouse Agency", None, now)
+        elsewhere_id = await portfolio.add_business(tx, services, "Corner Books", None, now)
         assets = await make_assets(tx, services, business_id, _ASSETS, now)
         other = await make_assets(
             tx,
@@ -112,15 +102,9 @@ async def build_story(
             now,
         )
         people: list[Person] = []
-        for (role, name, email, local), password, hashed in zip(
-            _PEOPLE, passwords, hashes, strict=True
-        ):
-            account_id = await portfolio.add_person(
-                tx, services, AccountKind.PERSONAL, name, email, hashed, now
-            )
-            people.append(
-                Person(role, account_id, name, email, password, f"{local}@{DOMAIN}")
-            )
+        for (role, name, email, local), password, hashed in zip(_PEOPLE, passwords, hashes, strict=True):
+            account_id = await portfolio.add_person(tx, services, AccountKind.PERSONAL, name, email, hashed, now)
+            people.append(Person(role, account_id, name, email, password, f"{local}@{DOMAIN}"))
         await _seat(
             tx,
             services,
@@ -168,9 +152,7 @@ async def make_assets(
     """Make assets of a business: (kind, name, details, shared or not)."""
     made = []
     for kind, name, details, shared in wanted:
-        asset_id = await portfolio.add_asset(
-            tx, services, kind, name, business_id, now, details
-        )
+        asset_id = await portfolio.add_asset(tx, services, kind, name, business_id, now, details)
         made.append(AssetMade(asset_id, kind, name, shared))
     return made
 
@@ -230,9 +212,7 @@ async def _seat(
         )
 
 
-def describe(
-    story: Story, base_url: str, control_url: str, control_token: str, now: str
-) -> dict[str, Any]:
+def describe(story: Story, base_url: str, control_url: str, control_token: str, now: str) -> dict[str, Any]:
     """The line that ``workbadge sandbox --json`` prints."""
 
     def asset(one: AssetMade) -> dict[str, Any]:

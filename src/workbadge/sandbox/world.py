@@ -171,9 +171,7 @@ class World:
             for suffix in ("-wal", "-shm"):
                 Path(f"{self.file}{suffix}").unlink(missing_ok=True)
             shutil.copyfile(made.file, self.file)
-            self.site = replace(
-                self.site, services=replace(self.services, store=self._open_store())
-            )
+            self.site = replace(self.site, services=replace(self.services, store=self._open_store()))
             self.clock.restore(made.at)
             self._application = self._make_application(self.site)
             return made

@@ -44,9 +44,7 @@ from .schema import (
 )
 
 
-async def apply_plan(
-    tx: Tx, plan: Plan, actor_id: int | None, new_id: NewId, now: datetime
-) -> None:
+async def apply_plan(tx: Tx, plan: Plan, actor_id: int | None, new_id: NewId, now: datetime) -> None:
     """Write everything a plan says, inside ``tx``. ``actor_id`` None: the platform itself."""
     for change in plan.changes:
         await apply_change(tx, change)
@@ -117,11 +115,7 @@ async def apply_change(tx: Tx, change: Change) -> None:
                 )
             )
         case SetRole(membership_id, role):
-            await tx.run(
-                update(membership)
-                .where(membership.c.id == membership_id)
-                .values(role=role.value)
-            )
+            await tx.run(update(membership).where(membership.c.id == membership_id).values(role=role.value))
         case PutAssignment(membership_id, asset_id, tasks):
             await _drop(tx, membership_id, asset_id)
             await tx.run(
@@ -150,23 +144,11 @@ async def apply_change(tx: Tx, change: Change) -> None:
                 )
             )
         case SetPersonRolledBack(person_id, at):
-            await tx.run(
-                update(migration_person)
-                .where(migration_person.c.id == person_id)
-                .values(rolled_back_at=at)
-            )
+            await tx.run(update(migration_person).where(migration_person.c.id == person_id).values(rolled_back_at=at))
         case SetPersonDeadline(person_id, deadline):
-            await tx.run(
-                update(migration_person)
-                .where(migration_person.c.id == person_id)
-                .values(deadline=deadline)
-            )
+            await tx.run(update(migration_person).where(migration_person.c.id == person_id).values(deadline=deadline))
         case SetPersonExcluded(person_id, at):
-            await tx.run(
-                update(migration_person)
-                .where(migration_person.c.id == person_id)
-                .values(excluded_at=at)
-            )
+            await tx.run(update(migration_person).where(migration_person.c.id == person_id).values(excluded_at=at))
         case ForgetSelections(account_id, business_id):
             grants = select(app_grant.c.id).where(app_grant.c.account_id == account_id)
             await tx.run(
@@ -176,20 +158,10 @@ async def apply_change(tx: Tx, change: Change) -> None:
                 )
             )
         case SuspendAccount(account_id, at):
-            await tx.run(
-                update(account)
-                .where(account.c.id == account_id)
-                .values(suspended_at=at)
-            )
-            await tx.run(
-                delete(session_account).where(
-                    session_account.c.account_id == account_id
-                )
-            )
+            await tx.run(update(account).where(account.c.id == account_id).values(suspended_at=at))
+            await tx.run(delete(session_account).where(session_account.c.account_id == account_id))
         case CancelDue(subject):
-            await tx.run(
-                delete(due).where(due.c.subject == subject, due.c.done_at.is_(None))
-            )
+            await tx.run(delete(due).where(due.c.subject == subject, due.c.done_at.is_(None)))
 
 
 async def _open_account(tx: Tx, change: OpenAccount) -> None:

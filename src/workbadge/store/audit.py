@@ -8,9 +8,7 @@ from .engine import Tx
 from .schema import audit
 
 
-async def list_entries(
-    tx: Tx, business_id: int, limit: int, acts: tuple[str, ...] = ()
-) -> list[Row[Any]]:
+async def list_entries(tx: Tx, business_id: int, limit: int, acts: tuple[str, ...] = ()) -> list[Row[Any]]:
     """The last ``limit`` entries of a business, newest first; ``acts``: only of these acts (noun.verb)."""
     statement = (
         select(audit)

@@ -47,14 +47,12 @@ _selected = grant_target.alias("selected")
 def _old_grants() -> FromClause:
     """People of migrations with the old login's membership and its grants, taken back ones too."""
     person = migration_person.c
-    return migration_person.join(
-        _mine, _mine.c.id == person.personal_membership_id
-    ).join(_old, _old.c.account_id == person.personal_id)
+    return migration_person.join(_mine, _mine.c.id == person.personal_membership_id).join(
+        _old, _old.c.account_id == person.personal_id
+    )
 
 
-def _meant(
-    business_id: int, personal_id: int | None, claimed_only: bool
-) -> list[ColumnElement[bool]]:
+def _meant(business_id: int, personal_id: int | None, claimed_only: bool) -> list[ColumnElement[bool]]:
     """Which people are looked at: those whose old login ends (or will end) by the migration."""
     person = migration_person.c
     where: list[ColumnElement[bool]] = [
@@ -88,9 +86,7 @@ async def carried_until(
     )
     person = migration_person.c
     source = (
-        _old_grants()
-        .join(token, token.c.grant_id == _old.c.id)
-        .outerjoin(parent, parent.c.hash == token.c.parent_hash)
+        _old_grants().join(token, token.c.grant_id == _old.c.id).outerjoin(parent, parent.c.hash == token.c.parent_hash)
     )
     statement = (
         select(
@@ -116,9 +112,7 @@ async def carried_until(
     return found
 
 
-def _least(
-    first: ColumnElement[int], *others: ColumnElement[int]
-) -> ColumnElement[int]:
+def _least(first: ColumnElement[int], *others: ColumnElement[int]) -> ColumnElement[int]:
     """The smallest of several numbers; both engines have it under different names."""
     least = first
     for other in others:
@@ -177,9 +171,7 @@ async def coverage_rows(
                 new.c.revoked_at.is_(None),
             ),
         )
-        .outerjoin(
-            again, and_(again.c.grant_id == new.c.id, again.c.target_id == asset.c.id)
-        )
+        .outerjoin(again, and_(again.c.grant_id == new.c.id, again.c.target_id == asset.c.id))
         .outerjoin(
             new_tasks,
             and_(
@@ -278,9 +270,7 @@ async def apps_by_id(tx: Tx, ids: list[int]) -> dict[int, Row[Any]]:
     return {row.id: row for row in await tx.rows(select(app).where(app.c.id.in_(ids)))}
 
 
-async def apps_with_selections(
-    tx: Tx, account_id: int, business_id: int
-) -> list[Row[Any]]:
+async def apps_with_selections(tx: Tx, account_id: int, business_id: int) -> list[Row[Any]]:
     """Apps with a live grant of an account that has selections of a business, by id."""
     return await tx.rows(
         select(app)

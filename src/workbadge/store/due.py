@@ -35,9 +35,7 @@ async def take_due(tx: Tx, now: datetime) -> Row[Any] | None:
     )
     if first is None:
         return None
-    return await tx.one(
-        select(due).where(due.c.id == first.id, _waiting(now)).with_for_update()
-    )
+    return await tx.one(select(due).where(due.c.id == first.id, _waiting(now)).with_for_update())
 
 
 async def mark_done(tx: Tx, due_id: int, now: datetime) -> None:
@@ -67,29 +65,19 @@ async def mark_due_failed(
 
 async def list_parked(tx: Tx, limit: int) -> list[Row[Any]]:
     """Rows that were given up, earliest first."""
-    return await tx.rows(
-        select(due)
-        .where(due.c.parked_at.is_not(None))
-        .order_by(due.c.at, due.c.id)
-        .limit(limit)
-    )
+    return await tx.rows(select(due).where(due.c.parked_at.is_not(None)).order_by(due.c.at, due.c.id).limit(limit))
 
 
 async def next_due(tx: Tx) -> datetime | None:
     """When the next row becomes due."""
-    row = await tx.one(
-        select(func.min(due.c.at).label("at")).where(due.c.done_at.is_(None))
-    )
+    row = await tx.one(select(func.min(due.c.at).label("at")).where(due.c.done_at.is_(None)))
     return None if row is None else row.at
 
 
 async def list_due(tx: Tx, limit: int) -> list[Row[Any]]:
     """Rows that wait, earliest first."""
     return await tx.rows(
-        select(due)
-        .where(due.c.done_at.is_(None))
-        .order_by(due.c.at, due.c.rank, due.c.id)
-        .limit(limit)
+        select(due).where(due.c.done_at.is_(None)).order_by(due.c.at, due.c.rank, due.c.id).limit(limit)
     )
 
 
@@ -98,13 +86,9 @@ async def add_outbox(tx: Tx, rows: list[dict[str, Any]]) -> None:
     await tx.run(insert(outbox), rows)
 
 
-async def list_outbox(
-    tx: Tx, limit: int, business_id: int | None = None
-) -> list[Row[Any]]:
+async def list_outbox(tx: Tx, limit: int, business_id: int | None = None) -> list[Row[Any]]:
     """The last ``limit`` mails and webhooks, newest last."""
-    statement = (
-        select(outbox).order_by(outbox.c.at.desc(), outbox.c.number.desc()).limit(limit)
-    )
+    statement = select(outbox).order_by(outbox.c.at.desc(), outbox.c.number.desc()).limit(limit)
     if business_id is not None:
         statement = statement.where(outbox.c.business_id == business_id)
     return list(reversed(await tx.rows(statement)))
@@ -116,9 +100,7 @@ async def last_number(tx: Tx) -> int:
     return 0 if row is None or row.number is None else int(row.number)
 
 
-async def take_outbox(
-    tx: Tx, channels: list[str], now: datetime, until: datetime
-) -> Row[Any] | None:
+async def take_outbox(tx: Tx, channels: list[str], now: datetime, until: datetime) -> Row[Any] | None:
     """The oldest row to be tried now, locked; its next try is set to ``until``, so that a crash only delays it."""
     row = await tx.one(
         select(outbox)
@@ -134,32 +116,18 @@ async def take_outbox(
         .with_for_update(skip_locked=True)
     )
     if row is not None:
-        await tx.run(
-            update(outbox)
-            .where(outbox.c.id == row.id)
-            .values(next_try_at=until, tries=outbox.c.tries + 1)
-        )
+        await tx.run(update(outbox).where(outbox.c.id == row.id).values(next_try_at=until, tries=outbox.c.tries + 1))
     return row
 
 
 async def mark_sent(tx: Tx, outbox_id: int, now: datetime) -> None:
     """The row was delivered."""
-    await tx.run(
-        update(outbox)
-        .where(outbox.c.id == outbox_id)
-        .values(sent_at=now, next_try_at=None, last_error=None)
-    )
+    await tx.run(update(outbox).where(outbox.c.id == outbox_id).values(sent_at=now, next_try_at=None, last_error=None))
 
 
-async def mark_failed(
-    tx: Tx, outbox_id: int, error: str, next_try: datetime | None
-) -> None:
+async def mark_failed(tx: Tx, outbox_id: int, error: str, next_try: datetime | None) -> None:
     """A try failed; ``next_try`` None: no further one."""
-    await tx.run(
-        update(outbox)
-        .where(outbox.c.id == outbox_id)
-        .values(last_error=error[:500], next_try_at=next_try)
-    )
+    await tx.run(update(outbox).where(outbox.c.id == outbox_id).values(last_error=error[:500], next_try_at=next_try))
 
 
 async def has_outbox(tx: Tx, channels: list[str], now: datetime) -> bool:
@@ -178,16 +146,17 @@ async def has_due(tx: Tx, now: datetime) -> bool:
 
 
 async def put_off(tx: Tx, address: str, until: datetime) -> None:
-    """Nothing goes to an address before ``until``: a receiver that is down does not hold the others up."""
-    await tx.run(
-        update(outbox)
-        .where(
-            outbox.c.sent_at.is_(None),
-            outbox.c.address == address,
-            outbox.c.next_try_at < until,
-        )
-        .values(next_try_at=until)
+    """Nothing goes to an address before ``until``: a receiver that is down does not hold the others up.
+
+    Rows are locked in one order first, so that two failures at once do not wait for each other.
+    """
+    sooner = and_(
+        outbox.c.sent_at.is_(None),
+        outbox.c.address == address,
+        outbox.c.next_try_at < until,
     )
+    await tx.rows(select(outbox.c.id).where(sooner).order_by(outbox.c.id).with_for_update())
+    await tx.run(update(outbox).where(sooner).values(next_try_at=until))
 
 
 async def keep(tx: Tx, channel: str) -> int:

@@ -56,9 +56,7 @@ def _numbered(sql: str, places: tuple[str, ...], order: tuple[str, ...]) -> str:
     return re.sub(r"\?", lambda _: f"?{order.index(next(numbers)) + 1}", sql)
 
 
-def _arguments(
-    order: tuple[str, ...], constants: Mapping[str, Any]
-) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+def _arguments(order: tuple[str, ...], constants: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
     """What puts named parameters, and a statement's own constants, into the driver's order."""
     own = {name: constants[name] for name in order if constants[name] is not None}
     if own or len(order) < 2:
@@ -90,15 +88,11 @@ async def settle(work: Awaitable[Any]) -> None:
 class Tx(Protocol):
     """One open transaction."""
 
-    async def rows(
-        self, statement: Executable, params: Params | None = None
-    ) -> list[Row[Any]]:
+    async def rows(self, statement: Executable, params: Params | None = None) -> list[Row[Any]]:
         """All rows of a reading (or RETURNING) statement."""
         ...
 
-    async def one(
-        self, statement: Executable, params: Params | None = None
-    ) -> Row[Any] | None:
+    async def one(self, statement: Executable, params: Params | None = None) -> Row[Any] | None:
         """The first row, or None."""
         ...
 
@@ -106,9 +100,7 @@ class Tx(Protocol):
         """Run a writing statement; the number of rows it touched. A list of mappings runs it for each."""
         ...
 
-    async def hot(
-        self, query: HotQuery, params: Mapping[str, Any]
-    ) -> list[tuple[Any, ...]]:
+    async def hot(self, query: HotQuery, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Run a prepared read inside this transaction; raw tuples."""
         ...
 
@@ -139,9 +131,7 @@ class Store(Protocol):
         """
         ...
 
-    async def hot(
-        self, query: HotQuery, params: Mapping[str, Any]
-    ) -> list[tuple[Any, ...]]:
+    async def hot(self, query: HotQuery, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Run a prepared read outside any transaction; raw tuples."""
         ...
 

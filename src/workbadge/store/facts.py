@@ -62,9 +62,7 @@ from .schema import (
 class Reader(Protocol):
     """A store or an open transaction."""
 
-    async def hot(
-        self, query: HotQuery, params: Mapping[str, Any]
-    ) -> list[tuple[Any, ...]]:
+    async def hot(self, query: HotQuery, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Run a prepared read; raw tuples."""
         ...
 
@@ -160,10 +158,7 @@ def _tag(number: int) -> ColumnElement[Any]:
 def _head(by_token: bool, node: FromClause | None, size: int = 0) -> Select[Any]:
     """Branch 0: the caller and the node."""
     columns: list[ColumnElement[Any]] = [_tag(0)]
-    columns += [
-        (c if by_token else _nothing(kind)).label(name)
-        for name, c, kind in _TOKEN_COLUMNS
-    ]
+    columns += [(c if by_token else _nothing(kind)).label(name) for name, c, kind in _TOKEN_COLUMNS]
     columns += [c.label(name) for name, c, _ in _ACCOUNT_COLUMNS]
     if node is None:
         columns += [_nothing(kind).label(name) for name, kind in _NODE_TYPES]
@@ -190,9 +185,7 @@ def _head(by_token: bool, node: FromClause | None, size: int = 0) -> Select[Any]
     else:
         source = account
     if node is asset:
-        source = source.outerjoin(
-            asset, and_(_is_asked(asset, size), asset.c.removed_at.is_(None))
-        )
+        source = source.outerjoin(asset, and_(_is_asked(asset, size), asset.c.removed_at.is_(None)))
     elif node is business:
         source = source.outerjoin(business, _is_asked(business, size))
     if node is not None and by_token:
@@ -218,10 +211,7 @@ def _route(
 ) -> Select[Any]:
     """One branch of ways: everything but the node's id and the route's columns is empty."""
     columns: list[ColumnElement[Any]] = [_tag(tag)]
-    columns += [
-        _nothing(kind).label(name)
-        for name, _, kind in (*_TOKEN_COLUMNS, *_ACCOUNT_COLUMNS)
-    ]
+    columns += [_nothing(kind).label(name) for name, _, kind in (*_TOKEN_COLUMNS, *_ACCOUNT_COLUMNS)]
     columns.append(node.c.id.label("node_id"))
     columns += [_nothing(kind).label(name) for name, kind in _NODE_TYPES[1:]]
     given: dict[str, ColumnElement[Any]] = {"tasks": tasks}
@@ -240,15 +230,9 @@ def _route(
             "share_starts": share.c.starts,
             "share_ends": share.c.ends,
         }
-    columns += [
-        given.get(name, _nothing(kind)).label(name) for name, kind in _ROUTE_TYPES
-    ]
+    columns += [given.get(name, _nothing(kind)).label(name) for name, kind in _ROUTE_TYPES]
     statement = select(*columns).select_from(source)
-    return (
-        statement.where(token.c.hash == _hash)
-        if by_token
-        else statement.where(account.c.id == _account)
-    )
+    return statement.where(token.c.hash == _hash) if by_token else statement.where(account.c.id == _account)
 
 
 def _who(by_token: bool) -> tuple[Any, ColumnElement[Any]]:
@@ -345,9 +329,7 @@ def _which(node_id: int | None) -> tuple[NodeKind | None, NodeKind | None]:
     return (NodeKind.PAGE, kind) if kind in TASKS_OF else (None, kind)
 
 
-async def load(
-    reader: Reader, token_hash: bytes, node_id: int | None = None
-) -> Loaded | None:
+async def load(reader: Reader, token_hash: bytes, node_id: int | None = None) -> Loaded | None:
     """Everything about a stored token and, when asked, one node; None when no such token is stored.
 
     One query, or none while nothing was committed since the last (SQLite). ``facts.node`` is None when the node does
@@ -366,18 +348,14 @@ async def load(
     return loaded
 
 
-async def load_session(
-    reader: Reader, account_id: int, node_id: int | None = None
-) -> Loaded | None:
+async def load_session(reader: Reader, account_id: int, node_id: int | None = None) -> Loaded | None:
     """Everything about an account acting by itself (console, consent dialog) and, when asked, one node. One query."""
     key, kind = _which(node_id)
     rows = await reader.hot(_BY_ACCOUNT[key], {"account": account_id, "node": node_id})
     return _build(rows, node_id, kind, False) if rows else None
 
 
-async def load_many(
-    reader: Reader, token_hash: bytes, ids: Collection[int]
-) -> dict[int, Loaded]:
+async def load_many(reader: Reader, token_hash: bytes, ids: Collection[int]) -> dict[int, Loaded]:
     """What ``load`` would say about each of ``ids``, in their order; empty when no such token is stored.
 
     One query for all assets, one for all businesses, one if there is anything else (for each 256 ids).
@@ -394,17 +372,13 @@ async def load_many(
     return {one: loaded[one] for one in ids if one in loaded}
 
 
-async def load_session_many(
-    reader: Reader, account_id: int, ids: Collection[int]
-) -> dict[int, Loaded]:
+async def load_session_many(reader: Reader, account_id: int, ids: Collection[int]) -> dict[int, Loaded]:
     """What ``load_session`` would say about each of ``ids``, in their order; empty when there is no such account."""
     loaded = await _load_each(reader, {"account": account_id}, ids, False)
     return {one: loaded[one] for one in ids if one in loaded}
 
 
-async def _load_each(
-    reader: Reader, who: dict[str, Any], ids: Collection[int], by_token: bool
-) -> dict[int, Loaded]:
+async def _load_each(reader: Reader, who: dict[str, Any], ids: Collection[int], by_token: bool) -> dict[int, Loaded]:
     groups: dict[NodeKind | None, list[int]] = {}
     for one in dict.fromkeys(ids):
         groups.setdefault(_which(one)[0], []).append(one)
@@ -424,9 +398,7 @@ async def _load_each(
     return loaded
 
 
-def _build_each(
-    rows: list[tuple[Any, ...]], ids: list[int], by_token: bool
-) -> dict[int, Loaded]:
+def _build_each(rows: list[tuple[Any, ...]], ids: list[int], by_token: bool) -> dict[int, Loaded]:
     """Facts for each id: its own rows, and for an unknown one the caller's half of any row."""
     if not rows:
         return {}
@@ -471,9 +443,7 @@ _TOKEN_KINDS = {kind.value: kind for kind in TokenKind}
 _CAUSES = {cause.value: cause for cause in EndCause}
 _REASONS = {reason.value: reason for reason in Reason}
 _ADMIN = Role.ADMIN.value
-_EVERY: dict[NodeKind | None, int] = {
-    kind: int(tasks) for kind, tasks in TASKS_OF.items()
-}
+_EVERY: dict[NodeKind | None, int] = {kind: int(tasks) for kind, tasks in TASKS_OF.items()}
 
 
 @lru_cache(maxsize=4096)
@@ -510,22 +480,14 @@ def _build(
         because,
         parent_revoked,
     ) = head[:10]
-    (disabled, secret, require_proof, grant_id, grant_scopes, grant_revoked) = head[
-        10:16
-    ]
+    (disabled, secret, require_proof, grant_id, grant_scopes, grant_revoked) = head[10:16]
     (account_id, account_kind, suspended, deleted) = head[16:20]
     (_, selected, node_business, name, details) = head[20:25]
-    node = (
-        None
-        if node_id is None or kind is None or name is None
-        else NodeFacts(node_id, kind, node_business)
-    )
+    node = None if node_id is None or kind is None or name is None else NodeFacts(node_id, kind, node_business)
     facts = Facts(
         account=None
         if account_id is None
-        else AccountFacts(
-            account_id, _ACCOUNT_KINDS[account_kind], _at(suspended), _at(deleted)
-        ),
+        else AccountFacts(account_id, _ACCOUNT_KINDS[account_kind], _at(suspended), _at(deleted)),
         token=TokenFacts(
             _TOKEN_KINDS[token_kind],
             _instant(authorized),
@@ -539,9 +501,7 @@ def _build(
         if by_token
         else None,
         app=AppFacts(app_id, _at(disabled)) if by_token else None,
-        grant=None
-        if grant_id is None
-        else GrantFacts(scope_set(grant_scopes), _at(grant_revoked), _at(selected)),
+        grant=None if grant_id is None else GrantFacts(scope_set(grant_scopes), _at(grant_revoked), _at(selected)),
         node=node,
         routes=tuple(routes),
     )
@@ -576,8 +536,6 @@ def _build_route(row: tuple[Any, ...], kind: NodeKind | None) -> Route:
         membership=None if starts is None else Interval(_instant(starts), _at(ends)),
         end_cause=_CAUSES[cause] if cause else None,
         handed_over=_at(handed_over),
-        share=None
-        if lent is None
-        else Interval(_instant(share_starts), _at(share_ends)),
+        share=None if lent is None else Interval(_instant(share_starts), _at(share_ends)),
         business_suspended=_at(suspended),
     )

@@ -12,9 +12,7 @@ from .engine import Tx
 from .schema import app_grant, code, grant_target, token
 
 
-async def find_grant(
-    tx: Tx, account_id: int, app_id: int, lock: bool = False
-) -> Row[Any] | None:
+async def find_grant(tx: Tx, account_id: int, app_id: int, lock: bool = False) -> Row[Any] | None:
     """The live grant between an account and an app."""
     statement = select(app_grant).where(
         app_grant.c.account_id == account_id,
@@ -64,44 +62,32 @@ async def add_grant(
     )
 
 
-async def set_grant_scopes(
-    tx: Tx, grant_id: int, scopes: str, declined: str, now: datetime
-) -> None:
+async def set_grant_scopes(tx: Tx, grant_id: int, scopes: str, declined: str, now: datetime) -> None:
     """Replace what a grant grants and declines."""
     await tx.run(
-        update(app_grant)
-        .where(app_grant.c.id == grant_id)
-        .values(scopes=scopes, declined=declined, consented_at=now)
+        update(app_grant).where(app_grant.c.id == grant_id).values(scopes=scopes, declined=declined, consented_at=now)
     )
 
 
 async def revoke_grant(tx: Tx, grant_id: int, now: datetime) -> None:
     """End a grant: every token under it is dead from now on."""
-    await tx.run(
-        update(app_grant).where(app_grant.c.id == grant_id).values(revoked_at=now)
-    )
+    await tx.run(update(app_grant).where(app_grant.c.id == grant_id).values(revoked_at=now))
 
 
 async def touch_grants(tx: Tx, used: dict[int, datetime]) -> None:
     """Note when grants were last used."""
     for grant_id, at in used.items():
-        await tx.run(
-            update(app_grant).where(app_grant.c.id == grant_id).values(last_used_at=at)
-        )
+        await tx.run(update(app_grant).where(app_grant.c.id == grant_id).values(last_used_at=at))
 
 
 async def list_targets(tx: Tx, grant_id: int) -> list[Row[Any]]:
     """target_id, business_id, selected_at of a grant's selections, by id."""
     return await tx.rows(
-        select(grant_target)
-        .where(grant_target.c.grant_id == grant_id)
-        .order_by(grant_target.c.target_id)
+        select(grant_target).where(grant_target.c.grant_id == grant_id).order_by(grant_target.c.target_id)
     )
 
 
-async def add_targets(
-    tx: Tx, grant_id: int, targets: dict[int, int | None], now: datetime
-) -> None:
+async def add_targets(tx: Tx, grant_id: int, targets: dict[int, int | None], now: datetime) -> None:
     """Select nodes; ``targets`` maps a node to the business in whose name it was selected."""
     await tx.run(
         insert(grant_target),
@@ -122,9 +108,7 @@ async def drop_targets(tx: Tx, grant_id: int, target_ids: list[int]) -> None:
     for start in range(0, len(target_ids), 500):
         part = target_ids[start : start + 500]
         await tx.run(
-            delete(grant_target).where(
-                grant_target.c.grant_id == grant_id, grant_target.c.target_id.in_(part)
-            )
+            delete(grant_target).where(grant_target.c.grant_id == grant_id, grant_target.c.target_id.in_(part))
         )
 
 
@@ -193,12 +177,6 @@ async def find_code(tx: Tx, hashed: bytes) -> Row[Any] | None:
     return await tx.one(select(code).where(code.c.hash == hashed).with_for_update())
 
 
-async def use_code(
-    tx: Tx, hashed: bytes, token_hash: bytes | None, now: datetime
-) -> None:
+async def use_code(tx: Tx, hashed: bytes, token_hash: bytes | None, now: datetime) -> None:
     """Mark a code used, by which token."""
-    await tx.run(
-        update(code)
-        .where(code.c.hash == hashed)
-        .values(used_at=now, token_hash=token_hash)
-    )
+    await tx.run(update(code).where(code.c.hash == hashed).values(used_at=now, token_hash=token_hash))

@@ -54,9 +54,7 @@ async def list_migrations(tx: Tx, business_id: int) -> list[Row[Any]]:
     )
 
 
-async def add_person(
-    tx: Tx, person: PersonRecord, personal_membership_id: int, link_hash: bytes
-) -> None:
+async def add_person(tx: Tx, person: PersonRecord, personal_membership_id: int, link_hash: bytes) -> None:
     """Insert an invited person; ``link_hash``: of the claim link's secret."""
     row = {
         "id": person.id,
@@ -105,9 +103,7 @@ async def find_person(tx: Tx, person_id: int, lock: bool = False) -> Row[Any] | 
     return await tx.one(statement.with_for_update() if lock else statement)
 
 
-async def find_person_of(
-    tx: Tx, migration_id: int, personal_id: int, lock: bool = False
-) -> Row[Any] | None:
+async def find_person_of(tx: Tx, migration_id: int, personal_id: int, lock: bool = False) -> Row[Any] | None:
     """A person's latest row in one migration."""
     statement = (
         select(migration_person)
@@ -120,13 +116,9 @@ async def find_person_of(
     return await tx.one(statement.with_for_update() if lock else statement)
 
 
-async def find_person_by_link(
-    tx: Tx, link_hash: bytes, lock: bool = False
-) -> Row[Any] | None:
+async def find_person_by_link(tx: Tx, link_hash: bytes, lock: bool = False) -> Row[Any] | None:
     """The person whose claim link has that hash."""
-    statement = select(migration_person).where(
-        migration_person.c.link_hash == link_hash
-    )
+    statement = select(migration_person).where(migration_person.c.link_hash == link_hash)
     return await tx.one(statement.with_for_update() if lock else statement)
 
 
@@ -158,9 +150,7 @@ def _standing() -> ColumnElement[bool]:
     )
 
 
-async def list_open_invitations(
-    tx: Tx, business_id: int, personal_id: int
-) -> list[Row[Any]]:
+async def list_open_invitations(tx: Tx, business_id: int, personal_id: int) -> list[Row[Any]]:
     """The person's rows in migrations of the business that were neither rolled back nor excluded, locked."""
     return await tx.rows(
         select(migration_person)
@@ -193,9 +183,7 @@ async def list_addresses(tx: Tx, organization_id: int) -> list[Row[Any]]:
     )
 
 
-async def list_in_grace(
-    tx: Tx, managed_id: int, business_id: int | None, now: datetime
-) -> list[Row[Any]]:
+async def list_in_grace(tx: Tx, managed_id: int, business_id: int | None, now: datetime) -> list[Row[Any]]:
     """Claimed people of a managed account whose grace runs, with the personal membership's end."""
     where = [
         migration_person.c.managed_id == managed_id,
@@ -206,9 +194,7 @@ async def list_in_grace(
     if business_id is not None:
         where.append(migration_person.c.business_id == business_id)
     return await tx.rows(
-        select(
-            migration_person, membership.c.ends, business.c.name.label("business_name")
-        )
+        select(migration_person, membership.c.ends, business.c.name.label("business_name"))
         .join(membership, membership.c.id == migration_person.c.personal_membership_id)
         .join(business, business.c.id == migration_person.c.business_id)
         .where(and_(*where))
@@ -231,9 +217,7 @@ async def list_claimed(tx: Tx, business_id: int) -> list[Row[Any]]:
     )
 
 
-async def replace_link(
-    tx: Tx, person_id: int, link_hash: bytes, expires: datetime
-) -> None:
+async def replace_link(tx: Tx, person_id: int, link_hash: bytes, expires: datetime) -> None:
     """Give a person a new claim link; the old one is dead."""
     await tx.run(
         update(migration_person)
@@ -244,9 +228,7 @@ async def replace_link(
 
 async def list_person_ids_of(tx: Tx, managed_id: int) -> list[int]:
     """Rows of migrations in which a managed account was claimed."""
-    rows = await tx.rows(
-        select(migration_person.c.id).where(migration_person.c.managed_id == managed_id)
-    )
+    rows = await tx.rows(select(migration_person.c.id).where(migration_person.c.managed_id == managed_id))
     return [row.id for row in rows]
 
 

@@ -14,9 +14,7 @@ def make_store(settings: StoreSettings) -> Store:
         return SqliteStore(settings)
     if settings.url.startswith(("postgresql://", "postgres://")):
         return PostgresStore(settings)
-    raise StoreError(
-        f"expected a database URL sqlite:///path or postgresql://…, got {settings.url[:40]!r}"
-    )
+    raise StoreError(f"expected a database URL sqlite:///path or postgresql://…, got {settings.url[:40]!r}")
 
 
 @asynccontextmanager

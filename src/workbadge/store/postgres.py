@@ -45,26 +45,18 @@ class _PostgresTx:
     def __init__(self, connection: AsyncConnection) -> None:
         self.connection = connection
 
-    async def rows(
-        self, statement: Executable, params: Params | None = None
-    ) -> list[Row[Any]]:
+    async def rows(self, statement: Executable, params: Params | None = None) -> list[Row[Any]]:
         return list((await self.connection.execute(statement, cast(Any, params))).all())
 
-    async def one(
-        self, statement: Executable, params: Params | None = None
-    ) -> Row[Any] | None:
+    async def one(self, statement: Executable, params: Params | None = None) -> Row[Any] | None:
         return (await self.connection.execute(statement, cast(Any, params))).first()
 
     async def run(self, statement: Executable, params: Params | None = None) -> int:
         if is_empty(params):
             return 0
-        return int(
-            (await self.connection.execute(statement, cast(Any, params))).rowcount
-        )
+        return int((await self.connection.execute(statement, cast(Any, params))).rowcount)
 
-    async def hot(
-        self, query: HotQuery, params: Mapping[str, Any]
-    ) -> list[tuple[Any, ...]]:
+    async def hot(self, query: HotQuery, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         raw = (await self.connection.get_raw_connection()).driver_connection
         return await _hot(raw, query, params)
 
@@ -72,9 +64,7 @@ class _PostgresTx:
         return None
 
 
-async def _hot(
-    raw: Any, query: HotQuery, params: Mapping[str, Any]
-) -> list[tuple[Any, ...]]:
+async def _hot(raw: Any, query: HotQuery, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """The prepared read on a driver connection (asyncpg keeps it prepared)."""
     return cast(
         "list[tuple[Any, ...]]",
@@ -89,9 +79,7 @@ class _Reader:
         self._raw = raw
         self._prepared: dict[HotQuery, Any] = {}
 
-    async def fetch(
-        self, query: HotQuery, params: Mapping[str, Any]
-    ) -> list[tuple[Any, ...]]:
+    async def fetch(self, query: HotQuery, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         statement = self._prepared.get(query)
         if statement is None:
             statement = await self._raw.prepare(query.postgres_sql)
@@ -122,9 +110,7 @@ class PostgresStore:
             max_overflow=0,
             connect_args={"server_settings": _SETTINGS},
         )
-        self._reading = self._engine.execution_options(
-            isolation_level="REPEATABLE READ", postgresql_readonly=True
-        )
+        self._reading = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._free: list[_Reader] = []
         self._places = asyncio.Semaphore(settings.pool)
         self._writing: WeakSet[asyncio.Task[Any]] = WeakSet()
@@ -150,9 +136,7 @@ class PostgresStore:
                 await settle(connection.commit())
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) in _TRY_AGAIN:
-                raise StoreConflictError(
-                    "somebody else wrote the same at the same time; nothing was done"
-                ) from error
+                raise StoreConflictError("somebody else wrote the same at the same time; nothing was done") from error
             raise
         finally:
             self._writing.discard(task)
@@ -165,9 +149,7 @@ class PostgresStore:
             raise StoreError(NESTED)
         return task
 
-    async def hot(
-        self, query: HotQuery, params: Mapping[str, Any]
-    ) -> list[tuple[Any, ...]]:
+    async def hot(self, query: HotQuery, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """One prepared read on a driver connection. Tried once more on a fresh one when the connection turns out dead."""
         async with self._places:
             reader = self._free.pop() if self._free else None
@@ -181,9 +163,7 @@ class PostgresStore:
                 except BaseException:
                     reader.drop()
                     raise
-            reader = _Reader(
-                await asyncpg.connect(self._dsn, server_settings=_SETTINGS)
-            )
+            reader = _Reader(await asyncpg.connect(self._dsn, server_settings=_SETTINGS))
             try:
                 rows = await reader.fetch(query, params)
             except BaseException:

@@ -41,28 +41,18 @@ async def list_posts(
     statement = select(post).where(post.c.page_id == page_id)
     if after is not None:
         at, last = after
-        statement = statement.where(
-            or_(post.c.created_at < at, and_(post.c.created_at == at, post.c.id < last))
-        )
+        statement = statement.where(or_(post.c.created_at < at, and_(post.c.created_at == at, post.c.id < last)))
     if before is not None:
         at, first = before
-        statement = statement.where(
-            or_(
-                post.c.created_at > at, and_(post.c.created_at == at, post.c.id > first)
-            )
-        )
+        statement = statement.where(or_(post.c.created_at > at, and_(post.c.created_at == at, post.c.id > first)))
         newest_last = statement.order_by(post.c.created_at, post.c.id).limit(limit + 1)
         return list(reversed(await tx.rows(newest_last)))
-    return await tx.rows(
-        statement.order_by(post.c.created_at.desc(), post.c.id.desc()).limit(limit + 1)
-    )
+    return await tx.rows(statement.order_by(post.c.created_at.desc(), post.c.id.desc()).limit(limit + 1))
 
 
 async def count_posts(tx: Tx, page_id: int) -> int:
     """How many posts a page has."""
-    row = await tx.one(
-        select(func.count().label("total")).where(post.c.page_id == page_id)
-    )
+    row = await tx.one(select(func.count().label("total")).where(post.c.page_id == page_id))
     return 0 if row is None else int(row.total)
 
 

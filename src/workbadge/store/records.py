@@ -13,34 +13,22 @@ from .engine import Tx
 from .schema import account, app, asset, business, domain, organization, scoped_account
 
 
-async def add_organization(
-    tx: Tx, organization_id: int, name: str, now: datetime
-) -> None:
+async def add_organization(tx: Tx, organization_id: int, name: str, now: datetime) -> None:
     """Insert an organization with the platform's grace."""
-    await tx.run(
-        insert(organization), [{"id": organization_id, "name": name, "created_at": now}]
-    )
+    await tx.run(insert(organization), [{"id": organization_id, "name": name, "created_at": now}])
 
 
 async def find_organization(tx: Tx, organization_id: int) -> Row[Any] | None:
     """id, name, grace_seconds, created_at."""
-    return await tx.one(
-        select(organization).where(organization.c.id == organization_id)
-    )
+    return await tx.one(select(organization).where(organization.c.id == organization_id))
 
 
 async def set_grace_seconds(tx: Tx, organization_id: int, seconds: int | None) -> None:
     """An organization's own grace; None: the platform's."""
-    await tx.run(
-        update(organization)
-        .where(organization.c.id == organization_id)
-        .values(grace_seconds=seconds)
-    )
+    await tx.run(update(organization).where(organization.c.id == organization_id).values(grace_seconds=seconds))
 
 
-async def add_domain(
-    tx: Tx, name: str, organization_id: int, verified_at: datetime | None, now: datetime
-) -> None:
+async def add_domain(tx: Tx, name: str, organization_id: int, verified_at: datetime | None, now: datetime) -> None:
     """Insert a domain of an organization."""
     await tx.run(
         insert(domain),
@@ -62,16 +50,10 @@ async def find_domain(tx: Tx, name: str) -> Row[Any] | None:
 
 async def list_domains(tx: Tx, organization_id: int) -> list[Row[Any]]:
     """Domains of an organization, by name."""
-    return await tx.rows(
-        select(domain)
-        .where(domain.c.organization_id == organization_id)
-        .order_by(domain.c.name)
-    )
+    return await tx.rows(select(domain).where(domain.c.organization_id == organization_id).order_by(domain.c.name))
 
 
-async def add_business(
-    tx: Tx, business_id: int, name: str, organization_id: int | None, now: datetime
-) -> None:
+async def add_business(tx: Tx, business_id: int, name: str, organization_id: int | None, now: datetime) -> None:
     """Insert a business."""
     await tx.run(
         insert(business),
@@ -129,14 +111,10 @@ async def find_account(tx: Tx, account_id: int) -> Row[Any] | None:
     return await tx.one(select(account).where(account.c.id == account_id))
 
 
-async def find_account_by_address(
-    tx: Tx, kind: AccountKind, address: str
-) -> Row[Any] | None:
+async def find_account_by_address(tx: Tx, kind: AccountKind, address: str) -> Row[Any] | None:
     """The account of ``kind`` with that address, compared by ``address_key``."""
     return await tx.one(
-        select(account).where(
-            account.c.kind == kind.value, account.c.email_key == address_key(address)
-        )
+        select(account).where(account.c.kind == kind.value, account.c.email_key == address_key(address))
     )
 
 
@@ -173,16 +151,12 @@ async def add_asset(
 
 async def find_asset(tx: Tx, asset_id: int) -> Row[Any] | None:
     """id, kind, business_id, name, details, created_at of an asset that was not removed."""
-    return await tx.one(
-        select(asset).where(asset.c.id == asset_id, asset.c.removed_at.is_(None))
-    )
+    return await tx.one(select(asset).where(asset.c.id == asset_id, asset.c.removed_at.is_(None)))
 
 
 async def list_assets(tx: Tx, ids: list[int]) -> dict[int, Row[Any]]:
     """Assets by id; removed and unknown ones are left out."""
-    rows = await tx.rows(
-        select(asset).where(asset.c.id.in_(ids), asset.c.removed_at.is_(None))
-    )
+    rows = await tx.rows(select(asset).where(asset.c.id.in_(ids), asset.c.removed_at.is_(None)))
     return {row.id: row for row in rows}
 
 
@@ -210,9 +184,7 @@ async def list_apps(tx: Tx) -> list[Row[Any]]:
 async def find_scoped_id(tx: Tx, app_id: int, account_id: int) -> int | None:
     """The id by which an app knows an account (``wire.md`` §3.4), if it has one yet."""
     row = await tx.one(
-        select(scoped_account.c.id).where(
-            scoped_account.c.app_id == app_id, scoped_account.c.account_id == account_id
-        )
+        select(scoped_account.c.id).where(scoped_account.c.app_id == app_id, scoped_account.c.account_id == account_id)
     )
     return None if row is None else int(row.id)
 

@@ -21,19 +21,13 @@ from .schema import (
 )
 
 
-async def _states(
-    tx: Tx, where: ColumnElement[bool], lock: bool = False
-) -> list[MembershipState]:
+async def _states(tx: Tx, where: ColumnElement[bool], lock: bool = False) -> list[MembershipState]:
     """Memberships with their assignments, oldest first; ``lock`` holds their rows until the transaction ends."""
-    statement = (
-        select(membership).where(where).order_by(membership.c.starts, membership.c.id)
-    )
+    statement = select(membership).where(where).order_by(membership.c.starts, membership.c.id)
     found = await tx.rows(statement.with_for_update() if lock else statement)
     tasks: dict[int, dict[int, Task]] = {row.id: {} for row in found}
     if tasks:
-        for row in await tx.rows(
-            select(assignment).where(assignment.c.membership_id.in_(list(tasks)))
-        ):
+        for row in await tx.rows(select(assignment).where(assignment.c.membership_id.in_(list(tasks)))):
             tasks[row.membership_id][row.asset_id] = Task(row.tasks)
     return [_state(row, tasks[row.id]) for row in found]
 
@@ -55,14 +49,10 @@ def _state(row: Any, tasks: dict[int, Task]) -> MembershipState:
 def interval_state(row: Any) -> MembershipState:
     """A membership without assignments from a row with starts, ends, end_cause, handed_over (for computing states)."""
     cause = EndCause(row.end_cause) if row.end_cause else None
-    return MembershipState(
-        0, 0, 0, Role.EMPLOYEE, row.starts, row.ends, cause, row.handed_over
-    )
+    return MembershipState(0, 0, 0, Role.EMPLOYEE, row.starts, row.ends, cause, row.handed_over)
 
 
-async def find_membership(
-    tx: Tx, membership_id: int, lock: bool = False
-) -> MembershipState | None:
+async def find_membership(tx: Tx, membership_id: int, lock: bool = False) -> MembershipState | None:
     """One membership by its id."""
     found = await _states(tx, membership.c.id == membership_id, lock)
     return found[0] if found else None
@@ -92,13 +82,9 @@ async def list_memberships(tx: Tx, account_id: int) -> list[MembershipState]:
     return await _states(tx, membership.c.account_id == account_id)
 
 
-async def list_graces(
-    tx: Tx, managed_id: int, now: datetime, business_id: int | None = None
-) -> list[MembershipState]:
+async def list_graces(tx: Tx, managed_id: int, now: datetime, business_id: int | None = None) -> list[MembershipState]:
     """Memberships in grace of the personal accounts linked to a managed one (in one business, or in all)."""
-    personal = select(account_link.c.personal_id).where(
-        account_link.c.managed_id == managed_id
-    )
+    personal = select(account_link.c.personal_id).where(account_link.c.managed_id == managed_id)
     where = and_(
         membership.c.account_id.in_(personal),
         membership.c.handed_over.is_not(None),
@@ -116,9 +102,7 @@ async def has_handed_over_at(tx: Tx, account_id: int, now: datetime) -> bool:
     return await tx.one(select(membership.c.id).where(where)) is not None
 
 
-async def count_other_admins(
-    tx: Tx, business_id: int, membership_id: int, now: datetime
-) -> int:
+async def count_other_admins(tx: Tx, business_id: int, membership_id: int, now: datetime) -> int:
     """Admins of a business besides one membership who can open it at ``now`` (I9). People only."""
     from_people = or_(membership.c.ends.is_(None), membership.c.ends > now)
     row = await tx.one(
@@ -169,9 +153,7 @@ async def add_share(
     )
 
 
-async def end_shares(
-    tx: Tx, asset_id: int, partner_business_id: int, now: datetime
-) -> int:
+async def end_shares(tx: Tx, asset_id: int, partner_business_id: int, now: datetime) -> int:
     """End every open share of an asset with a partner; how many there were."""
     return await tx.run(
         update(share)
@@ -192,9 +174,7 @@ async def add_direct_role(tx: Tx, account_id: int, asset_id: int, tasks: Task) -
     )
 
 
-async def list_lent(
-    tx: Tx, asset_ids: list[int], business_ids: list[int], now: datetime
-) -> dict[int, int]:
+async def list_lent(tx: Tx, asset_ids: list[int], business_ids: list[int], now: datetime) -> dict[int, int]:
     """Asset id to one of ``business_ids`` to which it is lent at ``now``."""
     rows = await tx.rows(
         select(share.c.asset_id, share.c.partner_business_id)
@@ -211,10 +191,7 @@ async def list_lent(
 async def list_owned(tx: Tx, business_id: int) -> list[int]:
     """Ids of the assets a business owns, ascending."""
     where = and_(asset.c.business_id == business_id, asset.c.removed_at.is_(None))
-    return [
-        row.id
-        for row in await tx.rows(select(asset.c.id).where(where).order_by(asset.c.id))
-    ]
+    return [row.id for row in await tx.rows(select(asset.c.id).where(where).order_by(asset.c.id))]
 
 
 async def list_seats(
@@ -249,9 +226,7 @@ async def list_seats(
         statement = statement.where(membership.c.id > after)
     if before is not None:
         rows = await tx.rows(
-            statement.where(membership.c.id < before)
-            .order_by(membership.c.id.desc())
-            .limit(limit + 1)
+            statement.where(membership.c.id < before).order_by(membership.c.id.desc()).limit(limit + 1)
         )
         return list(reversed(rows))
     return await tx.rows(statement.order_by(membership.c.id).limit(limit + 1))

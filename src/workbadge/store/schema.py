@@ -135,9 +135,7 @@ account = Table(
         "kind <> 'managed' OR organization_id IS NOT NULL",
         name="managed_has_organization",
     ),
-    CheckConstraint(
-        "kind <> 'system' OR business_id IS NOT NULL", name="system_has_business"
-    ),
+    CheckConstraint("kind <> 'system' OR business_id IS NOT NULL", name="system_has_business"),
     Index(None, "organization_id"),
     Index(None, "business_id"),
 )

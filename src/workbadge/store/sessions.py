@@ -29,15 +29,11 @@ async def touch_session(tx: Tx, hashed: bytes, now: datetime) -> None:
 
 async def end_session(tx: Tx, hashed: bytes) -> None:
     """Delete a session with everybody signed in on it."""
-    await tx.run(
-        delete(session_account).where(session_account.c.session_hash == hashed)
-    )
+    await tx.run(delete(session_account).where(session_account.c.session_hash == hashed))
     await tx.run(delete(session).where(session.c.hash == hashed))
 
 
-async def add_signed_in(
-    tx: Tx, hashed: bytes, account_id: int, method: str, now: datetime
-) -> None:
+async def add_signed_in(tx: Tx, hashed: bytes, account_id: int, method: str, now: datetime) -> None:
     """An account is signed in on a session; signing in again renews it."""
     await tx.run(
         delete(session_account).where(

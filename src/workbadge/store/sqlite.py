@@ -53,9 +53,7 @@ def library_version() -> str:
     """Version of the SQLite library in use. Raises StoreError when it is too old."""
     version: str = pysqlite3.sqlite_version
     if tuple(int(part) for part in version.split(".")) < OLDEST:
-        raise StoreError(
-            f"expected SQLite {'.'.join(map(str, OLDEST))} or newer, found {version}"
-        )
+        raise StoreError(f"expected SQLite {'.'.join(map(str, OLDEST))} or newer, found {version}")
     return version
 
 
@@ -66,14 +64,10 @@ class _SqliteTx:
         self.connection = connection
         self._raw = raw
 
-    async def rows(
-        self, statement: Executable, params: Params | None = None
-    ) -> list[Row[Any]]:
+    async def rows(self, statement: Executable, params: Params | None = None) -> list[Row[Any]]:
         return list(self.connection.execute(statement, cast(Any, params)).all())
 
-    async def one(
-        self, statement: Executable, params: Params | None = None
-    ) -> Row[Any] | None:
+    async def one(self, statement: Executable, params: Params | None = None) -> Row[Any] | None:
         return self.connection.execute(statement, cast(Any, params)).first()
 
     async def run(self, statement: Executable, params: Params | None = None) -> int:
@@ -81,9 +75,7 @@ class _SqliteTx:
             return 0
         return int(self.connection.execute(statement, cast(Any, params)).rowcount)
 
-    async def hot(
-        self, query: HotQuery, params: Mapping[str, Any]
-    ) -> list[tuple[Any, ...]]:
+    async def hot(self, query: HotQuery, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         return _hot(self._raw, query, params)
 
     def memo(self) -> None:
@@ -219,9 +211,7 @@ class SqliteStore:
                 if not _is_busy(error):
                     raise
                 if waited >= _WAIT_SECONDS:
-                    raise StoreBusyError(
-                        f"the database stayed locked for {waited:.0f} s; nothing was done"
-                    ) from error
+                    raise StoreBusyError(f"the database stayed locked for {waited:.0f} s; nothing was done") from error
             await asyncio.sleep(pause)
             waited += pause
             pause = min(pause * 2, _LONGEST_PAUSE)
@@ -232,11 +222,7 @@ class SqliteStore:
         A cancellation is passed on only when the thread has let go of the connection, so that the outcome is decided
         and the connection is nobody else's.
         """
-        await settle(
-            asyncio.get_running_loop().run_in_executor(
-                self._committer, raw.execute, *call
-            )
-        )
+        await settle(asyncio.get_running_loop().run_in_executor(self._committer, raw.execute, *call))
 
     def _roll_back(self, raw: Any) -> None:
         """Undo what is open. A connection that cannot even do that is given up."""
@@ -248,9 +234,7 @@ class SqliteStore:
             connection, self._writer = self._writer[0], None
             connection.invalidate()
 
-    async def hot(
-        self, query: HotQuery, params: Mapping[str, Any]
-    ) -> list[tuple[Any, ...]]:
+    async def hot(self, query: HotQuery, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """One prepared read on a connection of its own."""
         return _hot(self._hot_raw(), query, params)
 
@@ -316,6 +300,4 @@ def _use_wal(raw: Any) -> None:
                 raise
             time.sleep(_LONGEST_PAUSE)
     if mode != "wal":
-        raise StoreError(
-            f"expected a database file on a local disk (journal mode wal), SQLite offers {mode}"
-        )
+        raise StoreError(f"expected a database file on a local disk (journal mode wal), SQLite offers {mode}")

@@ -8,29 +8,19 @@ from .engine import Tx
 from .schema import throttle
 
 
-async def load_throttle(
-    tx: Tx, key: str, lock: bool = False
-) -> tuple[int, datetime] | None:
+async def load_throttle(tx: Tx, key: str, lock: bool = False) -> tuple[int, datetime] | None:
     """Failures in a row and the instant from which the key is free again."""
     statement = select(throttle).where(throttle.c.key == key)
     row = await tx.one(statement.with_for_update() if lock else statement)
     return None if row is None else (row.failures, row.free_at)
 
 
-async def set_throttle(
-    tx: Tx, key: str, failures: int, free_at: datetime, known: bool
-) -> None:
+async def set_throttle(tx: Tx, key: str, failures: int, free_at: datetime, known: bool) -> None:
     """Write failures and instant of a key."""
     if known:
-        await tx.run(
-            update(throttle)
-            .where(throttle.c.key == key)
-            .values(failures=failures, free_at=free_at)
-        )
+        await tx.run(update(throttle).where(throttle.c.key == key).values(failures=failures, free_at=free_at))
     else:
-        await tx.run(
-            insert(throttle), [{"key": key, "failures": failures, "free_at": free_at}]
-        )
+        await tx.run(insert(throttle), [{"key": key, "failures": failures, "free_at": free_at}])
 
 
 async def clear_throttle(tx: Tx, key: str) -> None:

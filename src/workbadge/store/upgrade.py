@@ -51,10 +51,7 @@ async def upgrade(store: Store) -> None:
 
 
 def _checked_upgrade(connection: Connection) -> None:
-    known = {
-        step.revision
-        for step in ScriptDirectory.from_config(_config()).walk_revisions()
-    }
+    known = {step.revision for step in ScriptDirectory.from_config(_config()).walk_revisions()}
     found = current_step(connection)
     if found is not None and found not in known:
         raise StoreError(

@@ -72,18 +72,14 @@ class Page:
     more: bool
 
 
-def _open(
-    starts: ColumnElement[Any], ends: ColumnElement[Any], now: datetime
-) -> ColumnElement[bool]:
+def _open(starts: ColumnElement[Any], ends: ColumnElement[Any], now: datetime) -> ColumnElement[bool]:
     """The interval covers ``now``."""
     return and_(starts <= now, or_(ends.is_(None), ends > now))
 
 
 def _member(viewer: Viewer, now: datetime) -> ColumnElement[bool]:
     """The membership is an open way for this viewer: interval, business, hand-over."""
-    handed_over = or_(
-        membership.c.handed_over.is_(None), membership.c.handed_over > now
-    )
+    handed_over = or_(membership.c.handed_over.is_(None), membership.c.handed_over > now)
     if viewer.grant_id is not None and viewer.authorized is not None:
         before = and_(
             membership.c.handed_over >= viewer.authorized,
@@ -98,9 +94,7 @@ def _member(viewer: Viewer, now: datetime) -> ColumnElement[bool]:
     )
 
 
-def _selected(
-    statement: Select[Any], viewer: Viewer, node: ColumnElement[Any], now: datetime
-) -> Select[Any]:
+def _selected(statement: Select[Any], viewer: Viewer, node: ColumnElement[Any], now: datetime) -> Select[Any]:
     """With a token: only nodes that its grant selected."""
     if viewer.page_id is not None:
         statement = statement.where(node == viewer.page_id)
@@ -134,11 +128,7 @@ def _mask(kinds: list[NodeKind]) -> ColumnElement[int]:
     """Tasks that exist on the asset's kind: others in an assignment or a share give no way (``terms.tasks``)."""
     if len(kinds) == 1:
         return literal(int(TASKS_OF.get(kinds[0], 0)), Integer)
-    whens = [
-        (asset.c.kind == kind.value, int(TASKS_OF[kind]))
-        for kind in kinds
-        if kind in TASKS_OF
-    ]
+    whens = [(asset.c.kind == kind.value, int(TASKS_OF[kind])) for kind in kinds if kind in TASKS_OF]
     return case(*whens, else_=0)
 
 
@@ -169,9 +159,7 @@ def _wanted(wanted: Filter, now: datetime) -> list[ColumnElement[bool]]:
     return here
 
 
-def _assets(
-    viewer: Viewer, wanted: Filter, now: datetime, cut: _Range
-) -> list[Select[Any]]:
+def _assets(viewer: Viewer, wanted: Filter, now: datetime, cut: _Range) -> list[Select[Any]]:
     """Ids of visible assets, by each kind of way."""
     here = [*_wanted(wanted, now), *cut.cut(asset.c.id)]
     mask = _mask(sorted(wanted.kinds))
@@ -210,9 +198,7 @@ def _assets(
     return [_selected(way, viewer, asset.c.id, now) for way in ways]
 
 
-def _businesses(
-    viewer: Viewer, wanted: Filter, now: datetime, cut: _Range
-) -> list[Select[Any]]:
+def _businesses(viewer: Viewer, wanted: Filter, now: datetime, cut: _Range) -> list[Select[Any]]:
     """Ids of visible businesses."""
     statement = (
         select(business.c.id)
@@ -224,16 +210,14 @@ def _businesses(
     return [_selected(statement, viewer, business.c.id, now)]
 
 
-def _query(
-    viewer: Viewer, wanted: Filter, now: datetime, cut: _Range
-) -> CompoundSelect[Any]:
-    """One ``union`` (each id once) of all ways."""
+def _query(viewer: Viewer, wanted: Filter, now: datetime, cut: _Range) -> CompoundSelect[Any]:
+    """One ``union`` of all ways. Each way is ``distinct`` too: a union of one is not, and somebody may be a member twice."""
     ways: list[Select[Any]] = []
     if NodeKind.BUSINESS in wanted.kinds:
         ways += _businesses(viewer, wanted, now, cut)
     if wanted.kinds != {NodeKind.BUSINESS}:
         ways += _assets(viewer, wanted, now, cut)
-    return union(*ways)
+    return union(*(way.distinct() for way in ways))
 
 
 async def page(

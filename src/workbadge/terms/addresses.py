@@ -8,17 +8,13 @@ case is folded for uniqueness only. Mail goes to the stored original, never to t
 
 import re
 
-_LOCAL = re.compile(
-    r"[A-Za-z0-9!#$&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$&'*+/=?^_`{|}~-]+)*"
-)
+_LOCAL = re.compile(r"[A-Za-z0-9!#$&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$&'*+/=?^_`{|}~-]+)*")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
 def canonical_domain(text: str) -> str:
     """The A-label form of a domain name: lower case, no trailing dot. Raises ValueError otherwise."""
-    name = (
-        text.strip().rstrip(".").lower() if text.isascii() else text.strip().rstrip(".")
-    )
+    name = text.strip().rstrip(".").lower() if text.isascii() else text.strip().rstrip(".")
     if not name.isascii():
         try:
             name = name.encode("idna").decode("ascii").lower()
@@ -31,9 +27,7 @@ def canonical_domain(text: str) -> str:
         or not all(_LABEL.fullmatch(label) for label in labels)
         or labels[-1].isdigit()
     ):
-        raise ValueError(
-            f"expected a domain name such as example.com, got {text[:80]!r}"
-        )
+        raise ValueError(f"expected a domain name such as example.com, got {text[:80]!r}")
     return name
 
 
@@ -43,16 +37,8 @@ def parse_address(text: str) -> str:
     Raises ValueError saying what was expected; the message never echoes more than 80 characters.
     """
     local, at, domain = text.rpartition("@")
-    if (
-        not at
-        or len(local) > 64
-        or len(text) > 254
-        or not _LOCAL.fullmatch(local)
-        or "=?" in local
-    ):
-        raise ValueError(
-            f"expected one e-mail address such as name@example.com, got {text[:80]!r}"
-        )
+    if not at or len(local) > 64 or len(text) > 254 or not _LOCAL.fullmatch(local) or "=?" in local:
+        raise ValueError(f"expected one e-mail address such as name@example.com, got {text[:80]!r}")
     return f"{local}@{canonical_domain(domain)}"
 
 

@@ -58,14 +58,8 @@ def parse_duration(text: str) -> timedelta:
     """
     match = _DURATION.fullmatch(text)
     if match is None or not any(match.groupdict().values()) or text.endswith("T"):
-        raise ValueError(
-            f"expected an ISO 8601 duration such as P29DT23H or PT15M, got {text[:40]!r}"
-        )
-    part = {
-        name: int(value)
-        for name, value in match.groupdict().items()
-        if value and name != "fraction"
-    }
+        raise ValueError(f"expected an ISO 8601 duration such as P29DT23H or PT15M, got {text[:40]!r}")
+    part = {name: int(value) for name, value in match.groupdict().items() if value and name != "fraction"}
     fraction = (match["fraction"] or "").ljust(6, "0")
     return timedelta(**part) + timedelta(microseconds=int(fraction or 0))
 
@@ -77,9 +71,7 @@ def parse_instant(text: str) -> datetime:
     except ValueError:
         at = None
     if at is None or at.tzinfo is None or len(text) < 17:
-        raise ValueError(
-            f"expected an instant with a zone such as 2026-01-31T12:00:00Z, got {text[:40]!r}"
-        )
+        raise ValueError(f"expected an instant with a zone such as 2026-01-31T12:00:00Z, got {text[:40]!r}")
     return at.astimezone(UTC)
 
 

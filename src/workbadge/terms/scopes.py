@@ -10,9 +10,7 @@ class Audience(StrEnum):
     """Whom a scope is about."""
 
     IDENTITY = "identity"  # who the person is; every kind of account
-    PERSON = (
-        "person"  # user_*: the private life; never granted by managed accounts (A3)
-    )
+    PERSON = "person"  # user_*: the private life; never granted by managed accounts (A3)
     BUSINESS = "business"  # assets of a business; carries targets
 
 
@@ -33,9 +31,7 @@ _ALL = (
     Scope("public_profile", Audience.IDENTITY, (), "See your name and profile picture"),
     Scope("email", Audience.IDENTITY, (), "See your e-mail address"),
     Scope("openid", Audience.IDENTITY, (), "Confirm who you are"),
-    Scope(
-        "user_friends", Audience.PERSON, (), "See which of your friends use this app"
-    ),
+    Scope("user_friends", Audience.PERSON, (), "See which of your friends use this app"),
     Scope("user_birthday", Audience.PERSON, (), "See your birthday"),
     Scope("user_photos", Audience.PERSON, (), "See your photos"),
     Scope("user_posts", Audience.PERSON, (), "See your posts"),
@@ -93,9 +89,7 @@ _ALL = (
     Scope("read_insights", Audience.BUSINESS, _PAGE, "Read statistics of your pages"),
     Scope("leads_retrieval", Audience.BUSINESS, _PAGE, "Read leads of your pages"),
     Scope("ads_read", Audience.BUSINESS, _ADS, "Read your ad accounts and pixels"),
-    Scope(
-        "ads_management", Audience.BUSINESS, _ADS, "Manage your ad accounts and pixels"
-    ),
+    Scope("ads_management", Audience.BUSINESS, _ADS, "Manage your ad accounts and pixels"),
     Scope(
         "catalog_management",
         Audience.BUSINESS,
@@ -173,9 +167,7 @@ _NEEDED: dict[tuple[NodeKind, Act], tuple[str, ...]] = {
 
 def scopes_for(kind: NodeKind, act: Act) -> frozenset[str]:
     """Scopes of which any one suffices for ``act`` on a node of ``kind``. LIST needs what READ needs."""
-    return _NEEDED_SETS.get(
-        (kind, Act.WRITE if act is Act.WRITE else Act.READ), frozenset()
-    )
+    return _NEEDED_SETS.get((kind, Act.WRITE if act is Act.WRITE else Act.READ), frozenset())
 
 
 _NEEDED_SETS = {key: frozenset(names) for key, names in _NEEDED.items()}
@@ -197,15 +189,9 @@ def grantable(names: tuple[str, ...], kind: AccountKind) -> tuple[str, ...]:
         AccountKind.MANAGED: (Audience.PERSON,),
         AccountKind.SYSTEM: (Audience.PERSON, Audience.IDENTITY),
     }[kind]
-    return tuple(
-        name
-        for name in names
-        if name in SCOPES and SCOPES[name].audience not in refused
-    )
+    return tuple(name for name in names if name in SCOPES and SCOPES[name].audience not in refused)
 
 
 def target_kinds(names: frozenset[str] | tuple[str, ...]) -> frozenset[NodeKind]:
     """Kinds of nodes that can be selected for a set of scopes."""
-    return frozenset(
-        kind for name in names if name in SCOPES for kind in SCOPES[name].targets
-    )
+    return frozenset(kind for name in names if name in SCOPES for kind in SCOPES[name].targets)

@@ -34,20 +34,9 @@ TASKS_OF: dict[NodeKind, Task] = {
     | Task.MODERATE
     | Task.MANAGE_JOBS
     | Task.MANAGE_LEADS,
-    NodeKind.AD_ACCOUNT: Task.AA_ANALYZE
-    | Task.ADVERTISE
-    | Task.ANALYZE
-    | Task.DRAFT
-    | Task.MANAGE,
-    NodeKind.PRODUCT_CATALOG: Task.AA_ANALYZE
-    | Task.ADVERTISE
-    | Task.MANAGE
-    | Task.MANAGE_AR,
-    NodeKind.PIXEL: Task.AA_ANALYZE
-    | Task.ADVERTISE
-    | Task.ANALYZE
-    | Task.EDIT
-    | Task.UPLOAD,
+    NodeKind.AD_ACCOUNT: Task.AA_ANALYZE | Task.ADVERTISE | Task.ANALYZE | Task.DRAFT | Task.MANAGE,
+    NodeKind.PRODUCT_CATALOG: Task.AA_ANALYZE | Task.ADVERTISE | Task.MANAGE | Task.MANAGE_AR,
+    NodeKind.PIXEL: Task.AA_ANALYZE | Task.ADVERTISE | Task.ANALYZE | Task.EDIT | Task.UPLOAD,
     NodeKind.INSTAGRAM_ACCOUNT: Task.ADVERTISE
     | Task.ANALYZE
     | Task.CREATE_CONTENT
@@ -85,8 +74,6 @@ def parse_tasks(names: list[str], kind: NodeKind) -> Task:
         task = Task.__members__.get(name)
         if task is None or task not in TASKS_OF.get(kind, NONE):
             allowed = ", ".join(task_names(TASKS_OF.get(kind, NONE)))
-            raise ValueError(
-                f"expected tasks of a {kind.value} ({allowed}), got {name[:40]!r}"
-            )
+            raise ValueError(f"expected tasks of a {kind.value} ({allowed}), got {name[:40]!r}")
         found |= task
     return found

@@ -61,21 +61,14 @@ async def find_app_caller(services: Services, text: str, now: datetime) -> AppCa
         return AppCaller(app.id, secret)
     loaded = await facts.load(services.store, hash_secret(rest))
     token = None if loaded is None else loaded.facts.token
-    if (
-        loaded is None
-        or token is None
-        or token.kind is not TokenKind.APP
-        or loaded.app_id != app.id
-    ):
+    if loaded is None or token is None or token.kind is not TokenKind.APP or loaded.app_id != app.id:
         raise refused
     if token.revoked is not None and token.revoked <= now:
         raise refused
     return AppCaller(app.id, secret)
 
 
-def check_proof(
-    services: Services, loaded: Loaded, params: WireParams, token: str, now: datetime
-) -> None:
+def check_proof(services: Services, loaded: Loaded, params: WireParams, token: str, now: datetime) -> None:
     """``appsecret_proof``, whenever it is present, and always when the app requires it. Raises WireError 100."""
     proof = params.values.get("appsecret_proof")
     if proof is None:
@@ -93,11 +86,7 @@ def check_proof(
         seconds = int(at) if at.isascii() and at.isdecimal() and len(at) <= 12 else -1
         fresh = abs(to_micros(now) // 1_000_000 - seconds) <= PROOF_SECONDS
     secret = services.sealer.open(loaded.app_secret, SECRET_PLACE)
-    if (
-        "appsecret_proof" in params.doubled
-        or not fresh
-        or not proof_matches(proof, secret, token, seconds)
-    ):
+    if "appsecret_proof" in params.doubled or not fresh or not proof_matches(proof, secret, token, seconds):
         raise WireError(
             100,
             "Invalid appsecret_proof provided in the API argument",

@@ -40,9 +40,7 @@ class SettableClock:
     def set(self, at: datetime) -> None:
         """Move forward to ``at``. Raises ValueError when that lies in the past."""
         if at < self._at:
-            raise ValueError(
-                f"expected an instant not before {self._at.isoformat()}, got {at.isoformat()}"
-            )
+            raise ValueError(f"expected an instant not before {self._at.isoformat()}, got {at.isoformat()}")
         self._at = at
 
     def restore(self, at: datetime) -> None:
@@ -65,9 +63,7 @@ class MovableClock:
         """Move forward to ``at``. Raises ValueError when that lies in the past."""
         now = self.now()
         if at < now:
-            raise ValueError(
-                f"expected an instant not before {now.isoformat()}, got {at.isoformat()}"
-            )
+            raise ValueError(f"expected an instant not before {now.isoformat()}, got {at.isoformat()}")
         self._ahead += at - now
 
     def restore(self, at: datetime) -> None:

@@ -46,14 +46,8 @@ async def check_form(request: Request, session: BrowserSession | None) -> None:
     check_origin(request)
     essence = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if essence not in ("application/x-www-form-urlencoded", "multipart/form-data"):
-        raise CommandError(
-            Problem.FORBIDDEN, "This is not a form.", "a form of this site"
-        )
+        raise CommandError(Problem.FORBIDDEN, "This is not a form.", "a form of this site")
     form = await request.form(max_fields=12_000, max_files=0)
     given = form.get("csrf")
-    if not isinstance(given, str) or not hmac.compare_digest(
-        given.encode(), csrf_token(request, session).encode()
-    ):
-        raise CommandError(
-            Problem.FORBIDDEN, "This form is out of date.", "the page opened again"
-        )
+    if not isinstance(given, str) or not hmac.compare_digest(given.encode(), csrf_token(request, session).encode()):
+        raise CommandError(Problem.FORBIDDEN, "This form is out of date.", "the page opened again")

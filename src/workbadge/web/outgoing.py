@@ -28,9 +28,7 @@ class Outgoing:
 
     def __init__(self, allow_private: bool) -> None:
         self._allow_private = allow_private
-        self._client = httpx2.AsyncClient(
-            timeout=SECONDS, follow_redirects=False, trust_env=False
-        )
+        self._client = httpx2.AsyncClient(timeout=SECONDS, follow_redirects=False, trust_env=False)
 
     async def close(self) -> None:
         """Close the client."""
@@ -39,18 +37,12 @@ class Outgoing:
     async def post(self, url: str, body: bytes, headers: dict[str, str]) -> None:
         """POST a JSON body; 2xx is success. Raises OutgoingError."""
         parts = urlsplit(url)
-        if (
-            parts.scheme not in ("https", "http")
-            or not parts.hostname
-            or parts.username
-        ):
+        if parts.scheme not in ("https", "http") or not parts.hostname or parts.username:
             raise OutgoingError("expected an http(s) address with a host")
         port = parts.port or (443 if parts.scheme == "https" else 80)
         address = await self._resolve(parts.hostname, port)
         host = f"[{address}]" if ":" in address else address
-        target = f"{parts.scheme}://{host}:{port}{parts.path or '/'}" + (
-            f"?{parts.query}" if parts.query else ""
-        )
+        target = f"{parts.scheme}://{host}:{port}{parts.path or '/'}" + (f"?{parts.query}" if parts.query else "")
         sent = {
             **headers,
             "Host": parts.netloc,
@@ -61,19 +53,13 @@ class Outgoing:
         try:
             async with (
                 asyncio.timeout(SECONDS * 2),
-                self._client.stream(
-                    "POST", target, content=body, headers=sent, extensions=extensions
-                ) as answer,
+                self._client.stream("POST", target, content=body, headers=sent, extensions=extensions) as answer,
             ):
                 await self._drain(answer)
         except (httpx2.HTTPError, ssl.SSLError, TimeoutError, OSError) as error:
-            raise OutgoingError(
-                f"{type(error).__name__} from {parts.hostname}"
-            ) from error
+            raise OutgoingError(f"{type(error).__name__} from {parts.hostname}") from error
         if not 200 <= answer.status_code < 300:
-            raise OutgoingError(
-                f"expected 200, got {answer.status_code}", answer.status_code == 410
-            )
+            raise OutgoingError(f"expected 200, got {answer.status_code}", answer.status_code == 410)
 
     async def _drain(self, answer: httpx2.Response) -> None:
         size = 0
@@ -85,9 +71,7 @@ class Outgoing:
     async def _resolve(self, host: str, port: int) -> str:
         """One address of the host, all of whose addresses are allowed. Raises OutgoingError."""
         try:
-            found = await asyncio.get_running_loop().getaddrinfo(
-                host, port, type=socket.SOCK_STREAM
-            )
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except OSError as error:
             raise OutgoingError(f"{host} does not resolve") from error
         addresses = [str(one[4][0]) for one in found]

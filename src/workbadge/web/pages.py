@@ -47,9 +47,7 @@ class _RoomLoader(BaseLoader):
     def __init__(self, extra: Mapping[str, Path]) -> None:
         self._extra = extra
 
-    def get_source(
-        self, environment: Environment, template: str
-    ) -> tuple[str, str, Callable[[], bool]]:
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
         room, _, name = template.partition("/")
         parts = name.split("/")
         if not room.isidentifier() or any(one in ("", ".", "..") for one in parts):
@@ -101,9 +99,7 @@ async def static_files(scope: Scope, receive: Receive, send: Send) -> None:
     found = _static_files().get(name) or _static_files().get(whole)
     if found is None or scope["method"] not in ("GET", "HEAD"):
         status = 404 if found is None else 405
-        await Response("Not found" if found is None else "", status)(
-            scope, receive, send
-        )
+        await Response("Not found" if found is None else "", status)(scope, receive, send)
         return
     kept = digest == static_digest()
     headers = {
@@ -127,16 +123,12 @@ def form_action_source(redirect_uri: str) -> str:
     return source
 
 
-def security_headers(
-    *, personal: bool = True, form_action: Iterable[str] = (), opener: bool = False
-) -> dict[str, str]:
+def security_headers(*, personal: bool = True, form_action: Iterable[str] = (), opener: bool = False) -> dict[str, str]:
     """Headers of every page. ``form_action``: redirect addresses beyond this site that a form on the page may lead to.
 
     ``personal``: must not be stored anywhere. ``opener``: the page may be a pop-up that talks to its opener.
     """
-    actions = " ".join(
-        ["'self'", *sorted({form_action_source(one) for one in form_action})]
-    )
+    actions = " ".join(["'self'", *sorted({form_action_source(one) for one in form_action})])
     policy = (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
         f"connect-src 'self'; manifest-src 'self'; form-action {actions}; frame-ancestors 'none'; "
@@ -194,9 +186,7 @@ class Pages:
         """
         found = self._environment.get_template(template)
         body = found.render(self._context(request, now, csrf, context))
-        safe = security_headers(
-            personal=personal, form_action=form_action, opener=opener
-        )
+        safe = security_headers(personal=personal, form_action=form_action, opener=opener)
         return HTMLResponse(body, status, {**safe, **(headers or {})})
 
     def render_fragment(
@@ -244,16 +234,8 @@ class Pages:
         """All macros of ``templates/ui`` under one name, bound to the values of this page."""
         found: dict[str, Any] = {}
         for part in _UI:
-            module = self._environment.get_template(f"web/ui/{part}.html").make_module(
-                dict(values)
-            )
-            found.update(
-                {
-                    key: macro
-                    for key, macro in vars(module).items()
-                    if isinstance(macro, Macro)
-                }
-            )
+            module = self._environment.get_template(f"web/ui/{part}.html").make_module(dict(values))
+            found.update({key: macro for key, macro in vars(module).items() if isinstance(macro, Macro)})
         return SimpleNamespace(**found)
 
 
@@ -277,9 +259,7 @@ def _static(root: str, name: str) -> str:
 def _check_icon(name: str) -> str:
     """The name, if the sprite has it. Raises KeyError with what to do."""
     if name not in icon_names():
-        raise KeyError(
-            f"no icon {name!r}: add it to tools/icons.txt and run tools/build_icons.py"
-        )
+        raise KeyError(f"no icon {name!r}: add it to tools/icons.txt and run tools/build_icons.py")
     return name
 
 

@@ -66,11 +66,7 @@ async def current(request: Request) -> BrowserSession | None:
     hashed = hash_secret(secret)
     async with site.services.store.read() as tx:
         row = await sessions.find_session(tx, hashed)
-        if (
-            row is None
-            or now >= row.ends
-            or now - row.seen_at >= site.services.policy.session_idle
-        ):
+        if row is None or now >= row.ends or now - row.seen_at >= site.services.policy.session_idle:
             return None
         accounts = await sessions.list_signed_in(tx, hashed)
     if now - row.seen_at >= _SEEN:
@@ -104,9 +100,7 @@ def set_cookie(request: Request, response: Response, secret: str) -> None:
     )
 
 
-async def sign_in(
-    request: Request, response: Response, account_id: int, method: str = "password"
-) -> BrowserSession:
+async def sign_in(request: Request, response: Response, account_id: int, method: str = "password") -> BrowserSession:
     """Sign an account in: a new session with everybody of the old one, which is dead from now on."""
     site, now = site_of(request.scope), now_of(request.scope)
     old = await current(request)
@@ -116,9 +110,7 @@ async def sign_in(
         await sessions.add_session(tx, hashed, now, now + site.services.policy.session)
         if old is not None:
             for one in old.accounts:
-                await sessions.add_signed_in(
-                    tx, hashed, one.id, "password", one.signed_in_at
-                )
+                await sessions.add_signed_in(tx, hashed, one.id, "password", one.signed_in_at)
             await sessions.end_session(tx, old.hash)
         await sessions.add_signed_in(tx, hashed, account_id, method, now)
         accounts = await sessions.list_signed_in(tx, hashed)
@@ -137,9 +129,7 @@ async def sign_in(
     return BrowserSession(secret, hashed, shown)
 
 
-async def sign_out(
-    request: Request, response: Response, account_id: int | None = None
-) -> None:
+async def sign_out(request: Request, response: Response, account_id: int | None = None) -> None:
     """Sign one account out of this browser, or all (None): then the session ends."""
     site, session = site_of(request.scope), await current(request)
     if session is None:
@@ -147,9 +137,7 @@ async def sign_out(
     async with site.services.store.write() as tx:
         if account_id is None or len(session.accounts) <= 1:
             await sessions.end_session(tx, session.hash)
-            response.delete_cookie(
-                cookie_name(site), path=request.scope.get("root_path", "") or "/"
-            )
+            response.delete_cookie(cookie_name(site), path=request.scope.get("root_path", "") or "/")
         else:
             await sessions.drop_signed_in(tx, session.hash, account_id)
 
@@ -177,21 +165,13 @@ async def check_password(request: Request, email: str, password: str) -> int:
     await throttle.check(now)
     async with services.store.read() as tx:
         found = [
-            None
-            if not address
-            else await records.find_account_by_address(tx, kind, address)
+            None if not address else await records.find_account_by_address(tx, kind, address)
             for kind in (AccountKind.MANAGED, AccountKind.PERSONAL)
         ]
     matched: int | None = None
     for account in found:
-        usable = (
-            account is not None
-            and account.suspended_at is None
-            and account.deleted_at is None
-        )
-        right = await services.passwords.verify(
-            account.password_hash if account is not None else None, password
-        )
+        usable = account is not None and account.suspended_at is None and account.deleted_at is None
+        right = await services.passwords.verify(account.password_hash if account is not None else None, password)
         if right and usable and account is not None and matched is None:
             matched = account.id
     if matched is None:

@@ -81,9 +81,7 @@ def moment_element(at: datetime | None, absent: str = "–") -> Markup | str:
     return absent if at is None else _time_element(at, moment_text(at))
 
 
-def relative_element(
-    at: datetime | None, now: datetime, absent: str = "Never"
-) -> Markup | str:
+def relative_element(at: datetime | None, now: datetime, absent: str = "Never") -> Markup | str:
     """The distance from ``now`` in a ``<time>`` element that shows the exact minute on hover."""
     if at is None:
         return absent
@@ -102,9 +100,7 @@ def count(n: int, singular: str, plural: str | None = None) -> str:
 
 def initials(name: str) -> str:
     """One or two capitals: of the first and the last word that has a letter or digit; ``?`` when none has."""
-    words = [
-        one for word in name.split() if (one := "".join(c for c in word if c.isalnum()))
-    ]
+    words = [one for word in name.split() if (one := "".join(c for c in word if c.isalnum()))]
     if not words:
         return "?"
     picked = words[0][:1] + (words[-1][:1] if len(words) > 1 else "")

@@ -144,9 +144,7 @@ async def read_body(receive: Receive, scope: Scope) -> bytes:
         chunk = message.get("body", b"")
         size += len(chunk)
         if size > BODY_LIMIT:
-            raise WireError(
-                100, f"(#100) The body is larger than {BODY_LIMIT} bytes.", status=413
-            )
+            raise WireError(100, f"(#100) The body is larger than {BODY_LIMIT} bytes.", status=413)
         parts.append(chunk)
         if not message.get("more_body", False):
             return b"".join(parts)
@@ -158,12 +156,7 @@ _TOO_MANY = "(#100) The request has more than 500 parameters."
 def parse_form(text: str) -> list[tuple[str, str]]:
     """Pairs of an urlencoded text. Raises WireError 100 when there are too many."""
     if "%" not in text and "+" not in text and text.count("&") < 500:
-        return [
-            (key, value)
-            for key, _, value in (
-                part.partition("=") for part in text.split("&") if part
-            )
-        ]
+        return [(key, value) for key, _, value in (part.partition("=") for part in text.split("&") if part)]
     try:
         return parse_qsl(text, keep_blank_values=True, max_num_fields=500)
     except ValueError as error:
@@ -178,10 +171,7 @@ def _json_pairs(body: bytes) -> list[tuple[str, str]]:
         raise WireError(100, "(#100) The body is not valid JSON.") from error
     if not isinstance(data, dict):
         raise WireError(100, "(#100) The body must be a JSON object.")
-    return [
-        (str(key), value if isinstance(value, str) else _as_text(value))
-        for key, value in data.items()
-    ]
+    return [(str(key), value if isinstance(value, str) else _as_text(value)) for key, value in data.items()]
 
 
 def _as_text(value: Any) -> str:
@@ -234,9 +224,7 @@ async def _body_pairs(body: bytes, content_type: str) -> list[tuple[str, str]]:
 
 def _multipart_pairs(body: bytes, content_type: str) -> list[tuple[str, str]]:
     """Text fields of a multipart body; files are not taken."""
-    boundary = (
-        content_type.partition("boundary=")[2].strip().strip('"').partition(";")[0]
-    )
+    boundary = content_type.partition("boundary=")[2].strip().strip('"').partition(";")[0]
     if not boundary or len(boundary) > 200:
         raise WireError(100, "(#100) The multipart body has no usable boundary.")
     pairs: list[tuple[str, str]] = []
@@ -262,9 +250,7 @@ def _read_authorization(params: WireParams, header: str) -> None:
             params.token = value
     elif scheme.lower() == "basic":
         try:
-            user, colon, password = (
-                base64.b64decode(value, validate=True).decode("utf-8").partition(":")
-            )
+            user, colon, password = base64.b64decode(value, validate=True).decode("utf-8").partition(":")
         except (binascii.Error, UnicodeDecodeError, ValueError):
             return
         if colon:
@@ -324,12 +310,7 @@ async def send_error(send: Send, error: WireError, version: str, trace: str) -> 
     """Send an error envelope."""
     headers: tuple[tuple[bytes, bytes], ...] = ()
     if error.www is not None:
-        text = (
-            error.message.replace('"', "'")
-            .encode("latin-1", "replace")
-            .replace(b"\r", b" ")
-            .replace(b"\n", b" ")
-        )
+        text = error.message.replace('"', "'").encode("latin-1", "replace").replace(b"\r", b" ").replace(b"\n", b" ")
         headers = (
             (
                 b"www-authenticate",

@@ -134,11 +134,7 @@ class Worker:
 
     async def _webhook(self, site: Site, waiting: Sent) -> None:
         async with site.services.store.read() as tx:
-            app = (
-                None
-                if waiting.app_id is None
-                else await records.find_app(tx, waiting.app_id)
-            )
+            app = None if waiting.app_id is None else await records.find_app(tx, waiting.app_id)
         if app is None:
             raise OutgoingError("the app no longer exists")
         secret = site.services.sealer.open(app.secret, SECRET_PLACE)

@@ -47,21 +47,15 @@ _NAV = (
 )
 
 
-def shell(
-    active: str, banners: tuple[Any, ...] = (), flashes: tuple[Flash, ...] = ()
-) -> Shell:
+def shell(active: str, banners: tuple[Any, ...] = (), flashes: tuple[Flash, ...] = ()) -> Shell:
     """The frame that the sample pages share."""
     return Shell(
-        viewer=Viewer(
-            "Ada Marlow", "ada.marlow@harbour.example", managed=True, role="Admin"
-        ),
+        viewer=Viewer("Ada Marlow", "ada.marlow@harbour.example", managed=True, role="Admin"),
         nav=_NAV,
         active=active,
         places=(
             Place("Harbour Coffee Group", "/console?b=1", True, "Admin"),
-            Place(
-                "Lighthouse Roasters International", "/console?b=2", detail="Employee"
-            ),
+            Place("Lighthouse Roasters International", "/console?b=2", detail="Employee"),
         ),
         account_links=(
             Link("Security", "/account/security", "shield-lock"),
@@ -138,9 +132,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if path == "/console/people":
         words = request.query_params.get("q", "").lower()
         found = [one for one in PEOPLE if words in one["name"].lower()]
-        answer = pages.render_fragment(
-            request, "gallery/migration.html", "rows", people=found, csrf="t0k3n"
-        )
+        answer = pages.render_fragment(request, "gallery/migration.html", "rows", people=found, csrf="t0k3n")
     elif path in PAGES:
         template, context = PAGES[path]
         answer = pages.render(request, template, csrf="t0k3n", **context)

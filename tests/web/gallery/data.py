@@ -87,12 +87,8 @@ BANNER = Grace(
     _NOW + timedelta(days=22, hours=4),
     (_PLANNER, _REPORTS, _INBOX),
 )
-URGENT_BANNER = Grace(
-    "Harbour Coffee Group", _NOW + timedelta(days=1, hours=20), (_PLANNER,)
-)
-DONE_BANNER = Grace(
-    "Lighthouse Roasters International", _NOW + timedelta(days=11), (_INBOX,)
-)
+URGENT_BANNER = Grace("Harbour Coffee Group", _NOW + timedelta(days=1, hours=20), (_PLANNER,))
+DONE_BANNER = Grace("Lighthouse Roasters International", _NOW + timedelta(days=11), (_INBOX,))
 
 CONSENT: list[dict[str, Any]] = [
     {
@@ -165,9 +161,7 @@ CONSENT: list[dict[str, Any]] = [
 ]
 
 
-def _person(
-    name: str, state: str, tone: str, covered: int, total: int, cut_off: int | None
-) -> dict[str, Any]:
+def _person(name: str, state: str, tone: str, covered: int, total: int, cut_off: int | None) -> dict[str, Any]:
     return {
         "name": name,
         "email": name.lower().replace(" ", ".").replace("á", "a") + "@harbour.example",

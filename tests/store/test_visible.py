@@ -1,0 +1,454 @@
+"""Lists and single reads agree (I10): ``visible`` shows exactly what ``decide`` allows, at every instant, on both engines.
+
+Worlds are drawn around people who do reach something; the walk goes one microsecond before, at and after each instant
+that the world mentions (``house.md`` 29, 30).
+"""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests._postgres import Postgres
+from tests.store._rows import DAY, T0, nid, put
+from workbadge.access import Allow, Ask, decide
+from workbadge.store import facts, visible
+from workbadge.store.engine import Store, StoreSettings, Tx
+from workbadge.store.opening import make_store
+from workbadge.store.schema import name_key
+from workbadge.store.visible import Filter, Viewer
+from workbadge.terms.ids import kind_of
+from workbadge.terms.kinds import AccountKind, Act, NodeKind
+from workbadge.terms.scopes import SCOPES, scopes_for
+from workbadge.terms.tasks import tasks_for
+
+K = NodeKind
+MICRO = timedelta(microseconds=1)
+KINDS = (K.PAGE, K.PAGE, K.PIXEL, K.AD_ACCOUNT)
+ASSETS = tuple(nid(kind, i) for i, kind in enumerate(KINDS * 2))
+BUSINESSES = tuple(nid(K.BUSINESS, i) for i in range(3))
+ACCOUNTS = {
+    nid(K.ACCOUNT, 0): AccountKind.PERSONAL,
+    nid(K.ACCOUNT, 1): AccountKind.MANAGED,
+    nid(K.ACCOUNT, 2): AccountKind.SYSTEM,
+}
+NODES = (*BUSINESSES, *ASSETS)
+NAMES = ("Café", "CAFÉ 100%", "Straße_7", "STRASSE", "İstanbul", "x")
+EVERY_SCOPE = ",".join(name for name, scope in SCOPES.items() if scope.targets)
+
+instants = st.integers(0, 4).map(lambda days: T0 + days * DAY)
+ends = st.none() | instants
+tasks = st.sampled_from((0, 1, 2, 3, 4, 64, 4096, 8191))
+
+
+def rows(values: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """A row whose columns are drawn."""
+    return st.fixed_dictionaries(values)
+
+
+def unique(of: st.SearchStrategy[dict[str, Any]], *key: str, most: int) -> st.SearchStrategy[list[dict[str, Any]]]:
+    """Rows that differ in their key."""
+    return st.lists(of, unique_by=lambda row: tuple(row[name] for name in key), max_size=most)
+
+
+account_ids = st.sampled_from(tuple(ACCOUNTS))
+asset_ids = st.sampled_from(ASSETS)
+business_ids = st.sampled_from(BUSINESSES)
+
+
+@dataclass(frozen=True)
+class World:
+    """Rows by table."""
+
+    tables: dict[str, list[dict[str, Any]]]
+    authorized: dict[int, datetime]
+    page_id: int
+    instants: frozenset[datetime] = field(default_factory=frozenset)
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    """Three businesses, three accounts, eight assets; memberships, shares and roles between them."""
+    memberships = draw(
+        st.lists(
+            rows(
+                {
+                    "account_id": account_ids,
+                    "business_id": business_ids,
+                    "role": st.sampled_from(("ADMIN", "EMPLOYEE", "EMPLOYEE")),
+                    "starts": instants,
+                    "ends": ends,
+                    "end_cause": st.none(),
+                    "handed_over": st.none() | st.none() | instants,
+                }
+            ),
+            min_size=2,
+            max_size=6,
+        )
+    )
+    for number, row in enumerate(memberships):
+        row["id"] = nid(K.MEMBERSHIP, number)
+    membership_ids = st.sampled_from([row["id"] for row in memberships])
+    shares = draw(
+        st.lists(
+            rows(
+                {
+                    "asset_id": asset_ids,
+                    "partner_business_id": business_ids,
+                    "tasks": tasks,
+                    "starts": instants,
+                    "ends": ends,
+                }
+            ),
+            max_size=4,
+        )
+    )
+    for number, row in enumerate(shares):
+        row["id"] = nid(K.RECORD, 500 + number)
+    grants = [
+        {
+            "id": nid(K.RECORD, number),
+            "account_id": account,
+            "app_id": nid(K.APP, 1),
+            "scopes": EVERY_SCOPE,
+        }
+        for number, account in enumerate(ACCOUNTS)
+    ]
+    targets = [
+        {"grant_id": grant["id"], "target_id": node, "selected_at": at}
+        for grant in grants
+        for node in NODES
+        if (at := draw(st.none() | instants | st.just(T0))) is not None
+    ]
+    authorized = {account: draw(instants) for account in ACCOUNTS}
+    page_id = draw(asset_ids)
+    tokens = [
+        {
+            "hash": bytes([kind, number]) * 16,
+            "kind": ("user", "page")[kind],
+            "app_id": nid(K.APP, 1),
+            "grant_id": nid(K.RECORD, number),
+            "account_id": account,
+            "page_id": page_id if kind else None,
+            "scopes": EVERY_SCOPE,
+            "authorized_at": authorized[account],
+        }
+        for number, account in enumerate(ACCOUNTS)
+        for kind in (0, 1)
+    ]
+    tables: dict[str, list[dict[str, Any]]] = {
+        "organization": [{"id": nid(K.ORGANIZATION, 1)}],
+        "business": [
+            {
+                "id": one,
+                "name": draw(st.sampled_from(NAMES)),
+                "suspended_at": draw(st.none() | st.none() | st.none() | instants),
+            }
+            for one in BUSINESSES
+        ],
+        "account": [
+            {
+                "id": one,
+                "kind": kind.value,
+                "organization_id": nid(K.ORGANIZATION, 1),
+                "business_id": BUSINESSES[0],
+            }
+            for one, kind in ACCOUNTS.items()
+        ],
+        "app": [{"id": nid(K.APP, 1)}],
+        "asset": [
+            {
+                "id": one,
+                "kind": str(kind_of(one)),
+                "business_id": draw(st.none() | business_ids | business_ids),
+                "name": draw(st.sampled_from(NAMES)),
+                "removed_at": draw(st.sampled_from((None, None, None, T0))),
+            }
+            for one in ASSETS
+        ],
+        "membership": memberships,
+        "assignment": draw(
+            unique(
+                rows(
+                    {
+                        "membership_id": membership_ids,
+                        "asset_id": asset_ids,
+                        "tasks": tasks,
+                    }
+                ),
+                "membership_id",
+                "asset_id",
+                most=8,
+            )
+        ),
+        "share": shares,
+        "direct_role": draw(
+            unique(
+                rows({"account_id": account_ids, "asset_id": asset_ids, "tasks": tasks}),
+                "account_id",
+                "asset_id",
+                most=5,
+            )
+        ),
+        "app_grant": grants,
+        "grant_target": targets,
+        "token": tokens,
+    }
+    mentioned = {
+        value for table in tables.values() for row in table for value in row.values() if isinstance(value, datetime)
+    }
+    return World(tables, authorized, page_id, frozenset(mentioned))
+
+
+class _Undo(Exception):
+    """Ends the example's transaction without a trace."""
+
+
+async def check(store: Store, world: World, seen: list[int]) -> None:
+    """Compare every viewer's lists with single decisions, at every instant that the world mentions."""
+    try:
+        async with store.write() as tx:
+            for table, given_rows in world.tables.items():
+                await put(tx, table, *given_rows)
+            for viewer, loaded in await _viewers(tx, world):
+                await _walk(tx, world, viewer, loaded, seen)
+            raise _Undo
+    except _Undo:
+        pass
+
+
+async def _viewers(tx: Tx, world: World) -> list[tuple[Viewer, dict[int, facts.Loaded]]]:
+    """Each account by itself, by its token and by its page token, with the facts about every node."""
+    found: list[tuple[Viewer, dict[int, facts.Loaded]]] = []
+    for number, (account, kind) in enumerate(ACCOUNTS.items()):
+        grant, at = nid(K.RECORD, number), world.authorized[account]
+        found.append((Viewer(account, kind), await facts.load_session_many(tx, account, NODES)))
+        found.append(
+            (
+                Viewer(account, kind, grant, at),
+                await facts.load_many(tx, bytes([0, number]) * 16, NODES),
+            )
+        )
+        if kind is not AccountKind.PERSONAL:
+            continue
+        found.append(
+            (
+                Viewer(account, kind, grant, at, world.page_id),
+                await facts.load_many(tx, bytes([1, number]) * 16, NODES),
+            )
+        )
+    return found
+
+
+def _allowed(loaded: dict[int, facts.Loaded], now: datetime) -> list[int]:
+    """Nodes that single reads allow, in order."""
+    out = []
+    for node, known in sorted(loaded.items()):
+        kind = kind_of(node)
+        assert kind is not None
+        ask = Ask(Act.LIST, scopes=scopes_for(kind, Act.LIST), tasks=tasks_for(kind, Act.LIST))
+        if isinstance(decide(known.facts, ask, now), Allow):
+            out.append(node)
+    return out
+
+
+ALL_KINDS = frozenset((*KINDS, K.BUSINESS))
+
+
+async def _walk(
+    tx: Tx,
+    world: World,
+    viewer: Viewer,
+    loaded: dict[int, facts.Loaded],
+    seen: list[int],
+) -> None:
+    filtered = False
+    for edge in sorted(world.instants):
+        for now in (edge - MICRO, edge, edge + MICRO):
+            wanted = _allowed(loaded, now)
+            page = await visible.page(tx, viewer, Filter(ALL_KINDS), now, 50)
+            assert page.ids == wanted, (viewer, now)
+            assert not page.more
+            seen.append(len(wanted))
+        if len(wanted) > 1 and not filtered:
+            filtered = True
+            await _check_filters(tx, world, viewer, wanted, now)
+            await _check_pages(tx, viewer, wanted, now)
+
+
+async def _check_filters(tx: Tx, world: World, viewer: Viewer, wanted: list[int], now: datetime) -> None:
+    """Every filter leaves what its description says; the count is the number of ids."""
+    about = {row["id"]: row for row in world.tables["asset"]}
+    assets = [one for one in wanted if one in about]
+    kinds = frozenset(KINDS)
+    lent = {
+        (row["asset_id"], row["partner_business_id"])
+        for row in world.tables["share"]
+        if row["starts"] <= now and (row["ends"] is None or now < row["ends"])
+    }
+    cases = [
+        (Filter(kinds), assets),
+        (
+            Filter(frozenset({K.BUSINESS})),
+            [one for one in wanted if one in BUSINESSES],
+        ),
+        *((Filter(frozenset({kind})), [one for one in assets if kind_of(one) is kind]) for kind in kinds),
+        *(
+            (
+                Filter(kinds, owned_by=business),
+                [one for one in assets if about[one]["business_id"] == business],
+            )
+            for business in BUSINESSES
+        ),
+        *(
+            (
+                Filter(kinds, lent_to=business),
+                [one for one in assets if (one, business) in lent],
+            )
+            for business in BUSINESSES
+        ),
+        *(
+            (
+                Filter(kinds, text=text),
+                [one for one in assets if name_key(text) in name_key(about[one]["name"])],
+            )
+            for text in ("café", "STRASSE", "%", "_", "i̇s")
+        ),
+    ]
+    for wanted_filter, expected in cases:
+        page = await visible.page(tx, viewer, wanted_filter, now, 50)
+        assert page.ids == expected, (viewer, wanted_filter, now)
+        assert await visible.count(tx, viewer, wanted_filter, now) == len(expected)
+
+
+async def _check_pages(tx: Tx, viewer: Viewer, wanted: list[int], now: datetime) -> None:
+    """Walking by small pages, forwards and backwards, shows each id once and ends."""
+    for limit in (1, 2):
+        forward: list[int] = []
+        more, after = True, None
+        while more:
+            page = await visible.page(tx, viewer, Filter(ALL_KINDS), now, limit, after=after)
+            forward += page.ids
+            more, after = page.more, page.ids[-1]
+        assert forward == wanted
+        backward: list[int] = []
+        more, before = True, wanted[-1] + 1
+        while more:
+            page = await visible.page(tx, viewer, Filter(ALL_KINDS), now, limit, before=before)
+            backward = page.ids + backward
+            more, before = page.more, page.ids[0]
+        assert backward == wanted
+
+
+@contextmanager
+def opened(url: str) -> Iterator[tuple[asyncio.Runner, Store]]:
+    """A store with all tables, and the loop that it lives in."""
+    with asyncio.Runner() as runner:
+        store = make_store(StoreSettings(url, durable=False, pool=2))
+        runner.run(_create(store))
+        yield runner, store
+        runner.run(store.close())
+
+
+async def _create(store: Store) -> None:
+    await store.create()
+
+
+def _search(url: str, examples: int) -> None:
+    seen: list[int] = []
+    with opened(url) as (runner, store):
+
+        @settings(
+            max_examples=examples,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            database=None,
+        )
+        @given(worlds())
+        def search(world: World) -> None:
+            runner.run(check(store, world, seen))
+
+        search()
+    assert sum(1 for number in seen if number) > len(seen) / 20, "hardly anybody saw anything"
+
+
+MORE = int(os.environ.get("WORKBADGE_EXAMPLES", "1"))
+
+
+def test_lists_agree_with_single_reads_on_sqlite(tmp_path: Path) -> None:
+    """On SQLite a list shows exactly the nodes that a single read allows, at every edge of every interval."""
+    _search(f"sqlite:///{tmp_path / 'visible.db'}", 25 * MORE)
+
+
+def test_lists_agree_with_single_reads_on_postgresql(postgres: Postgres) -> None:
+    """The same on PostgreSQL."""
+    url = postgres.empty_database()
+    try:
+        _search(url, 5 * MORE)
+    finally:
+        postgres.drop_database(url)
+
+
+@pytest.mark.parametrize("number", [10_000])
+def test_a_page_of_many_assets_is_cheap(tmp_path: Path, number: int) -> None:
+    """An admin's page of 25 out of 10 000 assets touches few rows: SQLite's own count of steps stays small."""
+    with opened(f"sqlite:///{tmp_path / 'many.db'}") as (runner, store):
+        runner.run(_many(store, number))
+        assert runner.run(_steps(store)) < 12_000
+
+
+ADMIN = nid(K.ACCOUNT, 0)
+
+
+async def _many(store: Store, number: int) -> None:
+    async with store.write() as tx:
+        await put(tx, "business", {"id": BUSINESSES[0]})
+        await put(tx, "account", {"id": ADMIN, "kind": "personal"})
+        await put(
+            tx,
+            "membership",
+            {
+                "id": nid(K.MEMBERSHIP, 1),
+                "account_id": ADMIN,
+                "business_id": BUSINESSES[0],
+                "role": "ADMIN",
+            },
+        )
+        await put(
+            tx,
+            "asset",
+            *({"id": nid(K.PAGE, i), "kind": "page", "business_id": BUSINESSES[0]} for i in range(number)),
+        )
+
+
+async def _steps(store: Store) -> int:
+    """Steps of SQLite's machine for one page in the middle, in hundreds."""
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 100
+        return 0
+
+    async with store.read() as tx:
+        raw = tx.connection.connection.driver_connection  # type: ignore[attr-defined]
+        raw.set_progress_handler(count, 100)
+        page = await visible.page(
+            tx,
+            Viewer(ADMIN, AccountKind.PERSONAL),
+            Filter(frozenset({K.PAGE})),
+            T0,
+            25,
+            after=nid(K.PAGE, 5_000),
+        )
+        raw.set_progress_handler(None, 0)
+    assert page.ids == [nid(K.PAGE, 5_001 + i) for i in range(25)] and page.more
+    return steps
