@@ -209,8 +209,7 @@ async def test_rolling_back_and_extending_at_once_leave_one_state(world: World, 
 
 
 async def test_one_person_in_two_businesses_has_two_graces(world: World) -> None:
-    """Each business has its own claim and its own cut-off; the account is one, also when both are confirmed at once
-    (M14, AC-28)."""
+    """Each business has its own claim, its own cut-off and its own rollback; the managed account is one (M14, AC-28)."""
     services, emil = world.services, world.people["emil"]
     async with services.store.write() as tx:
         third = await portfolio.add_business(tx, services, "Third", world.organization, T0)
@@ -234,6 +233,29 @@ async def test_one_person_in_two_businesses_has_two_graces(world: World) -> None
     await migration.roll_back(services, other.migration_id, emil, None, later)
     ends = {business: ends for business, _, ends, _ in await world.rights_of("emil")}
     assert ends == {world.business: T0 + 30 * DAY, third: None, world.elsewhere: None}
+
+
+async def test_two_claims_of_one_address_at_once_open_one_account(world: World, second: World) -> None:
+    """Invited in two businesses and confirming both at once: one opens the account, the other is asked to sign in with it
+    and then goes through (M18, A1)."""
+    services, emil = world.services, world.people["emil"]
+    async with services.store.write() as tx:
+        third = await portfolio.add_business(tx, services, "Third", world.organization, T0)
+        await portfolio.add_member(tx, services, emil, third, Role.ADMIN, {}, None, T0)
+    await world.start("emil")
+    links = [await world.link("emil")]
+    await migration.start_migration(services, third, [NewPerson(emil, "emil@work.example")], None, T0)
+    await due.run(services, T0)
+    links.append(await world.link("emil"))
+    answers = await asyncio.gather(
+        world.confirm(links[0], "emil", T0), second.confirm(links[1], "emil", T0), return_exceptions=True
+    )
+    won = [one for one in answers if isinstance(one, claim.Claimed)]
+    lost = [one for one in answers if isinstance(one, CommandError)]
+    assert [one.problem for one in lost] == [Problem.UNAUTHENTICATED], answers
+    again = links[answers.index(lost[0])]
+    proof = ClaimProof(emil, managed_id=won[0].managed_id)
+    assert (await claim.confirm_claim(services, again, proof, T0)).managed_id == won[0].managed_id
 
 
 async def test_the_old_login_is_shut_out_at_once(world: World) -> None:

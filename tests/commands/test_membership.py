@@ -5,12 +5,13 @@ import asyncio
 import pytest
 
 from workbadge.access import Allow, Deny
-from workbadge.commands import due, membership, migration, portfolio
+from workbadge.commands import claim, due, membership, migration, portfolio
 from workbadge.commands.errors import CommandError, Problem
-from workbadge.lifecycle.changes import Refusal
+from workbadge.lifecycle.changes import Plan, Refusal, SetMembershipEnd
+from workbadge.store.apply import apply_plan
 from workbadge.store.audit import list_entries
 from workbadge.terms.instants import DAY
-from workbadge.terms.kinds import Role
+from workbadge.terms.kinds import EndCause, Role
 from workbadge.terms.reasons import Reason
 from workbadge.terms.tasks import Task
 
@@ -122,6 +123,40 @@ async def test_a_leaver_keeps_nothing_through_the_old_login(world: World) -> Non
     with pytest.raises(CommandError) as refused:
         await migration.roll_back(services, started.migration_id, emil, None, now)
     assert refused.value.problem is Problem.CONFLICT
+
+
+async def test_a_leaver_of_one_organization_is_none_of_another(world: World) -> None:
+    """A grace in another organization's business goes on when the first one suspends its managed account (A5)."""
+    services, emil = world.services, world.people["emil"]
+    async with services.store.write() as tx:
+        other = await portfolio.add_organization(tx, services, "Other", "other.example", T0)
+        theirs = await portfolio.add_business(tx, services, "Theirs", other, T0)
+        await portfolio.add_member(tx, services, emil, theirs, Role.EMPLOYEE, {}, None, T0)
+    here = await world.start("emil")
+    done = await world.claim(here, "emil", T0)
+    there = await migration.start_migration(
+        services, theirs, [migration.NewPerson(emil, "emil@other.example")], None, T0
+    )
+    await claim.claim_for(services, there.migration_id, emil, T0)
+    await membership.suspend_account(services, done.managed_id, None, T0 + DAY)
+    ends = {business: ends for business, _, ends, _ in await world.rights_of("emil")}
+    assert (ends[world.business], ends[theirs]) == (T0 + DAY, T0 + 30 * DAY)
+
+
+async def test_the_account_of_two_organizations_keeps_the_other_ones_grace(world: World) -> None:
+    """Where one managed account also works in another organization's business, only its own organization's graces end (A4,
+    A5)."""
+    services, emil = world.services, world.people["emil"]
+    done = await world.claim(await world.start("emil"), "emil", T0)
+    async with services.store.write() as tx:
+        other = await portfolio.add_organization(tx, services, "Other", "other.example", T0)
+        theirs = await portfolio.add_business(tx, services, "Theirs", other, T0)
+        place = await portfolio.add_member(tx, services, emil, theirs, Role.EMPLOYEE, {}, None, T0)
+        end = SetMembershipEnd(place, T0 + 30 * DAY, EndCause.GRACE, T0)
+        await apply_plan(tx, Plan(changes=(end,)), None, services.entropy.new_id, T0)
+    await membership.suspend_account(services, done.managed_id, None, T0 + DAY)
+    ends = {business: ends for business, _, ends, _ in await world.rights_of("emil")}
+    assert (ends[world.business], ends[theirs]) == (T0 + DAY, T0 + 30 * DAY)
 
 
 async def test_only_managed_accounts_are_suspended_by_an_organization(
