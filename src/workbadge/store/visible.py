@@ -6,13 +6,17 @@ demands that. It answers ids in order; what each shows, and until when, comes fr
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Integer,
     Select,
+    Text,
     and_,
+    bindparam,
     case,
     exists,
     func,
@@ -21,12 +25,12 @@ from sqlalchemy import (
     select,
     union,
 )
-from sqlalchemy.sql.selectable import CompoundSelect
 
+from workbadge.terms.instants import to_micros
 from workbadge.terms.kinds import AccountKind, NodeKind, Role
 from workbadge.terms.tasks import TASKS_OF
 
-from .engine import Tx
+from .engine import HotQuery, Tx
 from .schema import (
     asset,
     assignment,
@@ -72,56 +76,70 @@ class Page:
     more: bool
 
 
-def _open(starts: ColumnElement[Any], ends: ColumnElement[Any], now: datetime) -> ColumnElement[bool]:
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """Everything about a question that changes its statement; the rest are parameters of a prepared read."""
+
+    kinds: frozenset[NodeKind]
+    personal: bool
+    by_token: bool
+    one_page: bool
+    owned_by: bool
+    lent_to: bool
+    text: bool
+    place: str
+    """``after`` or ``before`` an id, from the ``start``, or ``all`` to be counted."""
+
+
+_now = bindparam("now", type_=BigInteger)
+_account = bindparam("account", type_=BigInteger)
+_grant = bindparam("grant", type_=BigInteger)
+_authorized = bindparam("authorized", type_=BigInteger)
+_page = bindparam("page", type_=BigInteger)
+_place = bindparam("place", type_=BigInteger)
+_owned_by = bindparam("owned_by", type_=BigInteger)
+_lent_to = bindparam("lent_to", type_=BigInteger)
+_text = bindparam("text", type_=Text)
+_limit = bindparam("limit", type_=Integer)
+
+
+def _open(starts: ColumnElement[Any], ends: ColumnElement[Any]) -> ColumnElement[bool]:
     """The interval covers ``now``."""
-    return and_(starts <= now, or_(ends.is_(None), ends > now))
+    return and_(starts <= _now, or_(ends.is_(None), ends > _now))
 
 
-def _member(viewer: Viewer, now: datetime) -> ColumnElement[bool]:
+def _member(shape: _Shape) -> ColumnElement[bool]:
     """The membership is an open way for this viewer: interval, business, hand-over."""
-    handed_over = or_(membership.c.handed_over.is_(None), membership.c.handed_over > now)
-    if viewer.grant_id is not None and viewer.authorized is not None:
+    handed_over = or_(membership.c.handed_over.is_(None), membership.c.handed_over > _now)
+    if shape.by_token:
         before = and_(
-            membership.c.handed_over >= viewer.authorized,
+            membership.c.handed_over >= _authorized,
             grant_target.c.selected_at <= membership.c.handed_over,
         )
         handed_over = or_(handed_over, before)
     return and_(
-        membership.c.account_id == viewer.account_id,
-        _open(membership.c.starts, membership.c.ends, now),
-        or_(business.c.suspended_at.is_(None), business.c.suspended_at > now),
+        membership.c.account_id == _account,
+        _open(membership.c.starts, membership.c.ends),
+        or_(business.c.suspended_at.is_(None), business.c.suspended_at > _now),
         handed_over,
     )
 
 
-def _selected(statement: Select[Any], viewer: Viewer, node: ColumnElement[Any], now: datetime) -> Select[Any]:
-    """With a token: only nodes that its grant selected."""
-    if viewer.page_id is not None:
-        statement = statement.where(node == viewer.page_id)
-    if viewer.grant_id is None:
-        return statement
-    return statement.where(
-        grant_target.c.grant_id == viewer.grant_id,
+def _finish(way: Select[Any], shape: _Shape, node: ColumnElement[Any]) -> Select[Any]:
+    """With a token: only nodes that its grant selected. Each way is cut to the page before all are put together."""
+    if shape.one_page:
+        way = way.where(node == _page)
+    if shape.place == "after":
+        way = way.where(node > _place)
+    if shape.place == "before":
+        way = way.where(node < _place)
+    if not shape.by_token:
+        return way
+    return way.where(
+        grant_target.c.grant_id == _grant,
         grant_target.c.target_id == node,
-        grant_target.c.selected_at <= now,
+        grant_target.c.selected_at <= _now,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Range:
-    """Where a page lies among the ids; each way is cut to it before the ways are put together."""
-
-    after: int | None = None
-    before: int | None = None
-
-    def cut(self, node: ColumnElement[Any]) -> list[ColumnElement[bool]]:
-        """The conditions on an id."""
-        cuts: list[ColumnElement[bool]] = []
-        if self.after is not None:
-            cuts.append(node > self.after)
-        if self.before is not None:
-            cuts.append(node < self.before)
-        return cuts
 
 
 def _mask(kinds: list[NodeKind]) -> ColumnElement[int]:
@@ -132,37 +150,33 @@ def _mask(kinds: list[NodeKind]) -> ColumnElement[int]:
     return case(*whens, else_=0)
 
 
-def _named(text: str, key: ColumnElement[str]) -> ColumnElement[bool]:
-    """The text occurs in the name, whatever the case."""
-    return key.contains(name_key(text), autoescape=True)
-
-
-def _wanted(wanted: Filter, now: datetime) -> list[ColumnElement[bool]]:
+def _wanted(shape: _Shape, kinds: list[NodeKind]) -> list[ColumnElement[bool]]:
     """What is asked of an asset whoever looks."""
     here: list[ColumnElement[bool]] = [
-        asset.c.kind.in_(sorted(kind.value for kind in wanted.kinds)),
+        or_(*(asset.c.kind == kind.value for kind in kinds)),
         asset.c.removed_at.is_(None),
     ]
-    if wanted.owned_by is not None:
-        here.append(asset.c.business_id == wanted.owned_by)
-    if wanted.lent_to is not None:
+    if shape.owned_by:
+        here.append(asset.c.business_id == _owned_by)
+    if shape.lent_to:
         lent = share.alias("lent")
         here.append(
             exists().where(
                 lent.c.asset_id == asset.c.id,
-                lent.c.partner_business_id == wanted.lent_to,
-                _open(lent.c.starts, lent.c.ends, now),
+                lent.c.partner_business_id == _lent_to,
+                _open(lent.c.starts, lent.c.ends),
             )
         )
-    if wanted.text:
-        here.append(_named(wanted.text, asset.c.name_key))
+    if shape.text:
+        here.append(asset.c.name_key.like(_text, escape="/"))
     return here
 
 
-def _assets(viewer: Viewer, wanted: Filter, now: datetime, cut: _Range) -> list[Select[Any]]:
+def _assets(shape: _Shape) -> list[Select[Any]]:
     """Ids of visible assets, by each kind of way."""
-    here = [*_wanted(wanted, now), *cut.cut(asset.c.id)]
-    mask = _mask(sorted(wanted.kinds))
+    kinds = sorted(kind for kind in shape.kinds if kind in TASKS_OF)
+    here = _wanted(shape, kinds)
+    mask = _mask(kinds)
     admin = membership.c.role == Role.ADMIN.value
     tasks = and_(
         assignment.c.membership_id == membership.c.id,
@@ -173,7 +187,7 @@ def _assets(viewer: Viewer, wanted: Filter, now: datetime, cut: _Range) -> list[
         .join(membership, membership.c.business_id == asset.c.business_id)
         .join(business, business.c.id == membership.c.business_id)
         .outerjoin(assignment, tasks)
-        .where(*here, _member(viewer, now))
+        .where(*here, _member(shape))
         .where(or_(admin, assignment.c.tasks.bitwise_and(mask) != 0))
     )
     lent = share.c.tasks.bitwise_and(mask)
@@ -183,41 +197,77 @@ def _assets(viewer: Viewer, wanted: Filter, now: datetime, cut: _Range) -> list[
         .join(membership, membership.c.business_id == share.c.partner_business_id)
         .join(business, business.c.id == membership.c.business_id)
         .outerjoin(assignment, tasks)
-        .where(*here, _member(viewer, now), _open(share.c.starts, share.c.ends, now))
+        .where(*here, _member(shape), _open(share.c.starts, share.c.ends))
         .where(lent != 0, or_(admin, assignment.c.tasks.bitwise_and(lent) != 0))
     )
     ways = [owned, shared]
-    if viewer.account_kind is AccountKind.PERSONAL:
+    if shape.personal:
         ways.append(
             select(asset.c.id)
             .join(direct_role, direct_role.c.asset_id == asset.c.id)
             .where(*here, asset.c.business_id.is_(None))
-            .where(direct_role.c.account_id == viewer.account_id)
+            .where(direct_role.c.account_id == _account)
             .where(direct_role.c.tasks.bitwise_and(mask) != 0)
         )
-    return [_selected(way, viewer, asset.c.id, now) for way in ways]
+    return [_finish(way, shape, asset.c.id) for way in ways]
 
 
-def _businesses(viewer: Viewer, wanted: Filter, now: datetime, cut: _Range) -> list[Select[Any]]:
+def _businesses(shape: _Shape) -> list[Select[Any]]:
     """Ids of visible businesses."""
-    statement = (
-        select(business.c.id)
-        .join(membership, membership.c.business_id == business.c.id)
-        .where(_member(viewer, now), *cut.cut(business.c.id))
-    )
-    if wanted.text:
-        statement = statement.where(_named(wanted.text, business.c.name_key))
-    return [_selected(statement, viewer, business.c.id, now)]
+    way = select(business.c.id).join(membership, membership.c.business_id == business.c.id).where(_member(shape))
+    if shape.text:
+        way = way.where(business.c.name_key.like(_text, escape="/"))
+    return [_finish(way, shape, business.c.id)]
 
 
-def _query(viewer: Viewer, wanted: Filter, now: datetime, cut: _Range) -> CompoundSelect[Any]:
+@lru_cache(maxsize=512)
+def _query(shape: _Shape) -> HotQuery:
     """One ``union`` of all ways. Each way is ``distinct`` too: a union of one is not, and somebody may be a member twice."""
     ways: list[Select[Any]] = []
-    if NodeKind.BUSINESS in wanted.kinds:
-        ways += _businesses(viewer, wanted, now, cut)
-    if wanted.kinds != {NodeKind.BUSINESS}:
-        ways += _assets(viewer, wanted, now, cut)
-    return union(*(way.distinct() for way in ways))
+    if NodeKind.BUSINESS in shape.kinds:
+        ways += _businesses(shape)
+    if shape.kinds != {NodeKind.BUSINESS}:
+        ways += _assets(shape)
+    ids = union(*(way.distinct() for way in ways)).subquery("visible")
+    if shape.place == "all":
+        return HotQuery(select(func.count().label("total")).select_from(ids))
+    order = ids.c.id.desc() if shape.place == "before" else ids.c.id
+    return HotQuery(select(ids.c.id).order_by(order).limit(_limit))
+
+
+def _pattern(text: str) -> str:
+    """The text anywhere in a name."""
+    plain = name_key(text).replace("/", "//").replace("%", "/%").replace("_", "/_")
+    return f"%{plain}%"
+
+
+async def _ask(
+    tx: Tx, viewer: Viewer, wanted: Filter, now: datetime, order: str, **more: int | None
+) -> list[tuple[Any, ...]]:
+    shape = _Shape(
+        wanted.kinds,
+        viewer.account_kind is AccountKind.PERSONAL,
+        viewer.grant_id is not None,
+        viewer.page_id is not None,
+        wanted.owned_by is not None,
+        wanted.lent_to is not None,
+        bool(wanted.text),
+        order,
+    )
+    if shape.by_token and viewer.authorized is None:
+        raise ValueError("expected the instant of the token's consent with its grant")
+    params = {
+        "now": to_micros(now),
+        "account": viewer.account_id,
+        "grant": viewer.grant_id,
+        "authorized": viewer.authorized and to_micros(viewer.authorized),
+        "page": viewer.page_id,
+        "owned_by": wanted.owned_by,
+        "lent_to": wanted.lent_to,
+        "text": _pattern(wanted.text) if wanted.text else None,
+        **more,
+    }
+    return await tx.hot(_query(shape), params)
 
 
 async def page(
@@ -230,17 +280,15 @@ async def page(
     before: int | None = None,
 ) -> Page:
     """At most ``limit`` visible ids after ``after`` (or the last ``limit`` before ``before``), ascending."""
-    cut = _Range(None if before is not None else after, before)
-    ids = _query(viewer, wanted, now, cut).subquery("visible")
-    order = ids.c.id if before is None else ids.c.id.desc()
-    statement = select(ids.c.id).order_by(order).limit(limit + 1)
-    found = [int(row.id) for row in await tx.rows(statement)]
+    place, at = ("start", None) if after is None else ("after", after)
+    if before is not None:
+        place, at = "before", before
+    rows = await _ask(tx, viewer, wanted, now, place, place=at, limit=limit + 1)
+    found = [int(row[0]) for row in rows]
     kept = found[:limit]
     return Page(kept if before is None else kept[::-1], len(found) > limit)
 
 
 async def count(tx: Tx, viewer: Viewer, wanted: Filter, now: datetime) -> int:
     """How many nodes are visible in all."""
-    ids = _query(viewer, wanted, now, _Range()).subquery("visible")
-    row = await tx.one(select(func.count().label("total")).select_from(ids))
-    return int(row.total) if row is not None else 0
+    return int((await _ask(tx, viewer, wanted, now, "all"))[0][0])
