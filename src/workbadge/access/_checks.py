@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
+from workbadge.terms.instants import earliest
 from workbadge.terms.kinds import AccountKind, EndCause, TokenKind
 from workbadge.terms.reasons import Reason
+from workbadge.terms.tasks import TASKS_OF
 
 from .facts import Ask, Deny, Facts, Route
 
@@ -27,6 +29,12 @@ class Held:
 
 HOLDS = Held()
 
+
+def _until(ends: datetime | None) -> Held:
+    """The check holds until ``ends``: an end that is known is never left out, whatever it is the end of (I8)."""
+    return HOLDS if ends is None else Held(ends)
+
+
 Check: TypeAlias = Callable[[Facts, Ask, datetime], Held | Deny]
 RouteCheck: TypeAlias = Callable[[Route, Facts, Ask, datetime], Held | Deny]
 
@@ -37,13 +45,13 @@ RouteCheck: TypeAlias = Callable[[Route, Facts, Ask, datetime], Held | Deny]
 def token_not_revoked(facts: Facts, ask: Ask, now: datetime) -> Held | Deny:
     """A revoked token is dead from that instant on; a page token dies with its parent (9.26)."""
     token = facts.token
-    if token is None:
+    if token is None or (token.revoked is None and token.parent_revoked is None):
         return HOLDS
     if token.revoked is not None and token.revoked <= now:
         return Deny(token.revoked_because, token.revoked)
     if token.parent_revoked is not None and token.parent_revoked <= now:
         return Deny(Reason.PARENT_REVOKED, token.parent_revoked)
-    return HOLDS
+    return _until(earliest(token.revoked, token.parent_revoked))
 
 
 def token_not_expired(facts: Facts, ask: Ask, now: datetime) -> Held | Deny:
@@ -67,10 +75,10 @@ def page_token_on_its_page(facts: Facts, ask: Ask, now: datetime) -> Held | Deny
 
 def app_not_disabled(facts: Facts, ask: Ask, now: datetime) -> Held | Deny:
     """A disabled app reaches nothing."""
-    app = facts.app
-    if app is not None and app.disabled is not None and app.disabled <= now:
-        return Deny(Reason.APP_DISABLED, app.disabled)
-    return HOLDS
+    disabled = facts.app.disabled if facts.app is not None else None
+    if disabled is not None and disabled <= now:
+        return Deny(Reason.APP_DISABLED, disabled)
+    return _until(disabled)
 
 
 def somebody_is_meant(facts: Facts, ask: Ask, now: datetime) -> Held | Deny:
@@ -90,7 +98,7 @@ def grant_stands(facts: Facts, ask: Ask, now: datetime) -> Held | Deny:
         return Deny(Reason.APP_REMOVED)
     if grant.revoked is not None and grant.revoked <= now:
         return Deny(Reason.APP_REMOVED, grant.revoked)
-    return HOLDS
+    return _until(grant.revoked)
 
 
 def scope_granted(facts: Facts, ask: Ask, now: datetime) -> Held | Deny:
@@ -98,7 +106,7 @@ def scope_granted(facts: Facts, ask: Ask, now: datetime) -> Held | Deny:
     if facts.token is None or not ask.scopes:
         return HOLDS
     granted = facts.grant.scopes if facts.grant is not None else frozenset[str]()
-    if ask.scopes.isdisjoint(granted) or ask.scopes.isdisjoint(facts.token.scopes & granted):
+    if ask.scopes.isdisjoint(facts.token.scopes & granted):
         return Deny(Reason.SCOPE_MISSING)
     return HOLDS
 
@@ -117,13 +125,13 @@ def node_selected(facts: Facts, ask: Ask, now: datetime) -> Held | Deny:
 def account_active(facts: Facts, ask: Ask, now: datetime) -> Held | Deny:
     """A suspended or deleted account reaches nothing (A5, I7)."""
     account = facts.account
-    if account is None:
+    if account is None or (account.suspended is None and account.deleted is None):
         return HOLDS
     if account.deleted is not None and account.deleted <= now:
         return Deny(Reason.ACCOUNT_DELETED, account.deleted)
     if account.suspended is not None and account.suspended <= now:
         return Deny(Reason.ACCOUNT_SUSPENDED, account.suspended)
-    return HOLDS
+    return _until(earliest(account.suspended, account.deleted))
 
 
 # --- route to the node -----------------------------------------------------------------------------------
@@ -171,7 +179,7 @@ def business_active(route: Route, facts: Facts, ask: Ask, now: datetime) -> Held
     """A suspended business gives no way to anything."""
     if route.business_suspended is not None and route.business_suspended <= now:
         return Deny(Reason.BUSINESS_SUSPENDED, route.business_suspended)
-    return HOLDS
+    return _until(route.business_suspended)
 
 
 def authorized_before_handover(route: Route, facts: Facts, ask: Ask, now: datetime) -> Held | Deny:
@@ -183,19 +191,21 @@ def authorized_before_handover(route: Route, facts: Facts, ask: Ask, now: dateti
     written as authorized one microsecond later (``commands.grant``).
     """
     handed_over = route.handed_over
-    if handed_over is None or now < handed_over:
+    if handed_over is None:
         return HOLDS
     token, grant = facts.token, facts.grant
-    if token is None or grant is None or grant.selected is None:
-        return Deny(Reason.HANDED_OVER, handed_over)
-    if token.authorized > handed_over or grant.selected > handed_over:
-        return Deny(Reason.HANDED_OVER, handed_over)
-    return HOLDS
+    selected = None if grant is None else grant.selected
+    if token is not None and selected is not None and max(token.authorized, selected) <= handed_over:
+        return HOLDS
+    return Held(handed_over) if now < handed_over else Deny(Reason.HANDED_OVER, handed_over)
 
 
 def tasks_suffice(route: Route, facts: Facts, ask: Ask, now: datetime) -> Held | Deny:
-    """One of the asked tasks holds on this way (none asked: any way will do)."""
-    return HOLDS if not ask.tasks or route.tasks & ask.tasks else Deny(Reason.TASK_MISSING)
+    """One of the asked tasks holds on this way. None asked: any task on an asset, for other nodes any way will do."""
+    if ask.tasks:
+        return HOLDS if route.tasks & ask.tasks else Deny(Reason.TASK_MISSING)
+    asset = facts.node is not None and facts.node.kind in TASKS_OF
+    return HOLDS if route.tasks or not asset else Deny(Reason.TASK_MISSING)
 
 
 ROUTE_CHECKS: tuple[RouteCheck, ...] = (
@@ -208,9 +218,9 @@ ROUTE_CHECKS: tuple[RouteCheck, ...] = (
 )
 
 
-def _because(route: Route, facts: Facts) -> Reason:
+def _because(route: Route, facts: Facts, now: datetime) -> Reason:
     """The name of the way that a route is."""
-    if route.handed_over is not None:
+    if route.handed_over is not None and route.handed_over <= now:
         return Reason.GRACE
     if facts.account is not None and facts.account.kind is AccountKind.SYSTEM:
         return Reason.SYSTEM_USER
@@ -229,7 +239,7 @@ def _walk(route: Route, facts: Facts, ask: Ask, now: datetime) -> Held | Deny:
         ends = answer.until
         if ends is not None and (until is None or ends < until):
             until = ends
-    return Held(until, _because(route, facts))
+    return Held(until, _because(route, facts, now))
 
 
 def some_route_open(facts: Facts, ask: Ask, now: datetime) -> Held | Deny:
@@ -243,11 +253,8 @@ def some_route_open(facts: Facts, ask: Ask, now: datetime) -> Held | Deny:
     for route in facts.routes:
         answer = _walk(route, facts, ask, now)
         if isinstance(answer, Deny):
-            if (
-                (answer.since is not None
-                and (refusal.since is None or answer.since > refusal.since))
-                or (refusal.since is None
-                and refusal.reason is Reason.NO_ROUTE)
+            if (answer.since is not None and (refusal.since is None or answer.since > refusal.since)) or (
+                refusal.since is None and refusal.reason is Reason.NO_ROUTE
             ):
                 refusal = answer
         elif best is None or _later(answer, best):
@@ -256,7 +263,12 @@ def some_route_open(facts: Facts, ask: Ask, now: datetime) -> Held | Deny:
 
 
 def _later(one: Held, other: Held) -> bool:
-    """Whether ``one`` ends after ``other``; without an end is after any end."""
+    """Whether ``one`` is to be told instead of ``other``: it ends later (without an end is after any end).
+
+    Of ways that end together a grace is told, so that the expiry is shown in whatever order the ways stand (I8).
+    """
+    if one.until == other.until:
+        return one.because is Reason.GRACE
     if other.until is None:
         return False
     return one.until is None or one.until > other.until

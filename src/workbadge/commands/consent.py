@@ -57,9 +57,7 @@ async def offer(
     lent = await rights.list_lent(tx, found, mine, now)
     groups: dict[int | None, list[OfferedAsset]] = {}
     if not kinds and "business_management" in scopes:
-        groups = {
-            one: [OfferedAsset(one, _name(names[one]), NodeKind.BUSINESS, one in before)] for one in mine
-        }
+        groups = {one: [OfferedAsset(one, _name(names[one]), NodeKind.BUSINESS, one in before)] for one in mine}
     for asset_id in found:
         asset = assets.get(asset_id)
         if asset is not None:

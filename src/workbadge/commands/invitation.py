@@ -93,7 +93,8 @@ class Invitations:
             prior_ends=personal.ends,
             prior_cause=personal.cause,
         )
-        plan = plans.plan_invite(completed, personal, now)
+        others = await rights.count_other_admins(tx, record.business_id, personal.id, now)
+        plan = plans.plan_invite(completed, personal, others, now)
         check_plan(plan)
         nobody_knows = hash_secret(self.services.entropy.bytes(32).hex())
         await migrations.add_person(tx, completed, personal.id, nobody_knows)

@@ -270,6 +270,14 @@ async def _locked(
     return migrations.as_record(row), personal, managed
 
 
+async def _business_of(tx: Tx, migration_id: int) -> int:
+    """The business that a migration is of. Raises NOT_FOUND."""
+    row = await migrations.find_migration(tx, migration_id)
+    if row is None:
+        raise not_found("migration")
+    return int(row.business_id)
+
+
 async def _steer(
     services: Services,
     migration_id: int,
@@ -318,11 +326,14 @@ async def roll_back(
     """Back to the state before the claim (M12). Raises CommandError."""
 
     async def work(tx: Tx) -> tuple[Plan, list[int]]:
+        business_id = await _business_of(tx, migration_id)
+        await rights.lock_admins(tx, business_id)
         person, personal, managed = await _locked(tx, migration_id, personal_id)
         if managed is None:
             return refuse(Refusal.NOT_CLAIMED), []
+        others = await rights.count_other_admins(tx, business_id, managed.id, now)
         apps = await reconnected_apps(tx, managed.account_id, person.business_id)
-        plan = plans.plan_rollback(person, personal, managed, now)
+        plan = plans.plan_rollback(person, personal, managed, others, now)
         await apply_plan(tx, plan, actor_id, services.entropy.new_id, now)
         return plan, apps
 
@@ -339,15 +350,17 @@ async def set_deadline(
     actor_id: int | None,
     now: datetime,
 ) -> None:
-    """Move or lift somebody's deadline (M1). Raises CommandError."""
-    await _steer(
-        services,
-        migration_id,
-        personal_id,
-        lambda person, personal, _: plans.plan_deadline(person, personal, deadline, now),
-        actor_id,
-        now,
-    )
+    """Move or lift somebody's deadline (M1); the last admin stays until the claim (I9). Raises CommandError."""
+
+    async def work(tx: Tx) -> Plan:
+        await rights.lock_admins(tx, await _business_of(tx, migration_id))
+        person, personal, _ = await _locked(tx, migration_id, personal_id)
+        others = await rights.count_other_admins(tx, person.business_id, personal.id, now)
+        plan = plans.plan_deadline(person, personal, deadline, others, now)
+        await apply_plan(tx, plan, actor_id, services.entropy.new_id, now)
+        return plan
+
+    check_plan(await in_transaction(services, work))
 
 
 async def exclude_person(

@@ -252,3 +252,15 @@ async def assign_new(
         services.entropy.new_id,
         now,
     )
+
+
+async def stop_sharing(
+    tx: Tx, services: Services, asset_id: int, partner_business_id: int, actor_id: int | None, now: datetime
+) -> None:
+    """End every open share of an asset with a partner (MT-22): from now on the partner reaches it no more. Idempotent."""
+    asset = await records.find_asset(tx, asset_id)
+    if asset is None:
+        raise not_found("asset")
+    if await rights.end_shares(tx, asset_id, partner_business_id, now):
+        entry = Audit("share.end", asset_id, asset.business_id, None, {"partner": partner_business_id})
+        await write_audit(tx, (entry,), actor_id, services.entropy.new_id, now)

@@ -128,10 +128,14 @@ class SetPersonExcluded:
 
 @dataclass(frozen=True, slots=True)
 class ForgetSelections:
-    """Remove what an account had selected of one business, for every app (M12)."""
+    """Remove what an account had selected of one business, for every app (M12).
+
+    Kept is what the account still reaches at ``at`` through another business that owns them or was lent them (A6, I4).
+    """
 
     account_id: int
     business_id: int
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

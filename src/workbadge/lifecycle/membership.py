@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from workbadge.terms.kinds import EndCause, Role
-from workbadge.terms.tasks import Task
+from workbadge.terms.tasks import NONE, Task
 
 from .changes import (
     Audit,
@@ -30,20 +30,28 @@ def plan_assign(
 ) -> Plan:
     """Set a member's tasks on an asset. The old login in grace gains nothing by it and loses what is taken (M5, M16).
 
-    Refused: NOT_A_MEMBER (also for the personal membership itself, once handed over).
+    ``graces``: memberships of linked personal accounts in the same business; those whose end has passed stay as
+    they are. No tasks: taken away. Refused: NOT_A_MEMBER (also for the personal membership itself, once handed over).
     """
     if not membership.is_open(now) or membership.handed_over is not None:
         return refuse(Refusal.NOT_A_MEMBER)
+    if not tasks:
+        return plan_take_away(membership, graces, asset_id, now)
+    detail = {"asset": asset_id, "tasks": int(tasks)}
     changes: list[Change] = [PutAssignment(membership.id, asset_id, tasks)]
-    for grace in graces:
-        held = grace.assignments.get(asset_id, Task(0))
+    audit = [_audit("assignment.put", membership, {**detail})]
+    for grace in _running(graces, now):
+        held = grace.assignments.get(asset_id, NONE)
         if held & ~tasks:
             left = held & tasks
             changes.append(PutAssignment(grace.id, asset_id, left) if left else DropAssignment(grace.id, asset_id))
-    return Plan(
-        changes=tuple(changes),
-        audit=(_audit("assignment.put", membership, {"asset": asset_id, "tasks": int(tasks)}),),
-    )
+            audit.append(_audit("assignment.put", grace, {"asset": asset_id, "tasks": int(left)}))
+    return Plan(changes=tuple(changes), audit=tuple(audit))
+
+
+def _running(graces: tuple[MembershipState, ...], now: datetime) -> tuple[MembershipState, ...]:
+    """Those graces that still run: nothing is written about what is over (I11)."""
+    return tuple(grace for grace in graces if grace.is_open(now))
 
 
 def plan_take_away(
@@ -54,9 +62,11 @@ def plan_take_away(
 ) -> Plan:
     """Take an asset from a member; the linked personal membership in grace loses it too (M16).
 
-    ``graces``: memberships of linked personal accounts in the same business, in grace.
+    Nobody has it: nothing is written. Refused: NOT_A_MEMBER.
     """
-    affected = [one for one in (membership, *graces) if asset_id in one.assignments and one.is_open(now)]
+    if not membership.is_open(now):
+        return refuse(Refusal.NOT_A_MEMBER)
+    affected = [one for one in (membership, *_running(graces, now)) if asset_id in one.assignments]
     return Plan(
         changes=tuple(DropAssignment(one.id, asset_id) for one in affected),
         audit=tuple(_audit("assignment.take_away", one, {"asset": asset_id}) for one in affected),
@@ -77,7 +87,7 @@ def plan_role(
         return refuse(Refusal.NOTHING_TO_DO)
     if membership.role is Role.ADMIN and other_admins < 1:
         return refuse(Refusal.LAST_ADMIN)
-    affected = (membership, *graces) if role is not Role.ADMIN else (membership,)
+    affected = (membership, *_running(graces, now)) if role is not Role.ADMIN else (membership,)
     changing = [one for one in affected if one.role is not role]
     return Plan(
         changes=tuple(SetRole(one.id, role) for one in changing),
@@ -96,11 +106,10 @@ def plan_remove(
         return refuse(Refusal.NOT_A_MEMBER)
     if membership.role is Role.ADMIN and membership.handed_over is None and other_admins < 1:
         return refuse(Refusal.LAST_ADMIN)
+    affected = (membership, *_running(graces, now))
     return Plan(
-        changes=tuple(
-            SetMembershipEnd(one.id, now, EndCause.REMOVED, one.handed_over) for one in (membership, *graces)
-        ),
-        audit=tuple(_audit("membership.remove", one, {}) for one in (membership, *graces)),
+        changes=tuple(SetMembershipEnd(one.id, now, EndCause.REMOVED, one.handed_over) for one in affected),
+        audit=tuple(_audit("membership.remove", one, {}) for one in affected),
     )
 
 
@@ -119,6 +128,7 @@ def plan_leaver(
     """
     if last_admin:
         return refuse(Refusal.LAST_ADMIN)
+    graces = _running(graces, now)
     changes: list[Change] = [SuspendAccount(account_id, now)]
     changes.extend(SetMembershipEnd(one.id, now, EndCause.LEAVER, one.handed_over) for one in graces)
     changes.extend(CancelDue(person) for person in persons)

@@ -3,7 +3,7 @@
 import json
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, or_, select, update
 
 from workbadge.lifecycle.changes import (
     Audit,
@@ -34,6 +34,7 @@ from .schema import (
     account,
     account_link,
     app_grant,
+    asset,
     assignment,
     audit,
     due,
@@ -41,6 +42,7 @@ from .schema import (
     membership,
     migration_person,
     session_account,
+    share,
 )
 
 
@@ -149,19 +151,34 @@ async def apply_change(tx: Tx, change: Change) -> None:
             await tx.run(update(migration_person).where(migration_person.c.id == person_id).values(deadline=deadline))
         case SetPersonExcluded(person_id, at):
             await tx.run(update(migration_person).where(migration_person.c.id == person_id).values(excluded_at=at))
-        case ForgetSelections(account_id, business_id):
-            grants = select(app_grant.c.id).where(app_grant.c.account_id == account_id)
-            await tx.run(
-                delete(grant_target).where(
-                    grant_target.c.business_id == business_id,
-                    grant_target.c.grant_id.in_(grants),
-                )
-            )
+        case ForgetSelections():
+            await _forget(tx, change)
         case SuspendAccount(account_id, at):
             await tx.run(update(account).where(account.c.id == account_id).values(suspended_at=at))
             await tx.run(delete(session_account).where(session_account.c.account_id == account_id))
         case CancelDue(subject):
             await tx.run(delete(due).where(due.c.subject == subject, due.c.done_at.is_(None)))
+
+
+async def _forget(tx: Tx, change: ForgetSelections) -> None:
+    grants = select(app_grant.c.id).where(app_grant.c.account_id == change.account_id)
+    other_places = select(membership.c.business_id).where(
+        membership.c.account_id == change.account_id,
+        membership.c.business_id != change.business_id,
+        or_(membership.c.ends.is_(None), membership.c.ends > change.at),
+    )
+    owned_there = select(asset.c.id).where(asset.c.business_id.in_(other_places))
+    lent_there = select(share.c.asset_id).where(
+        share.c.partner_business_id.in_(other_places), or_(share.c.ends.is_(None), share.c.ends > change.at)
+    )
+    await tx.run(
+        delete(grant_target).where(
+            grant_target.c.business_id == change.business_id,
+            grant_target.c.grant_id.in_(grants),
+            grant_target.c.target_id.not_in(owned_there),
+            grant_target.c.target_id.not_in(lent_there),
+        )
+    )
 
 
 async def _open_account(tx: Tx, change: OpenAccount) -> None:

@@ -41,7 +41,7 @@ from workbadge.terms.ids import kind_of
 from workbadge.terms.instants import Interval, from_micros
 from workbadge.terms.kinds import AccountKind, EndCause, NodeKind, Role, TokenKind
 from workbadge.terms.reasons import Reason
-from workbadge.terms.tasks import TASKS_OF, Task
+from workbadge.terms.tasks import ADMIN_TASKS, TASKS_OF, Task
 
 from .engine import HotQuery
 from .schema import (
@@ -443,7 +443,7 @@ _TOKEN_KINDS = {kind.value: kind for kind in TokenKind}
 _CAUSES = {cause.value: cause for cause in EndCause}
 _REASONS = {reason.value: reason for reason in Reason}
 _ADMIN = Role.ADMIN.value
-_EVERY: dict[NodeKind | None, int] = {kind: int(tasks) for kind, tasks in TASKS_OF.items()}
+_EVERY: dict[NodeKind | None, int] = {kind: int(tasks) for kind, tasks in ADMIN_TASKS.items()}
 
 
 @lru_cache(maxsize=4096)

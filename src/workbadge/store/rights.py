@@ -103,8 +103,10 @@ async def has_handed_over_at(tx: Tx, account_id: int, now: datetime) -> bool:
 
 
 async def count_other_admins(tx: Tx, business_id: int, membership_id: int, now: datetime) -> int:
-    """Admins of a business besides one membership who can open it at ``now`` (I9). People only."""
-    from_people = or_(membership.c.ends.is_(None), membership.c.ends > now)
+    """Admins of a business besides one membership who can open it at ``now`` (I9). People only.
+
+    Not counted is whose place has an end (a deadline that may be missed): that admin does not remain.
+    """
     row = await tx.one(
         select(func.count().label("total")).where(
             membership.c.business_id == business_id,
@@ -112,7 +114,7 @@ async def count_other_admins(tx: Tx, business_id: int, membership_id: int, now: 
             membership.c.role == Role.ADMIN.value,
             membership.c.handed_over.is_(None),
             membership.c.starts <= now,
-            from_people,
+            membership.c.ends.is_(None),
             membership.c.account_id.in_(_people()),
         )
     )

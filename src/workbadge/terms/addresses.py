@@ -12,12 +12,16 @@ _LOCAL = re.compile(r"[A-Za-z0-9!#$&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$&'*+/=?^_`
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
+_TWO_READINGS = frozenset("ßςẞ\u200c\u200d")
+"""Letters that IDNA 2003 and IDNA 2008 turn into different names: whoever means one writes the A-label."""
+
+
 def canonical_domain(text: str) -> str:
     """The A-label form of a domain name: lower case, no trailing dot. Raises ValueError otherwise."""
-    name = text.strip().rstrip(".").lower() if text.isascii() else text.strip().rstrip(".")
+    name = text.strip().removesuffix(".").lower()
     if not name.isascii():
         try:
-            name = name.encode("idna").decode("ascii").lower()
+            name = "" if _TWO_READINGS.intersection(text) else name.encode("idna").decode("ascii").lower()
         except UnicodeError:
             name = ""
     labels = name.split(".")
@@ -37,7 +41,8 @@ def parse_address(text: str) -> str:
     Raises ValueError saying what was expected; the message never echoes more than 80 characters.
     """
     local, at, domain = text.rpartition("@")
-    if not at or len(local) > 64 or len(text) > 254 or not _LOCAL.fullmatch(local) or "=?" in local:
+    spaced = domain != domain.strip()
+    if not at or spaced or len(local) > 64 or len(text) > 254 or not _LOCAL.fullmatch(local) or "=?" in local:
         raise ValueError(f"expected one e-mail address such as name@example.com, got {text[:80]!r}")
     return f"{local}@{canonical_domain(domain)}"
 

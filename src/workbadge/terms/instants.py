@@ -56,7 +56,7 @@ def parse_duration(text: str) -> timedelta:
 
     Raises ValueError saying what was expected.
     """
-    match = _DURATION.fullmatch(text)
+    match = _DURATION.fullmatch(text) if text.isascii() else None
     if match is None or not any(match.groupdict().values()) or text.endswith("T"):
         raise ValueError(f"expected an ISO 8601 duration such as P29DT23H or PT15M, got {text[:40]!r}")
     part = {name: int(value) for name, value in match.groupdict().items() if value and name != "fraction"}
@@ -64,15 +64,22 @@ def parse_duration(text: str) -> timedelta:
     return timedelta(**part) + timedelta(microseconds=int(fraction or 0))
 
 
+_INSTANT = re.compile(
+    r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6}\d*)?)?(?:[Zz]|[+-]\d{2}:?\d{2})", re.ASCII
+)
+
+
 def parse_instant(text: str) -> datetime:
-    """The RFC 3339 instant ``text`` (a zone is required), as UTC. Raises ValueError saying what was expected."""
+    """The RFC 3339 instant ``text`` (a zone is required), as UTC. Raises ValueError saying what was expected.
+
+    Seconds may be left out; more digits than microseconds are cut off. A leap second (``:60``) is refused (MT-32).
+    """
     try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None or len(text) < 17:
-        raise ValueError(f"expected an instant with a zone such as 2026-01-31T12:00:00Z, got {text[:40]!r}")
-    return at.astimezone(UTC)
+        if _INSTANT.fullmatch(text) is None:
+            raise ValueError
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(f"expected an instant with a zone such as 2026-01-31T12:00:00Z, got {text[:40]!r}") from None
 
 
 def to_wire(at: datetime) -> str:

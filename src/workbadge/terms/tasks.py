@@ -47,7 +47,11 @@ TASKS_OF: dict[NodeKind, Task] = {
 }
 """Every task that exists on an asset of a kind."""
 
+ADMIN_TASKS: dict[NodeKind, Task] = {**TASKS_OF, NodeKind.BUSINESS: Task.MANAGE}
+"""What an admin holds on a node of a kind: everything on assets, and that which changing the business itself takes."""
+
 _WRITERS: dict[NodeKind, Task] = {
+    NodeKind.BUSINESS: Task.MANAGE,
     NodeKind.PAGE: Task.CREATE_CONTENT | Task.MANAGE,
     NodeKind.AD_ACCOUNT: Task.ADVERTISE | Task.MANAGE,
     NodeKind.PRODUCT_CATALOG: Task.MANAGE,
@@ -58,7 +62,7 @@ _WRITERS: dict[NodeKind, Task] = {
 
 
 def tasks_for(kind: NodeKind, act: Act) -> Task:
-    """Tasks of which any one suffices for ``act`` on an asset of ``kind`` (reading: any task at all)."""
+    """Tasks of which any one suffices for ``act`` on a node of ``kind`` (reading an asset: any task at all)."""
     return _WRITERS.get(kind, NONE) if act is Act.WRITE else TASKS_OF.get(kind, NONE)
 
 

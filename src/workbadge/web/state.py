@@ -13,13 +13,15 @@ from .clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One application object's surroundings. ``title``: shown in the pages; ``sandbox``: a world, not live."""
+    """One application object's surroundings. ``title``: shown in the pages; ``sandbox``: a world, not live.
+    ``show_outbox``: mails are shown on a page (demo, worlds)."""
 
     services: Services
     clock: Clock
     title: str = "Workbadge"
     sandbox: bool = False
     secure_cookies: bool = False
+    show_outbox: bool = False
 
 
 def site_of(scope: Scope) -> Site:

@@ -1,0 +1,176 @@
+"""Assets, the apps that reach them, system users, partners."""
+
+from starlette.responses import Response
+
+from workbadge.commands.errors import invalid, not_found
+from workbadge.commands.membership import assign, list_people, take_away
+from workbadge.commands.portfolio import NewSystemUser, add_system_user, share_asset, stop_sharing
+from workbadge.store import overview, records, rights
+from workbadge.terms.ids import NodeId, kind_of, parse_id
+from workbadge.terms.kinds import ASSET_KINDS, AccountKind, NodeKind, Role
+from workbadge.terms.scopes import SCOPES, Audience
+from workbadge.terms.tasks import TASKS_OF, Task, task_names
+
+from .frame import Frame, page
+
+
+def read_id(text: object, what: str, *kinds: NodeKind) -> NodeId:
+    """An id from a form or a path. Raises NOT_FOUND."""
+    found = parse_id(str(text or ""))
+    if found is None or (kinds and kind_of(found) not in kinds):
+        raise not_found(what)
+    return found
+
+
+@page("assets")
+async def assets(frame: Frame) -> Response:
+    """What the business owns and was lent."""
+    wanted = frame.request.query_params.get("q", "").strip()[:100]
+    async with frame.services.store.read() as tx:
+        found = await overview.list_business_assets(tx, frame.business.id, frame.now)
+        people = await overview.count_people_per_asset(tx, frame.business.id, frame.now)
+    shown = [row for row in found if wanted.lower() in row.name.lower()]
+    return frame.page("assets.html", assets=shown, people=people, query=wanted, total=len(found))
+
+
+@page("assets")
+async def asset(frame: Frame) -> Response:
+    """One asset: people with their tasks, apps and until when."""
+    asset_id = read_id(frame.request.path_params["asset"], "asset", *ASSET_KINDS)
+    async with frame.services.store.read() as tx:
+        found = await _one(frame, tx, asset_id)
+        access = await overview.list_asset_access(tx, frame.business.id, asset_id, frame.now)
+        states = [
+            one
+            for one in await rights.list_members(tx, frame.business.id)
+            if one.is_open(frame.now) and one.handed_over is None
+        ]
+        accounts = await records.list_accounts(tx, [one.account_id for one in states])
+    people = [
+        {
+            "membership": one.id,
+            "name": accounts[one.account_id].name,
+            "kind": accounts[one.account_id].kind,
+            "role": one.role.value,
+            "tasks": task_names(one.assignments.get(asset_id, Task(0))),
+        }
+        for one in states
+    ]
+    people.sort(key=lambda one: str(one["name"]).lower())
+    return frame.page(
+        "asset.html",
+        asset=found,
+        access=access,
+        people=[one for one in people if one["tasks"] or one["role"] == "ADMIN"],
+        others=[(str(one["membership"]), str(one["name"])) for one in people if not one["tasks"]],
+    )
+
+
+async def _one(frame: Frame, tx: object, asset_id: int) -> object:
+    """The asset, if the business owns it or was lent it. Raises NOT_FOUND."""
+    rows = await overview.list_business_assets(tx, frame.business.id, frame.now)  # type: ignore[arg-type]
+    found = next((row for row in rows if row.id == asset_id), None)
+    if found is None:
+        raise not_found("asset")
+    return found
+
+
+@page("assets", admin=True, form=True)
+async def change_asset(frame: Frame) -> Response:
+    """Give somebody every task on an asset, or take it away."""
+    form = await frame.request.form()
+    asset_id = read_id(frame.request.path_params["asset"], "asset", *ASSET_KINDS)
+    membership_id = read_id(form.get("membership"), "person in this business", NodeKind.MEMBERSHIP)
+    kind = kind_of(asset_id)
+    if form.get("action") == "take_away":
+        await take_away(frame.services, frame.business.id, membership_id, asset_id, frame.account.id, frame.now)
+        return frame.go(f"/assets/{asset_id}", "removed")
+    tasks = TASKS_OF[kind] if kind in TASKS_OF else Task(0)
+    await assign(frame.services, frame.business.id, membership_id, asset_id, tasks, frame.account.id, frame.now)
+    return frame.go(f"/assets/{asset_id}", "saved")
+
+
+@page("apps")
+async def apps(frame: Frame) -> Response:
+    """Apps that reach the business, through whom and until when."""
+    async with frame.services.store.read() as tx:
+        access = await overview.list_access(tx, frame.business.id, frame.now)
+    groups: dict[int, dict[str, object]] = {}
+    for row in access:
+        group = groups.setdefault(row.app_id, {"app": row, "rows": []})
+        group["rows"].append(row)  # type: ignore[attr-defined]
+    return frame.page("apps.html", groups=list(groups.values()))
+
+
+@page("system-users", admin=True)
+async def system_users(frame: Frame) -> Response:
+    """System users and a form for a new one."""
+    return await _system_users(frame, None)
+
+
+async def _system_users(frame: Frame, made: object) -> Response:
+    async with frame.services.store.read() as tx:
+        people = await list_people(tx, frame.business.id, frame.now)
+        access = await overview.list_access(tx, frame.business.id, frame.now)
+        found = await overview.list_business_assets(tx, frame.business.id, frame.now)
+        known = await records.list_apps(tx)
+    apps_of: dict[int, list[str]] = {}
+    for row in access:
+        apps_of.setdefault(row.account_id, []).append(row.app)
+    return frame.page(
+        "system_users.html",
+        users=[one for one in people if one.kind is AccountKind.SYSTEM],
+        apps_of=apps_of,
+        assets=found,
+        apps=[(str(row.id), row.name) for row in known],
+        scopes=[one for one in SCOPES.values() if one.audience is Audience.BUSINESS],
+        made=made,
+    )
+
+
+@page("system-users", admin=True, form=True)
+async def add_user(frame: Frame) -> Response:
+    """Make a system user; its token is shown once."""
+    form = await frame.request.form()
+    ids = tuple(read_id(one, "asset", *ASSET_KINDS) for one in form.getlist("asset"))
+    scopes = tuple(str(one) for one in form.getlist("scope"))
+    if not scopes:
+        raise invalid("scope", "A system user needs at least one permission.", "one permission or more")
+    new = NewSystemUser(
+        frame.business.id,
+        read_id(form.get("app"), "app", NodeKind.APP),
+        str(form.get("name", "")),
+        scopes,
+        ids,
+        Role.EMPLOYEE,
+    )
+    async with frame.services.store.write() as tx:
+        made = await add_system_user(tx, frame.services, new, frame.account.id, frame.now)
+    return await _system_users(frame, made.token.text)
+
+
+@page("partners", admin=True)
+async def partners(frame: Frame) -> Response:
+    """What is shared with whom, and a form for one more."""
+    async with frame.services.store.read() as tx:
+        shares = await overview.list_shares(tx, frame.business.id, frame.now)
+        found = await overview.list_business_assets(tx, frame.business.id, frame.now)
+    owned = [(str(row.id), row.name) for row in found if row.business_id == frame.business.id]
+    return frame.page("partners.html", shares=shares, owned=owned)
+
+
+@page("partners", admin=True, form=True)
+async def change_share(frame: Frame) -> Response:
+    """Share an asset that the business owns, or stop."""
+    form = await frame.request.form()
+    asset_id = read_id(form.get("asset"), "asset", *ASSET_KINDS)
+    partner_id = read_id(form.get("partner"), "business", NodeKind.BUSINESS)
+    async with frame.services.store.write() as tx:
+        row = await records.find_asset(tx, asset_id)
+        if row is None or row.business_id != frame.business.id:
+            raise not_found("asset")
+        if form.get("action") == "stop":
+            await stop_sharing(tx, frame.services, asset_id, partner_id, frame.account.id, frame.now)
+            return frame.go("/partners", "unshared")
+        await share_asset(tx, frame.services, asset_id, partner_id, None, frame.account.id, frame.now)
+    return frame.go("/partners", "shared")

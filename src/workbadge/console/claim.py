@@ -1,0 +1,112 @@
+"""The claim's pages: whose invitation, both logins, what moves, done (M4, B4). Opening a link consumes nothing (AC-23)."""
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from workbadge.commands.banner import load_banner
+from workbadge.commands.claim import ClaimProof, ClaimView, confirm_claim, open_claim
+from workbadge.commands.errors import CommandError, Problem
+from workbadge.web.csrf import check_form, csrf_token
+from workbadge.web.pages import render
+from workbadge.web.sessions import BrowserSession, current, sign_in
+from workbadge.web.signin import login_address
+from workbadge.web.state import now_of, site_of
+
+from .frame import Frame, page
+
+
+def _unusable(request: Request) -> Response:
+    """One neutral page for used, expired, cancelled and foreign links (AC-22)."""
+    return render(
+        request,
+        "web/layout/error.html",
+        status=404,
+        title="This claim link cannot be used",
+        text="It was used, has expired, or belongs to somebody else. An admin of the business can send you a fresh one.",
+        action_href="/console",
+        action_label="To the console",
+    )
+
+
+async def open_page(request: Request) -> Response:
+    """``GET /console/claim/{link}``."""
+    return await _page(request, await current(request), None, 200)
+
+
+async def _page(request: Request, session: BrowserSession | None, error: str | None, status: int) -> Response:
+    services, now = site_of(request.scope).services, now_of(request.scope)
+    link = request.path_params["link"]
+    try:
+        async with services.store.read() as tx:
+            view = await open_claim(tx, services, link, now)
+    except CommandError:
+        return _unusable(request)
+    accounts = session.accounts if session is not None else ()
+    personal = next((one for one in accounts if one.id == view.personal_id), None)
+    work = next((one for one in accounts if view.managed_id is not None and one.id == view.managed_id), None)
+    stranger = next((one for one in accounts if not one.managed), None) if personal is None else None
+    here = f"/console/claim/{link}"
+    return render(
+        request,
+        "console/claim.html",
+        status=status,
+        csrf=csrf_token(request, session),
+        view=view,
+        link=link,
+        personal=personal,
+        work=work,
+        stranger=stranger,
+        error=error,
+        step=_step(view, personal is not None, work is not None),
+        sign_in_href=login_address(request, here, another=True).removeprefix(request.scope.get("root_path", "")),
+        grace_days=services.policy.grace.days,
+    )
+
+
+def _step(view: ClaimView, personal: bool, work: bool) -> int:
+    """1: personal login, 2: work login, 3: look and confirm. A new account's password is set while confirming."""
+    if not personal:
+        return 1
+    return 2 if view.managed_id is not None and not work else 3
+
+
+async def confirm(request: Request) -> Response:
+    """``POST /console/claim/{link}``: the claim itself."""
+    session = await current(request)
+    services, now = site_of(request.scope).services, now_of(request.scope)
+    link = request.path_params["link"]
+    try:
+        await check_form(request, session)
+        form = await request.form(max_fields=20)
+        async with services.store.read() as tx:
+            view = await open_claim(tx, services, link, now)
+        personal = session.find(view.personal_id) if session is not None else None
+        if session is None or personal is None:
+            return _unusable(request)
+        password = str(form.get("password") or "") or None
+        if view.managed_id is None and password != str(form.get("again") or ""):
+            return await _page(request, session, "The two passwords are not the same.", 400)
+        work = session.find(view.managed_id) if view.managed_id is not None else None
+        proof = ClaimProof(
+            personal.id, work.id if work is not None else None, password if view.managed_id is None else None
+        )
+        claimed = await confirm_claim(services, link, proof, now)
+    except CommandError as error:
+        if error.problem in (Problem.INVALID, Problem.UNAUTHENTICATED):
+            return await _page(request, session, f"{error.message} Expected: {error.expected}.", 400)
+        if error.problem is Problem.FORBIDDEN:
+            return await _page(request, session, "This form was out of date. Please try again.", 403)
+        return _unusable(request)
+    response = RedirectResponse(f"{request.scope.get('root_path', '')}/console/{claimed.business_id}/claimed", 303)
+    await sign_in(request, response, claimed.managed_id, "claim")
+    return response
+
+
+@page("home")
+async def done(frame: Frame) -> Response:
+    """The Help Center page after the claim: each affected app with its maker's help address and support e-mail (B4)."""
+    banner = None
+    if frame.account.managed:
+        async with frame.services.store.read() as tx:
+            banner = await load_banner(tx, frame.services.base_url, frame.account.id, frame.business.id, frame.now)
+    return frame.page("claimed.html", banner=banner)

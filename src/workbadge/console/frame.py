@@ -1,0 +1,220 @@
+"""Who looks at which business, and the frame around every page of it: navigation, switcher, banner (B1)."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from workbadge.commands.authority import may_open, require_admin, require_member
+from workbadge.commands.banner import load_banner
+from workbadge.commands.errors import CommandError, Problem, not_found
+from workbadge.commands.services import Services
+from workbadge.lifecycle.changes import MembershipState
+from workbadge.store import overview, records
+from workbadge.terms.ids import kind_of, parse_id
+from workbadge.terms.kinds import NodeKind, Role
+from workbadge.web.csrf import check_form, csrf_token
+from workbadge.web.pages import render
+from workbadge.web.sessions import BrowserSession, SignedIn, current
+from workbadge.web.shell import Flash, Link, NavGroup, NavItem, Place, Shell, Viewer
+from workbadge.web.signin import login_address
+from workbadge.web.state import now_of, site_of
+
+SAYS = {
+    "saved": "Saved.",
+    "removed": "Removed. It holds from this moment on.",
+    "invited": "The invitations are on their way.",
+    "resent": "The invitation was sent again; the old link is dead.",
+    "extended": "The grace was extended everywhere: field, banner and mails.",
+    "rolled-back": "Rolled back: everything is as before the claim.",
+    "excluded": "The person is no longer part of the migration.",
+    "deadline": "The deadline was moved.",
+    "shared": "The asset is shared.",
+    "unshared": "The asset is no longer shared.",
+    "disconnected": "The app was disconnected: its tokens for this login are dead.",
+    "signed-out": "Signed out.",
+}
+"""What a page says after something was done: ``?done=`` carries one of these words, never a text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One request of somebody who may open a business."""
+
+    request: Request
+    session: BrowserSession
+    account: SignedIn
+    member: MembershipState
+    business: Any
+    shell: Shell
+
+    @property
+    def services(self) -> Services:
+        """The site's services."""
+        return site_of(self.request.scope).services
+
+    @property
+    def now(self) -> datetime:
+        """The request's instant."""
+        return now_of(self.request.scope)
+
+    @property
+    def admin(self) -> bool:
+        """Whether the person is an admin of the business."""
+        return self.member.role is Role.ADMIN
+
+    @property
+    def path(self) -> str:
+        """Path of the business's pages."""
+        return f"/console/{self.business.id}"
+
+    def page(self, template: str, status: int = 200, **context: Any) -> Response:
+        """A page inside the frame."""
+        return render(
+            self.request,
+            f"console/{template}",
+            status=status,
+            csrf=csrf_token(self.request, self.session),
+            shell=self.shell,
+            business=self.business,
+            admin=self.admin,
+            base=self.path,
+            **context,
+        )
+
+    def go(self, path: str, done: str = "") -> Response:
+        """After something was done: to another page of the business."""
+        root = self.request.scope.get("root_path", "")
+        return RedirectResponse(f"{root}{self.path}{path}" + (f"?done={done}" if done else ""), 303)
+
+
+Handler = Callable[[Frame], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def plain_error(request: Request, error: CommandError) -> Response:
+    """A refusal as a page of its own."""
+    titles = {
+        Problem.NOT_FOUND: ("Not found", 404),
+        Problem.FORBIDDEN: ("Not allowed", 403),
+        Problem.INVALID: ("Please check what you entered", 400),
+        Problem.CONFLICT: ("This is not possible now", 409),
+        Problem.TOO_MANY: ("Too many tries", 429),
+        Problem.UNAUTHENTICATED: ("Please sign in", 401),
+    }
+    title, status = titles[error.problem]
+    expected = f" Expected: {error.expected}." if error.expected else ""
+    return render(
+        request,
+        "web/layout/error.html",
+        status=status,
+        title=title,
+        text=f"{error.message}{expected}",
+        action_href="/console",
+        action_label="To the console",
+    )
+
+
+def page(active: str, admin: bool = False, form: bool = False) -> Callable[[Handler], Endpoint]:
+    """An endpoint of a business: signed in, a member (an admin), with a valid form where it changes something."""
+
+    def wrap(handler: Handler) -> Endpoint:
+        async def endpoint(request: Request) -> Response:
+            session = await current(request)
+            if session is None or not session.accounts:
+                path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+                return RedirectResponse(login_address(request, path), 303)
+            try:
+                if form:
+                    await check_form(request, session)
+                return await handler(await _frame(request, session, active, admin))
+            except CommandError as error:
+                return plain_error(request, error)
+
+        endpoint.__name__ = handler.__name__
+        endpoint.__doc__ = handler.__doc__
+        return endpoint
+
+    return wrap
+
+
+async def _frame(request: Request, session: BrowserSession, active: str, admin: bool) -> Frame:
+    """The frame of the business in the path, for the first signed-in account that may open it (managed ones first)."""
+    site, now = site_of(request.scope), now_of(request.scope)
+    business_id = parse_id(request.path_params["business"])
+    if business_id is None or kind_of(business_id) is not NodeKind.BUSINESS:
+        raise not_found("business")
+    async with site.services.store.read() as tx:
+        account: SignedIn | None = None
+        for one in sorted(session.accounts, key=lambda one: not one.managed):
+            if await may_open(tx, one.id, business_id, now):
+                account = one
+                break
+        if account is None:
+            raise not_found("business")
+        check = require_admin if admin else require_member
+        member = await check(tx, account.id, business_id, now)
+        business = await records.find_business(tx, business_id)
+        banner = None
+        if account.managed:
+            banner = await load_banner(tx, site.services.base_url, account.id, business_id, now)
+        places = await overview.list_places(tx, [one.id for one in session.accounts])
+    done = SAYS.get(request.query_params.get("done", ""))
+    shell = Shell(
+        viewer=Viewer(account.name, account.email, account.managed, member.role.value.capitalize()),
+        nav=_nav(business_id, member.role is Role.ADMIN, site.show_outbox),
+        active=active,
+        places=_places(places, business_id, now),
+        account_links=(
+            Link("Your account", "/console/account", "user"),
+            Link("Sign in with another account", "/login?another=1", "login"),
+        ),
+        banners=() if banner is None else (banner,),
+        flashes=() if done is None else (Flash(done),),
+        sandbox=site.sandbox,
+    )
+    return Frame(request, session, account, member, business, shell)
+
+
+def _nav(business_id: int, admin: bool, outbox: bool) -> list[NavGroup]:
+    base = f"/console/{business_id}"
+    items = [
+        NavItem("home", "Overview", f"{base}/", "home"),
+        NavItem("people", "People", f"{base}/people", "users"),
+        NavItem("assets", "Assets", f"{base}/assets", "folder"),
+        NavItem("apps", "Apps", f"{base}/apps", "apps"),
+    ]
+    if admin:
+        items += [
+            NavItem("system-users", "System users", f"{base}/system-users", "robot"),
+            NavItem("partners", "Partners", f"{base}/partners", "share"),
+        ]
+    groups = [NavGroup("", items)]
+    if admin:
+        groups.append(
+            NavGroup(
+                "Managed accounts",
+                [
+                    NavItem("migration", "Migration", f"{base}/migration", "route"),
+                    NavItem("history", "History", f"{base}/history", "history"),
+                ],
+            )
+        )
+    if outbox:
+        groups.append(NavGroup("Demo", [NavItem("outbox", "Outbox", "/console/outbox", "mail")]))
+    return groups
+
+
+def _places(rows: list[Any], business_id: int, now: datetime) -> list[Place]:
+    """Businesses that somebody signed in here may open, each once."""
+    seen: dict[int, Place] = {}
+    for row in rows:
+        open_now = row.starts <= now and (row.ends is None or row.ends > now) and row.handed_over is None
+        if open_now and row.business_id not in seen:
+            seen[row.business_id] = Place(
+                row.business, f"/console/{row.business_id}/", row.business_id == business_id, row.role.capitalize()
+            )
+    return list(seen.values())

@@ -1,0 +1,212 @@
+"""The migration's pages: plan, start, follow, extend, roll back (M1, M3, M11, M12, B3)."""
+
+import csv
+import io
+from datetime import datetime, timedelta
+from typing import Any
+
+from starlette.responses import Response
+
+from workbadge.commands import migration
+from workbadge.commands.coverage import business_coverage
+from workbadge.commands.errors import invalid, not_found
+from workbadge.commands.migration import MigrationView, NewPerson, PersonView
+from workbadge.store import overview, records
+from workbadge.terms.instants import parse_instant, to_wire
+from workbadge.terms.kinds import NodeKind, PersonState
+from workbadge.web.pages import security_headers
+
+from .assets import read_id
+from .frame import Frame, page
+
+TONES = {
+    PersonState.INVITED: ("Invited", "info"),
+    PersonState.IN_GRACE: ("In grace", "accent"),
+    PersonState.MIGRATED: ("Migrated", "ok"),
+    PersonState.MISSED: ("Missed the deadline", "bad"),
+    PersonState.ROLLED_BACK: ("Rolled back", "neutral"),
+    PersonState.EXCLUDED: ("Excluded", "neutral"),
+    PersonState.LEFT: ("Left", "neutral"),
+    PersonState.PLANNED: ("Planned", "neutral"),
+}
+"""A state in words, with its tone."""
+
+
+@page("migration", admin=True)
+async def overview_page(frame: Frame) -> Response:
+    """Migrations of the business, newest first."""
+    async with frame.services.store.read() as tx:
+        found = await migration.list_migrations(tx, frame.business.id, frame.now)
+        coverage = await business_coverage(tx, frame.services.base_url, frame.business.id, frame.now)
+    return frame.page("migrations.html", migrations=found, coverage=coverage, states=PersonState)
+
+
+@page("migration", admin=True)
+async def plan(frame: Frame) -> Response:
+    """Who moves, to which address, until when."""
+    return await _plan(frame, {}, {}, "")
+
+
+async def _plan(frame: Frame, chosen: dict[int, str], errors: dict[str, str], deadline: str) -> Response:
+    async with frame.services.store.read() as tx:
+        proposed = await migration.propose_people(tx, frame.business.id, frame.now)
+        access = await overview.list_access(tx, frame.business.id, frame.now)
+        domains = await records.list_domains(tx, frame.business.organization_id or 0)
+    return frame.page(
+        "plan.html",
+        status=400 if errors else 200,
+        proposed=proposed,
+        chosen=chosen,
+        errors=errors,
+        deadline=deadline,
+        breaking=[row for row in access if row.kind == "personal"],
+        safe=[row for row in access if row.kind == "system"],
+        domains=[row.name for row in domains if row.verified_at is not None],
+        earliest=(frame.now + timedelta(days=1)).strftime("%Y-%m-%d"),
+    )
+
+
+def _end_of_day(text: str, field: str) -> datetime:
+    """The last instant of a date from a date field, UTC. Raises INVALID."""
+    try:
+        return parse_instant(f"{text}T23:59:59Z")
+    except ValueError as error:
+        raise invalid(field, "This is not a date.", "a date such as 2026-12-31") from error
+
+
+@page("migration", admin=True, form=True)
+async def start(frame: Frame) -> Response:
+    """The plan's two steps: look at it once more, then start."""
+    form = await frame.request.form(max_fields=12_000)
+    chosen = {
+        read_id(one, "account", NodeKind.ACCOUNT): str(form.get(f"work_{one}", "")).strip()
+        for one in form.getlist("person")
+    }
+    deadline_text = str(form.get("deadline", "")).strip()
+    if not chosen:
+        return await _plan(frame, chosen, {"person": "Choose at least one person."}, deadline_text)
+    deadline = _end_of_day(deadline_text, "deadline") if deadline_text else None
+    async with frame.services.store.read() as tx:
+        proposed = {one.personal_id: one for one in await migration.propose_people(tx, frame.business.id, frame.now)}
+        access = await overview.list_access(tx, frame.business.id, frame.now)
+    if any(one not in proposed for one in chosen):
+        raise not_found("member with a personal login")
+    if form.get("action") != "start":
+        return frame.page(
+            "plan_review.html",
+            people=[(proposed[one], work) for one, work in chosen.items()],
+            deadline=deadline,
+            deadline_text=deadline_text,
+            breaking=[row for row in access if row.kind == "personal" and row.account_id in chosen],
+            grace_days=frame.services.policy.grace.days,
+        )
+    people = [NewPerson(one, work) for one, work in chosen.items()]
+    started = await migration.start_migration(
+        frame.services, frame.business.id, people, frame.account.id, frame.now, deadline
+    )
+    return frame.go(f"/migration/{started.migration_id}", "invited")
+
+
+async def _view(frame: Frame) -> MigrationView:
+    """The migration in the path, of this business. Raises NOT_FOUND."""
+    migration_id = read_id(frame.request.path_params["migration"], "migration", NodeKind.RECORD)
+    async with frame.services.store.read() as tx:
+        view = await migration.load_migration(tx, migration_id, frame.now)
+    if view.business_id != frame.business.id:
+        raise not_found("migration")
+    return view
+
+
+@page("migration", admin=True)
+async def progress(frame: Frame) -> Response:
+    """Everybody's state, and the connections at risk."""
+    view = await _view(frame)
+    async with frame.services.store.read() as tx:
+        coverage = await business_coverage(tx, frame.services.base_url, frame.business.id, frame.now)
+    return frame.page("progress.html", view=view, coverage=coverage, tones=TONES, states=PersonState)
+
+
+@page("migration", admin=True)
+async def export(frame: Frame) -> Response:
+    """Progress as CSV; cells that a spreadsheet would run are neutralised (WB-31)."""
+    view = await _view(frame)
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(
+        ["name", "personal e-mail", "work e-mail", "state", "deadline", "claimed", "cut-off", "apps", "reconnected"]
+    )
+    for one in view.people:
+        cells: list[Any] = [one.name, one.personal_email, one.work_email, one.state.value]
+        cells += ["" if at is None else to_wire(at) for at in (one.deadline, one.claimed_at, one.cut_off)]
+        writer.writerow([_plain(str(cell)) for cell in (*cells, one.apps_at_risk, one.apps_covered)])
+    headers = {**security_headers(), "Content-Disposition": f'attachment; filename="migration-{view.id}.csv"'}
+    return Response(out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _plain(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+async def _person(frame: Frame) -> tuple[MigrationView, PersonView]:
+    view = await _view(frame)
+    personal_id = read_id(frame.request.path_params["person"], "person in this migration", NodeKind.ACCOUNT)
+    found = next((one for one in view.people if one.personal_id == personal_id), None)
+    if found is None:
+        raise not_found("person in this migration")
+    return view, found
+
+
+@page("migration", admin=True)
+async def person(frame: Frame) -> Response:
+    """One person: state, apps, and what can be done."""
+    return await _person_page(frame, None)
+
+
+async def _person_page(frame: Frame, reconnected: list[str] | None) -> Response:
+    view, found = await _person(frame)
+    async with frame.services.store.read() as tx:
+        coverage = await business_coverage(tx, frame.services.base_url, frame.business.id, frame.now)
+    rows = [row for row in coverage.rows if row.connection.personal_id == found.personal_id]
+    latest = None if found.claimed_at is None else found.claimed_at + frame.services.policy.extension_limit
+    return frame.page(
+        "person.html",
+        view=view,
+        person=found,
+        rows=rows,
+        tones=TONES,
+        states=PersonState,
+        latest=latest,
+        reconnected=reconnected,
+    )
+
+
+@page("migration", admin=True, form=True)
+async def act(frame: Frame) -> Response:
+    """Extend, roll back, exclude, resend, move the deadline of one person."""
+    view, found = await _person(frame)
+    form = await frame.request.form()
+    action = form.get("action")
+    services, actor, now = frame.services, frame.account.id, frame.now
+    here = f"/migration/{view.id}/{found.personal_id}"
+    if action == "extend":
+        to = _end_of_day(str(form.get("to", "")), "to")
+        await migration.extend_grace(services, view.id, found.personal_id, to, actor, now)
+        return frame.go(here, "extended")
+    if action == "roll_back":
+        done = await migration.roll_back(services, view.id, found.personal_id, actor, now)
+        async with services.store.read() as tx:
+            apps = [await records.find_app(tx, one) for one in done.reconnected_apps]
+        return await _person_page(frame, [app.name for app in apps if app is not None])
+    if action == "exclude":
+        await migration.exclude_person(services, view.id, found.personal_id, actor, now)
+        return frame.go(here, "excluded")
+    if action == "resend":
+        await migration.resend_invitation(services, view.id, found.personal_id, actor, now)
+        return frame.go(here, "resent")
+    if action == "deadline":
+        text = str(form.get("to", "")).strip()
+        end = _end_of_day(text, "to") if text else None
+        await migration.set_deadline(services, view.id, found.personal_id, end, actor, now)
+        return frame.go(here, "deadline")
+    raise invalid("action", "Unknown action.", "one of the page's buttons")
