@@ -21,7 +21,9 @@ from workbadge.commands.token import issue_user_token
 from workbadge.store.engine import Tx
 from workbadge.terms.instants import DAY, parse_duration, to_wire
 from workbadge.terms.kinds import AccountKind, NodeKind, Role
+from workbadge.web.csrf import check_form, csrf_token
 from workbadge.web.pages import render
+from workbadge.web.sessions import current
 
 from .demo_apps import Connection, DemoApp, DemoApps
 from .requests import wire_id
@@ -326,6 +328,7 @@ class DemoServer:
             demo=self._demo,
             view=view,
             apps_url=self._apps_url,
+            csrf=csrf_token(request, await current(request)),
             next_cut_off=min(
                 (one.cut_off for one in view.people if one.cut_off and one.cut_off > now),
                 default=None,
@@ -336,6 +339,10 @@ class DemoServer:
     async def _move(self, request: Request) -> Response:
         form = await request.form()
         now = self._world.clock.now()
+        try:
+            await check_form(request, await current(request))
+        except CommandError:
+            return RedirectResponse("/demo", 303)
         wanted = str(form.get("advance", ""))
         try:
             if wanted == "cut-off":

@@ -94,7 +94,7 @@ class World:
             base_url=base_url,
             policy=policy,
         )
-        self.site = Site(services, clock, title=title, sandbox=True)
+        self.site = Site(services, clock, title=title, sandbox=True, show_outbox=True)
         self._application = make_application(self.site)
 
     @property
