@@ -1,52 +1,117 @@
-"""Planning, starting and steering a migration (M1, M3, M11, M12)."""
+"""The migration's pages: plan, start, follow, extend, roll back (M1, M3, M11, M12, B3)."""
 
 import csv
 import io
-from datetime import UTC, date, datetime, time
+from datetime import datetime, timedelta
+from typing import Any
 
-from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from workbadge.commands import migration as commands
-from workbadge.commands.coverage import list_connections
-from workbadge.commands.errors import CommandError, invalid, not_found
+from workbadge.commands import migration
+from workbadge.commands.coverage import business_coverage
+from workbadge.commands.errors import invalid, not_found
 from workbadge.commands.migration import MigrationView, NewPerson, PersonView
-from workbadge.store import records
-from workbadge.terms.ids import parse_id
-from workbadge.terms.instants import to_wire
-from workbadge.terms.kinds import NodeKind
+from workbadge.store import overview, records
+from workbadge.terms.instants import parse_instant, to_wire
+from workbadge.terms.kinds import NodeKind, PersonState
+from workbadge.web.pages import security_headers
 
-from .frame import Frame, page, read_id, text_of
+from .assets import read_id
+from .frame import Frame, page
 
-PAGE = 50
-_NO_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-
-
-def read_day(text: str, field: str) -> datetime | None:
-    """The start (UTC) of a day from a date field; None when it is empty. Raises INVALID."""
-    if not text.strip():
-        return None
-    try:
-        return datetime.combine(date.fromisoformat(text.strip()), time(), UTC)
-    except ValueError:
-        raise invalid(field, "This is not a day.", "a day such as 2026-01-31") from None
+TONES = {
+    PersonState.INVITED: ("Invited", "info"),
+    PersonState.IN_GRACE: ("In grace", "accent"),
+    PersonState.MIGRATED: ("Migrated", "ok"),
+    PersonState.MISSED: ("Missed the deadline", "bad"),
+    PersonState.ROLLED_BACK: ("Rolled back", "neutral"),
+    PersonState.EXCLUDED: ("Excluded", "neutral"),
+    PersonState.LEFT: ("Left", "neutral"),
+    PersonState.PLANNED: ("Planned", "neutral"),
+}
+"""A state in words, with its tone."""
 
 
 @page("migration", admin=True)
-async def newest(frame: Frame) -> Response:
-    """The newest migration, or the way to a first one."""
+async def overview_page(frame: Frame) -> Response:
+    """Migrations of the business, newest first."""
     async with frame.services.store.read() as tx:
-        found = await commands.list_migrations(tx, frame.business.id, frame.now)
-    if not found:
-        return frame.page("migration_none.html")
-    return _progress(frame, found[0], found)
+        found = await migration.list_migrations(tx, frame.business.id, frame.now)
+        coverage = await business_coverage(tx, frame.services.base_url, frame.business.id, frame.now)
+    return frame.page("migrations.html", migrations=found, coverage=coverage, states=PersonState)
 
 
-async def _load(frame: Frame) -> MigrationView:
-    """The migration in the path, if it is this business's. Raises NOT_FOUND."""
-    migration_id = read_id(frame.request.path_params["migration"], "migration")
+@page("migration", admin=True)
+async def plan(frame: Frame) -> Response:
+    """Who moves, to which address, until when."""
+    return await _plan(frame, {}, {}, "")
+
+
+async def _plan(frame: Frame, chosen: dict[int, str], errors: dict[str, str], deadline: str) -> Response:
     async with frame.services.store.read() as tx:
-        view = await commands.load_migration(tx, migration_id, frame.now)
+        proposed = await migration.propose_people(tx, frame.business.id, frame.now)
+        access = await overview.list_access(tx, frame.business.id, frame.now)
+        domains = await records.list_domains(tx, frame.business.organization_id or 0)
+    return frame.page(
+        "plan.html",
+        status=400 if errors else 200,
+        proposed=proposed,
+        chosen=chosen,
+        errors=errors,
+        deadline=deadline,
+        breaking=[row for row in access if row.kind == "personal"],
+        safe=[row for row in access if row.kind == "system"],
+        domains=[row.name for row in domains if row.verified_at is not None],
+        earliest=(frame.now + timedelta(days=1)).strftime("%Y-%m-%d"),
+    )
+
+
+def _end_of_day(text: str, field: str) -> datetime:
+    """The last instant of a date from a date field, UTC. Raises INVALID."""
+    try:
+        return parse_instant(f"{text}T23:59:59Z")
+    except ValueError as error:
+        raise invalid(field, "This is not a date.", "a date such as 2026-12-31") from error
+
+
+@page("migration", admin=True, form=True)
+async def start(frame: Frame) -> Response:
+    """The plan's two steps: look at it once more, then start."""
+    form = await frame.request.form(max_fields=12_000)
+    chosen = {
+        read_id(one, "account", NodeKind.ACCOUNT): str(form.get(f"work_{one}", "")).strip()
+        for one in form.getlist("person")
+    }
+    deadline_text = str(form.get("deadline", "")).strip()
+    if not chosen:
+        return await _plan(frame, chosen, {"person": "Choose at least one person."}, deadline_text)
+    deadline = _end_of_day(deadline_text, "deadline") if deadline_text else None
+    async with frame.services.store.read() as tx:
+        proposed = {one.personal_id: one for one in await migration.propose_people(tx, frame.business.id, frame.now)}
+        access = await overview.list_access(tx, frame.business.id, frame.now)
+    if any(one not in proposed for one in chosen):
+        raise not_found("member with a personal login")
+    if form.get("action") != "start":
+        return frame.page(
+            "plan_review.html",
+            people=[(proposed[one], work) for one, work in chosen.items()],
+            deadline=deadline,
+            deadline_text=deadline_text,
+            breaking=[row for row in access if row.kind == "personal" and row.account_id in chosen],
+            grace_days=frame.services.policy.grace.days,
+        )
+    people = [NewPerson(one, work) for one, work in chosen.items()]
+    started = await migration.start_migration(
+        frame.services, frame.business.id, people, frame.account.id, frame.now, deadline
+    )
+    return frame.go(f"/migration/{started.migration_id}", "invited")
+
+
+async def _view(frame: Frame) -> MigrationView:
+    """The migration in the path, of this business. Raises NOT_FOUND."""
+    migration_id = read_id(frame.request.path_params["migration"], "migration", NodeKind.RECORD)
+    async with frame.services.store.read() as tx:
+        view = await migration.load_migration(tx, migration_id, frame.now)
     if view.business_id != frame.business.id:
         raise not_found("migration")
     return view
@@ -54,127 +119,39 @@ async def _load(frame: Frame) -> MigrationView:
 
 @page("migration", admin=True)
 async def progress(frame: Frame) -> Response:
-    """One migration, person by person."""
-    view = await _load(frame)
+    """Everybody's state, and the connections at risk."""
+    view = await _view(frame)
     async with frame.services.store.read() as tx:
-        found = await commands.list_migrations(tx, frame.business.id, frame.now)
-    return _progress(frame, view, found)
-
-
-def _progress(frame: Frame, view: MigrationView, found: list[MigrationView]) -> Response:
-    """Its page: searched by ``q``, ``PAGE`` people from ``after`` on."""
-    query = frame.request.query_params.get("q", "").strip()[:100].lower()
-    people = [one for one in view.people if query in f"{one.name} {one.personal_email} {one.work_email}".lower()]
-    given = frame.request.query_params.get("after", "0")
-    first = int(given) if given.isascii() and given.isdigit() and len(given) < 9 else 0
-    return frame.page(
-        "migration.html",
-        view=view,
-        people=people[first : first + PAGE],
-        found=len(people),
-        first=first,
-        size=PAGE,
-        query=query,
-        migrations=found,
-        apps=sum(one.apps_at_risk for one in view.people),
-        covered=sum(one.apps_covered for one in view.people),
-    )
+        coverage = await business_coverage(tx, frame.services.base_url, frame.business.id, frame.now)
+    return frame.page("progress.html", view=view, coverage=coverage, tones=TONES, states=PersonState)
 
 
 @page("migration", admin=True)
 async def export(frame: Frame) -> Response:
-    """The same as CSV; a cell never starts like a formula (WB-31)."""
-    view = await _load(frame)
-    text = io.StringIO()
-    writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    """Progress as CSV; cells that a spreadsheet would run are neutralised (WB-31)."""
+    view = await _view(frame)
+    out = io.StringIO()
+    writer = csv.writer(out)
     writer.writerow(
-        ["name", "personal e-mail", "work e-mail", "state", "deadline", "claimed", "cut-off", "apps", "apps reconnected"]
+        ["name", "personal e-mail", "work e-mail", "state", "deadline", "claimed", "cut-off", "apps", "reconnected"]
     )
     for one in view.people:
-        instants = [None if at is None else to_wire(at) for at in (one.deadline, one.claimed_at, one.cut_off)]
-        cells = [one.name, one.personal_email, one.work_email, one.state.value, *instants]
-        writer.writerow([safe_cell(cell or "") for cell in cells] + [one.apps_at_risk, one.apps_covered])
-    headers = {"content-disposition": 'attachment; filename="migration.csv"', "cache-control": "no-store"}
-    return Response(text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+        cells: list[Any] = [one.name, one.personal_email, one.work_email, one.state.value]
+        cells += ["" if at is None else to_wire(at) for at in (one.deadline, one.claimed_at, one.cut_off)]
+        writer.writerow([_plain(str(cell)) for cell in (*cells, one.apps_at_risk, one.apps_covered)])
+    headers = {**security_headers(), "Content-Disposition": f'attachment; filename="migration-{view.id}.csv"'}
+    return Response(out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
 
 
-def safe_cell(text: str) -> str:
+def _plain(text: str) -> str:
     """A cell that no spreadsheet takes for a formula."""
-    return "'" + text if text.lstrip(" ").startswith(_NO_FORMULA) else text
-
-
-@page("migration", admin=True)
-async def plan(frame: Frame) -> Response:
-    """Who could be invited, and what would break for them."""
-    return await _plan(frame, None, {}, 200)
-
-
-async def _plan(frame: Frame, form: FormData | None, errors: dict[str, str], status: int) -> Response:
-    async with frame.services.store.read() as tx:
-        proposed = await commands.propose_people(tx, frame.business.id, frame.now)
-        connections = await list_connections(
-            tx, frame.services.base_url, frame.business.id, frame.now, claimed_only=False
-        )
-    of: dict[int, list[str]] = {}
-    for one in connections:
-        of.setdefault(one.personal_id, []).append(one.app.name)
-    return frame.page(
-        "migration_plan.html",
-        status=status,
-        people=[one for one in proposed if not one.invited],
-        invited=sum(1 for one in proposed if one.invited),
-        chosen=None if form is None else {str(one) for one in form.getlist("person")},
-        work={} if form is None else {key: str(value) for key, value in form.items() if key.startswith("work-")},
-        until={} if form is None else {key: str(value) for key, value in form.items() if key.startswith("until-")},
-        deadline="" if form is None else text_of(form, "deadline"),
-        errors=errors,
-        has_organization=frame.business.organization_id is not None,
-        today=frame.now.date().isoformat(),
-    )
-
-
-def _chosen(form: FormData) -> list[NewPerson]:
-    """The people ticked in the plan. Raises CommandError."""
-    people = []
-    for given in form.getlist("person"):
-        personal_id = read_id(given, "person", NodeKind.ACCOUNT)
-        deadline = read_day(text_of(form, f"until-{personal_id}"), "deadline")
-        people.append(NewPerson(personal_id, text_of(form, f"work-{personal_id}").strip(), deadline))
-    return people
-
-
-@page("migration", admin=True, form=True)
-async def start(frame: Frame) -> Response:
-    """Review what was chosen; on confirmation start it: the invitations go out."""
-    form = await frame.request.form()
-    try:
-        people = _chosen(form)
-        deadline = read_day(text_of(form, "deadline"), "deadline")
-        if not people:
-            raise invalid("people", "Nobody was chosen.", "at least one person")
-        if form.get("action") != "start":
-            return await _review(frame, people, deadline)
-        made = await commands.start_migration(
-            frame.services, frame.business.id, people, frame.account.id, frame.now, deadline
-        )
-    except CommandError as error:
-        expected = f" Expected: {error.expected}." if error.expected else ""
-        return await _plan(frame, form, {error.field or "people": error.message + expected}, 400)
-    return frame.go(f"/migration/{made.migration_id}", "invited")
-
-
-async def _review(frame: Frame, people: list[NewPerson], deadline: datetime | None) -> Response:
-    async with frame.services.store.read() as tx:
-        names = await records.list_accounts(tx, [one.personal_id for one in people])
-    rows = [(one, names[one.personal_id].name) for one in people if one.personal_id in names]
-    return frame.page("migration_review.html", rows=rows, deadline=deadline, grace=frame.services.policy.grace.days)
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 async def _person(frame: Frame) -> tuple[MigrationView, PersonView]:
-    """The person in the path. Raises NOT_FOUND."""
-    view = await _load(frame)
-    person_id = parse_id(frame.request.path_params["person"])
-    found = next((one for one in view.people if one.person_id == person_id), None)
+    view = await _view(frame)
+    personal_id = read_id(frame.request.path_params["person"], "person in this migration", NodeKind.ACCOUNT)
+    found = next((one for one in view.people if one.personal_id == personal_id), None)
     if found is None:
         raise not_found("person in this migration")
     return view, found
@@ -182,53 +159,54 @@ async def _person(frame: Frame) -> tuple[MigrationView, PersonView]:
 
 @page("migration", admin=True)
 async def person(frame: Frame) -> Response:
-    """One person: apps, and what can be done."""
-    view, one = await _person(frame)
+    """One person: state, apps, and what can be done."""
+    return await _person_page(frame, None)
+
+
+async def _person_page(frame: Frame, reconnected: list[str] | None) -> Response:
+    view, found = await _person(frame)
     async with frame.services.store.read() as tx:
-        apps = await list_connections(
-            tx, frame.services.base_url, frame.business.id, frame.now, one.personal_id, claimed_only=False
-        )
-        given = frame.request.query_params.get("apps", "").split(",")[:50]
-        had = [await records.find_app(tx, found) for found in map(parse_id, given) if found is not None]
-    limit = None if one.claimed_at is None else one.claimed_at + frame.services.policy.extension_limit
+        coverage = await business_coverage(tx, frame.services.base_url, frame.business.id, frame.now)
+    rows = [row for row in coverage.rows if row.connection.personal_id == found.personal_id]
+    latest = None if found.claimed_at is None else found.claimed_at + frame.services.policy.extension_limit
     return frame.page(
-        "migration_person.html",
+        "person.html",
         view=view,
-        person=one,
-        apps=apps,
-        limit=limit,
-        had=[row.name for row in had if row is not None],
+        person=found,
+        rows=rows,
+        tones=TONES,
+        states=PersonState,
+        latest=latest,
+        reconnected=reconnected,
     )
 
 
 @page("migration", admin=True, form=True)
-async def steer(frame: Frame) -> Response:
-    """Extend, roll back, exclude, send again, move the deadline."""
-    view, one = await _person(frame)
+async def act(frame: Frame) -> Response:
+    """Extend, roll back, exclude, resend, move the deadline of one person."""
+    view, found = await _person(frame)
     form = await frame.request.form()
-    act = str(form.get("action", ""))
-    here = f"/migration/{view.id}/people/{one.person_id}"
+    action = form.get("action")
     services, actor, now = frame.services, frame.account.id, frame.now
-    if act == "extend":
-        to = read_day(text_of(form, "to"), "to")
-        if to is None:
-            raise invalid("to", "No day was given.", "the first day without access")
-        await commands.extend_grace(services, view.id, one.personal_id, to, actor, now)
+    here = f"/migration/{view.id}/{found.personal_id}"
+    if action == "extend":
+        to = _end_of_day(str(form.get("to", "")), "to")
+        await migration.extend_grace(services, view.id, found.personal_id, to, actor, now)
         return frame.go(here, "extended")
-    if act == "roll_back":
-        undone = await commands.roll_back(services, view.id, one.personal_id, actor, now)
-        return frame.go(here, "rolled-back", apps=",".join(str(app) for app in undone.reconnected_apps))
-    if act == "exclude":
-        await commands.exclude_person(services, view.id, one.personal_id, actor, now)
+    if action == "roll_back":
+        done = await migration.roll_back(services, view.id, found.personal_id, actor, now)
+        async with services.store.read() as tx:
+            apps = [await records.find_app(tx, one) for one in done.reconnected_apps]
+        return await _person_page(frame, [app.name for app in apps if app is not None])
+    if action == "exclude":
+        await migration.exclude_person(services, view.id, found.personal_id, actor, now)
         return frame.go(here, "excluded")
-    if act == "resend":
-        await commands.resend_invitation(services, view.id, one.personal_id, actor, now)
+    if action == "resend":
+        await migration.resend_invitation(services, view.id, found.personal_id, actor, now)
         return frame.go(here, "resent")
-    if act == "deadline":
-        await commands.set_deadline(
-            services, view.id, one.personal_id, read_day(text_of(form, "deadline"), "deadline"), actor, now
-        )
+    if action == "deadline":
+        text = str(form.get("to", "")).strip()
+        end = _end_of_day(text, "to") if text else None
+        await migration.set_deadline(services, view.id, found.personal_id, end, actor, now)
         return frame.go(here, "deadline")
-    raise not_found("action")
-
-
+    raise invalid("action", "Unknown action.", "one of the page's buttons")
