@@ -73,10 +73,10 @@ async def test_foreign_keys_hold(tmp_path: Path) -> None:
 
 def test_an_old_library_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Start-up says which SQLite it found and which one it needs."""
-    monkeypatch.setattr(sqlite.pysqlite3, "sqlite_version", "3.40.1")
+    monkeypatch.setattr(pysqlite3, "sqlite_version", "3.40.1")
     with pytest.raises(StoreError, match=r"expected SQLite 3\.51\.3 or newer, found 3\.40\.1"):
         make_store(at(tmp_path))
-    monkeypatch.setattr(sqlite.pysqlite3, "sqlite_version", "3.100.0")
+    monkeypatch.setattr(pysqlite3, "sqlite_version", "3.100.0")
     assert sqlite.library_version() == "3.100.0"
 
 
