@@ -48,4 +48,6 @@ async def world(database: str) -> AsyncIterator[World]:
 async def second(database: str, world: World) -> AsyncIterator[World]:
     """The same world through another store, as another process would have it."""
     async with open_store(StoreSettings(database, durable=False)) as store:
-        yield world.through(store)
+        other = world.through(store)
+        await other.outbox()  # opens its connection, so that races begin together
+        yield other

@@ -69,6 +69,9 @@ async def test_a_link_works_until_it_expires(world: World) -> None:
     end = T0 + world.services.policy.claim_link
     await world.start("emil", "selma")
     late, early = await world.link("selma"), await world.link("emil")
+    async with world.services.store.read() as tx:
+        assert (await claim.open_claim(tx, world.services, late, end - TICK)).link_expires == end
+        assert (await refusal(claim.open_claim(tx, world.services, late, end))).message == claim.NEUTRAL
     refused = await refusal(world.confirm(late, "selma", end))
     assert refused.message == claim.NEUTRAL
     await world.confirm(early, "emil", end - TICK)
@@ -238,24 +241,27 @@ async def test_one_person_in_two_businesses_has_two_graces(world: World) -> None
 async def test_two_claims_of_one_address_at_once_open_one_account(world: World, second: World) -> None:
     """Invited in two businesses and confirming both at once: one opens the account, the other is asked to sign in with it
     and then goes through (M18, A1)."""
-    services, emil = world.services, world.people["emil"]
-    async with services.store.write() as tx:
-        third = await portfolio.add_business(tx, services, "Third", world.organization, T0)
-        await portfolio.add_member(tx, services, emil, third, Role.ADMIN, {}, None, T0)
-    await world.start("emil")
-    links = [await world.link("emil")]
-    await migration.start_migration(services, third, [NewPerson(emil, "emil@work.example")], None, T0)
-    await due.run(services, T0)
-    links.append(await world.link("emil"))
-    answers = await asyncio.gather(
-        world.confirm(links[0], "emil", T0), second.confirm(links[1], "emil", T0), return_exceptions=True
-    )
-    won = [one for one in answers if isinstance(one, claim.Claimed)]
-    lost = [one for one in answers if isinstance(one, CommandError)]
-    assert [one.problem for one in lost] == [Problem.UNAUTHENTICATED], answers
-    again = links[answers.index(lost[0])]
-    proof = ClaimProof(emil, managed_id=won[0].managed_id)
-    assert (await claim.confirm_claim(services, again, proof, T0)).managed_id == won[0].managed_id
+    services = world.services
+    for name in ("ada", "bob", "emil", "selma"):
+        person = world.people[name]
+        async with services.store.write() as tx:
+            third = await portfolio.add_business(tx, services, "Third", world.organization, T0)
+            await portfolio.add_member(tx, services, person, third, Role.ADMIN, {}, None, T0)
+        await world.start(name)
+        links = [await world.link(name)]
+        wanted = [NewPerson(person, f"{name}@work.example")]
+        await migration.start_migration(services, third, wanted, None, T0)
+        await due.run(services, T0)
+        links.append(await world.link(name))
+        answers = await asyncio.gather(
+            world.confirm(links[0], name, T0), second.confirm(links[1], name, T0), return_exceptions=True
+        )
+        won = [one for one in answers if isinstance(one, claim.Claimed)]
+        lost = [one for one in answers if isinstance(one, CommandError)]
+        assert [one.problem for one in lost] == [Problem.UNAUTHENTICATED], answers
+        again = links[answers.index(lost[0])]
+        proof = ClaimProof(person, managed_id=won[0].managed_id)
+        assert (await claim.confirm_claim(services, again, proof, T0)).managed_id == won[0].managed_id
 
 
 async def test_the_old_login_is_shut_out_at_once(world: World) -> None:

@@ -2,15 +2,16 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 import pytest
 from sqlalchemy import insert, update
 
-from workbadge.commands import claim, grant, membership
+from workbadge.commands import claim, grant, membership, portfolio
 from workbadge.commands.banner import load_banner
 from workbadge.commands.coverage import BusinessCoverage, business_coverage
-from workbadge.store import schema
+from workbadge.store import rights, schema
 from workbadge.store.engine import Tx
 from workbadge.terms.instants import DAY
 from workbadge.terms.kinds import NodeKind
@@ -21,13 +22,13 @@ from ._world import BASE, SCOPES, T0, TICK, World
 pytestmark = pytest.mark.anyio
 
 
-async def coverage_of(world: World, now: Any) -> BusinessCoverage:
+async def coverage_of(world: World, now: datetime) -> BusinessCoverage:
     """Coverage of the business."""
     async with world.services.store.read() as tx:
         return await business_coverage(tx, BASE, world.business, now)
 
 
-async def states(world: World, now: Any) -> list[tuple[str, str, str]]:
+async def states(world: World, now: datetime) -> list[tuple[str, str, str]]:
     """Person, app, state of every connection."""
     return [(row.name, row.connection.app.name, row.state) for row in (await coverage_of(world, now)).rows]
 
@@ -73,7 +74,7 @@ async def test_only_what_live_tokens_carry_is_at_risk(world: World) -> None:
     started = await world.start("emil")
     done = await world.claim(started, "emil", T0)
 
-    async def shown(now: Any) -> list[tuple[str, int]]:
+    async def shown(now: datetime) -> list[tuple[str, int]]:
         banner = await world.banner(done.managed_id, now)
         assert banner is not None
         return [(app.name, app.assets_total) for app in banner.apps]
@@ -89,6 +90,61 @@ async def test_only_what_live_tokens_carry_is_at_risk(world: World) -> None:
     async with world.services.store.write() as tx:
         await grant.remove_app(tx, world.services, emil, world.apps["tokens"], T0)
     assert await shown(T0) == []
+
+
+async def missing(world: World, managed_id: int, now: datetime) -> list[str]:
+    """Names of what the banner says is missing."""
+    banner = await world.banner(managed_id, now)
+    assert banner is not None
+    return sorted(one.name for app in banner.apps for one in app.missing)
+
+
+async def test_what_was_lent_is_at_risk_while_it_is_lent(world: World) -> None:
+    """An asset of a partner counts for the business it is lent to until the share ends (MT-22)."""
+    services, emil = world.services, world.people["emil"]
+    async with services.store.write() as tx:
+        lent = await portfolio.add_asset(tx, services, NodeKind.PAGE, "lent", world.partner, T0)
+        await portfolio.share_asset(tx, services, lent, world.business, None, None, T0)
+    world.assets["lent"] = lent
+    place = (await world.people_list(T0))["emil@home.example"]
+    await membership.assign(services, world.business, place, lent, TASKS_OF[NodeKind.PAGE], None, T0)
+    old = await world.consent(emil, "tokens", ("page", "lent"))
+    done = await world.claim(await world.start("emil"), "emil", T0)
+    assert await missing(world, done.managed_id, T0 + DAY) == ["lent", "page"]
+    assert await world.may(old, "lent", T0 + DAY)
+    async with services.store.write() as tx:
+        await rights.end_shares(tx, lent, world.business, T0 + DAY)
+    assert await missing(world, done.managed_id, T0 + DAY) == ["page"]
+    assert not await world.may(old, "lent", T0 + DAY)
+
+
+async def test_what_the_old_login_does_after_the_claim_puts_nothing_at_risk(world: World) -> None:
+    """Tokens of later consents, and later selections, reach nothing here, so the banner does not count them (M5, B1)."""
+    emil = world.people["emil"]
+    await world.consent(emil, "tokens", ("page", "ads"), lifetime=DAY)
+    done = await world.claim(await world.start("emil"), "emil", T0)
+    later = await world.consent(emil, "tokens", ("other",), T0 + 2 * DAY)
+    assert not await world.may(later, "page", T0 + 2 * DAY)
+    assert await missing(world, done.managed_id, T0 + 2 * DAY) == []
+    async with world.services.store.write() as tx:
+        granted = await tx.one(schema.app_grant.select().where(schema.app_grant.c.account_id == emil))
+        assert granted is not None
+        row = {"grant_id": granted.id, "target_id": world.assets["catalog"], "business_id": world.business}
+        await tx.run(insert(schema.grant_target), [row | {"selected_at": T0 + TICK}])
+    assert await missing(world, done.managed_id, T0 + TICK) == ["ads", "page"]
+
+
+async def test_a_reconnected_app_stays_ticked_when_it_throws_the_old_token_away(world: World) -> None:
+    """An app that swaps tokens and revokes the old one is counted as reconnected, not forgotten (B2, M13)."""
+    old = await world.consent(world.people["emil"], "tokens", ("page",))
+    done = await world.claim(await world.start("emil"), "emil", T0)
+    await world.consent(done.managed_id, "tokens", ("page",), T0 + DAY)
+    async with world.services.store.write() as tx:
+        await tx.run(update(schema.token).where(schema.token.c.hash == old).values(revoked_at=T0 + 2 * DAY))
+    banner = await world.banner(done.managed_id, T0 + 3 * DAY)
+    assert banner is not None
+    assert [(app.name, app.covered) for app in banner.apps] == [("App tokens", True)]
+    assert await states(world, T0 + 3 * DAY) == [("Emil", "App tokens", "reconnected")]
 
 
 async def test_page_tokens_carry_their_page_only(world: World) -> None:

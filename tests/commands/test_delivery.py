@@ -18,6 +18,7 @@ from aiosmtpd.controller import Controller
 from sqlalchemy import update
 
 from workbadge.commands import outbox
+from workbadge.commands.mails import one_line
 from workbadge.commands.migration import NewPerson, start_migration
 from workbadge.commands.outbox import MAIL, WEBHOOK, Outgoing, enqueue
 from workbadge.commands.registration import SECRET_PLACE
@@ -27,7 +28,7 @@ from workbadge.web.clock import SettableClock
 from workbadge.web.outgoing import Outgoing as Sender
 from workbadge.web.outgoing import OutgoingError
 from workbadge.web.state import Site
-from workbadge.web.worker import Worker
+from workbadge.web.worker import AT_ONCE, Worker
 
 from ._world import T0, World
 
@@ -180,6 +181,48 @@ async def test_a_receiver_that_is_down_is_tried_later_and_later(world: World) ->
         assert len(down.got) == 24
         assert max(waits) <= DAY / 4 * 1.2
         assert max(waits) > DAY / 4 * 0.9
+
+
+async def test_a_receiver_that_is_down_is_not_asked_for_each_row(world: World) -> None:
+    """Once it failed, everything else for that address waits: thirty rows make one round of tries (FT-23)."""
+    site, _ = site_of(world)
+    worker = Worker(lambda: site, allow_private=True)
+    async with receiving(Receiver(status=500)) as down:
+        url = f"http://127.0.0.1:{down.port}/"
+        await put(world, *[Outgoing(WEBHOOK, "test", url, "s", "{}", app_id=world.apps["tokens"])] * 30)
+        for _ in range(4):
+            await worker.step()
+    assert len(down.got) == AT_ONCE
+
+
+async def test_what_has_no_address_is_kept(world: World) -> None:
+    """The webhook of an app without an address can be read in the outbox and is never tried."""
+    site, _ = site_of(world)
+    await put(world, Outgoing(WEBHOOK, "test", "", "s", "{}", app_id=world.apps["tokens"]))
+    assert [one.state for one in await world.outbox()] == ["kept"]
+    assert not await Worker(lambda: site, allow_private=True).step()
+    assert [one.tries for one in await world.outbox()] == [0]
+
+
+async def test_a_host_with_one_private_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All addresses of a host must be public, not only one (WB-18)."""
+
+    async def both(*_: Any, **__: Any) -> list[Any]:
+        return [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.216.34", 80)),
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80)),
+        ]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", both)
+    sender = Sender(allow_private=False)
+    with pytest.raises(OutgoingError, match="not a public address"):
+        await sender.post("http://both.example/", b"{}", {})
+    await sender.close()
+
+
+def test_names_are_put_on_one_line() -> None:
+    """Line breaks, controls and runs of blanks become one blank (WB-16)."""
+    assert one_line("A\r\nB\x1b[1m\u2028 C\x00D") == "A B [1m C D"
 
 
 async def test_a_receiver_that_is_gone_is_not_tried_again(world: World) -> None:
