@@ -1,25 +1,22 @@
 """Assets, the apps that reach them, system users, partners."""
 
+from typing import Any
+
+from sqlalchemy import Row
 from starlette.responses import Response
 
 from workbadge.commands.errors import invalid, not_found
 from workbadge.commands.membership import assign, list_people, take_away
+from workbadge.commands.overview import cut_app
 from workbadge.commands.portfolio import NewSystemUser, add_system_user, share_asset, stop_sharing
 from workbadge.store import overview, records, rights
-from workbadge.terms.ids import NodeId, kind_of, parse_id
+from workbadge.store.engine import Tx
+from workbadge.terms.ids import kind_of
 from workbadge.terms.kinds import ASSET_KINDS, AccountKind, NodeKind, Role
 from workbadge.terms.scopes import SCOPES, Audience
 from workbadge.terms.tasks import TASKS_OF, Task, task_names
 
-from .frame import Frame, page
-
-
-def read_id(text: object, what: str, *kinds: NodeKind) -> NodeId:
-    """An id from a form or a path. Raises NOT_FOUND."""
-    found = parse_id(str(text or ""))
-    if found is None or (kinds and kind_of(found) not in kinds):
-        raise not_found(what)
-    return found
+from .frame import Frame, page, read_id, text_of
 
 
 @page("assets")
@@ -66,9 +63,9 @@ async def asset(frame: Frame) -> Response:
     )
 
 
-async def _one(frame: Frame, tx: object, asset_id: int) -> object:
+async def _one(frame: Frame, tx: Tx, asset_id: int) -> Row[Any]:
     """The asset, if the business owns it or was lent it. Raises NOT_FOUND."""
-    rows = await overview.list_business_assets(tx, frame.business.id, frame.now)  # type: ignore[arg-type]
+    rows = await overview.list_business_assets(tx, frame.business.id, frame.now)
     found = next((row for row in rows if row.id == asset_id), None)
     if found is None:
         raise not_found("asset")
@@ -100,6 +97,15 @@ async def apps(frame: Frame) -> Response:
         group = groups.setdefault(row.app_id, {"app": row, "rows": []})
         group["rows"].append(row)  # type: ignore[attr-defined]
     return frame.page("apps.html", groups=list(groups.values()))
+
+
+@page("apps", admin=True, form=True)
+async def remove_app(frame: Frame) -> Response:
+    """Take one person's app off this business."""
+    grant_id = read_id(frame.request.path_params["grant"], "app of this business", NodeKind.RECORD)
+    async with frame.services.store.write() as tx:
+        await cut_app(tx, frame.services, frame.business.id, grant_id, frame.account.id, frame.now)
+    return frame.go("/apps", "removed")
 
 
 @page("system-users", admin=True)
@@ -139,7 +145,7 @@ async def add_user(frame: Frame) -> Response:
     new = NewSystemUser(
         frame.business.id,
         read_id(form.get("app"), "app", NodeKind.APP),
-        str(form.get("name", "")),
+        text_of(form, "name"),
         scopes,
         ids,
         Role.EMPLOYEE,

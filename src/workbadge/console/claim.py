@@ -1,18 +1,20 @@
 """The claim's pages: whose invitation, both logins, what moves, done (M4, B4). Opening a link consumes nothing (AC-23)."""
 
+from datetime import datetime
+
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from workbadge.commands.banner import load_banner
 from workbadge.commands.claim import ClaimProof, ClaimView, confirm_claim, open_claim
-from workbadge.commands.errors import CommandError, Problem
+from workbadge.commands.errors import CommandError, Problem, not_found
 from workbadge.web.csrf import check_form, csrf_token
 from workbadge.web.pages import render
 from workbadge.web.sessions import BrowserSession, current, sign_in
 from workbadge.web.signin import login_address
 from workbadge.web.state import now_of, site_of
 
-from .frame import Frame, page
+from .frame import Frame, page, text_of
 
 
 def _unusable(request: Request) -> Response:
@@ -81,10 +83,13 @@ async def confirm(request: Request) -> Response:
         async with services.store.read() as tx:
             view = await open_claim(tx, services, link, now)
         personal = session.find(view.personal_id) if session is not None else None
-        if session is None or personal is None:
+        if session is None or not session.accounts:
+            return await _page(request, session, None, 401)
+        if personal is None:
+            await confirm_claim(services, link, ClaimProof(session.accounts[0].id), now)
             return _unusable(request)
-        password = str(form.get("password") or "") or None
-        if view.managed_id is None and password != str(form.get("again") or ""):
+        password = text_of(form, "password") or None
+        if view.managed_id is None and password != (text_of(form, "again") or None):
             return await _page(request, session, "The two passwords are not the same.", 400)
         work = session.find(view.managed_id) if view.managed_id is not None else None
         proof = ClaimProof(
@@ -102,11 +107,45 @@ async def confirm(request: Request) -> Response:
     return response
 
 
-@page("home")
+@page("help")
 async def done(frame: Frame) -> Response:
-    """The Help Center page after the claim: each affected app with its maker's help address and support e-mail (B4)."""
+    """The Help Center after the claim: each affected app with its maker's help address and support e-mail (B4)."""
     banner = None
     if frame.account.managed:
         async with frame.services.store.read() as tx:
             banner = await load_banner(tx, frame.services.base_url, frame.account.id, frame.business.id, frame.now)
     return frame.page("claimed.html", banner=banner)
+
+
+def _stamp(at: datetime) -> str:
+    return at.strftime("%Y%m%dT%H%M%SZ")
+
+
+@page("help")
+async def calendar(frame: Frame) -> Response:
+    """The cut-off as a calendar entry (RFC 5545) with an alarm three days before."""
+    async with frame.services.store.read() as tx:
+        banner = await load_banner(tx, frame.services.base_url, frame.account.id, frame.business.id, frame.now)
+    if banner is None:
+        raise not_found("cut-off")
+    lines = [
+        "BEGIN:VCALENDAR",
+        "VERSION:2.0",
+        "PRODID:-//Workbadge//EN",
+        "BEGIN:VEVENT",
+        f"UID:cut-off-{frame.account.id}-{frame.business.id}@workbadge",
+        f"DTSTAMP:{_stamp(frame.now)}",
+        f"DTSTART:{_stamp(banner.cut_off)}",
+        "SUMMARY:Old login loses access: reconnect your apps before",
+        f"URL:{frame.services.base_url}/console/{frame.business.id}/claimed",
+        "BEGIN:VALARM",
+        "ACTION:DISPLAY",
+        "DESCRIPTION:Reconnect your apps",
+        "TRIGGER:-P3D",
+        "END:VALARM",
+        "END:VEVENT",
+        "END:VCALENDAR",
+        "",
+    ]
+    headers = {"content-disposition": 'attachment; filename="cut-off.ics"', "cache-control": "no-store"}
+    return Response("\r\n".join(lines), media_type="text/calendar", headers=headers)

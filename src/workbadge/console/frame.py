@@ -4,7 +4,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -14,7 +16,8 @@ from workbadge.commands.errors import CommandError, Problem, not_found
 from workbadge.commands.services import Services
 from workbadge.lifecycle.changes import MembershipState
 from workbadge.store import overview, records
-from workbadge.terms.ids import kind_of, parse_id
+from workbadge.store.engine import Tx
+from workbadge.terms.ids import NodeId, kind_of, parse_id
 from workbadge.terms.kinds import NodeKind, Role
 from workbadge.web.csrf import check_form, csrf_token
 from workbadge.web.pages import render
@@ -85,10 +88,26 @@ class Frame:
             **context,
         )
 
-    def go(self, path: str, done: str = "") -> Response:
+    def go(self, path: str, done: str = "", **query: str) -> Response:
         """After something was done: to another page of the business."""
         root = self.request.scope.get("root_path", "")
-        return RedirectResponse(f"{root}{self.path}{path}" + (f"?done={done}" if done else ""), 303)
+        given = {"done": done, **query}
+        tail = urlencode({key: value for key, value in given.items() if value})
+        return RedirectResponse(f"{root}{self.path}{path}" + (f"?{tail}" if tail else ""), 303)
+
+
+def read_id(text: object, what: str, *kinds: NodeKind) -> NodeId:
+    """An id from a form or a path, of one of ``kinds`` where given. Raises NOT_FOUND."""
+    found = parse_id(str(text or ""))
+    if found is None or (kinds and kind_of(found) not in kinds):
+        raise not_found(what)
+    return found
+
+
+def text_of(form: FormData, name: str) -> str:
+    """A text field of a form; empty when it is missing or a file."""
+    value = form.get(name)
+    return value if isinstance(value, str) else ""
 
 
 Handler = Callable[[Frame], Awaitable[Response]]
@@ -165,13 +184,10 @@ async def _frame(request: Request, session: BrowserSession, active: str, admin: 
     done = SAYS.get(request.query_params.get("done", ""))
     shell = Shell(
         viewer=Viewer(account.name, account.email, account.managed, member.role.value.capitalize()),
-        nav=_nav(business_id, member.role is Role.ADMIN, site.show_outbox),
+        nav=_nav(business_id, member.role is Role.ADMIN, site.show_outbox or site.sandbox, banner is not None),
         active=active,
         places=_places(places, business_id, now),
-        account_links=(
-            Link("Your account", "/console/account", "user"),
-            Link("Sign in with another account", "/login?another=1", "login"),
-        ),
+        account_links=_LINKS,
         banners=() if banner is None else (banner,),
         flashes=() if done is None else (Flash(done),),
         sandbox=site.sandbox,
@@ -179,10 +195,16 @@ async def _frame(request: Request, session: BrowserSession, active: str, admin: 
     return Frame(request, session, account, member, business, shell)
 
 
-def _nav(business_id: int, admin: bool, outbox: bool) -> list[NavGroup]:
+_LINKS = (
+    Link("Your account", "/console/account", "user-cog"),
+    Link("Sign in with another account", "/login?another=1", "login"),
+)
+
+
+def _nav(business_id: int, admin: bool, outbox: bool, in_grace: bool) -> list[NavGroup]:
     base = f"/console/{business_id}"
     items = [
-        NavItem("home", "Overview", f"{base}/", "home"),
+        NavItem("home", "Overview", base, "layout-dashboard"),
         NavItem("people", "People", f"{base}/people", "users"),
         NavItem("assets", "Assets", f"{base}/assets", "folder"),
         NavItem("apps", "Apps", f"{base}/apps", "apps"),
@@ -190,22 +212,43 @@ def _nav(business_id: int, admin: bool, outbox: bool) -> list[NavGroup]:
     if admin:
         items += [
             NavItem("system-users", "System users", f"{base}/system-users", "robot"),
-            NavItem("partners", "Partners", f"{base}/partners", "share"),
+            NavItem("partners", "Partners", f"{base}/partners", "heart-handshake"),
         ]
     groups = [NavGroup("", items)]
+    if in_grace:
+        groups.append(NavGroup("Your move", [NavItem("help", "Help Center", f"{base}/claimed", "lifebuoy")]))
     if admin:
-        groups.append(
-            NavGroup(
-                "Managed accounts",
-                [
-                    NavItem("migration", "Migration", f"{base}/migration", "route"),
-                    NavItem("history", "History", f"{base}/history", "history"),
-                ],
-            )
-        )
-    if outbox:
-        groups.append(NavGroup("Demo", [NavItem("outbox", "Outbox", "/console/outbox", "mail")]))
-    return groups
+        managed = [
+            NavItem("migration", "Migration", f"{base}/migration", "transform"),
+            NavItem("history", "History", f"{base}/history", "history"),
+        ]
+        groups.append(NavGroup("Managed accounts", managed))
+    return groups + _outbox(outbox)
+
+
+def _outbox(shown: bool) -> list[NavGroup]:
+    return [NavGroup("Demo", [NavItem("outbox", "Outbox", "/console/outbox", "mail")])] if shown else []
+
+
+async def outer_shell(request: Request, tx: Tx, session: BrowserSession, active: str) -> Shell:
+    """The frame of pages that belong to no business."""
+    site, now = site_of(request.scope), now_of(request.scope)
+    first = session.accounts[0]
+    places = _places(await overview.list_places(tx, [one.id for one in session.accounts]), 0, now)
+    groups = [NavGroup("", [NavItem("account", "Your account", "/console/account", "user-cog")])]
+    if places:
+        items = [NavItem(place.href, place.name, place.href, "building-store") for place in places]
+        groups.insert(0, NavGroup("Businesses", items))
+    done = SAYS.get(request.query_params.get("done", ""))
+    return Shell(
+        viewer=Viewer(first.name, first.email, first.managed),
+        nav=groups + _outbox(site.show_outbox or site.sandbox),
+        active=active,
+        places=places,
+        account_links=_LINKS,
+        flashes=() if done is None else (Flash(done),),
+        sandbox=site.sandbox,
+    )
 
 
 def _places(rows: list[Any], business_id: int, now: datetime) -> list[Place]:
@@ -215,6 +258,6 @@ def _places(rows: list[Any], business_id: int, now: datetime) -> list[Place]:
         open_now = row.starts <= now and (row.ends is None or row.ends > now) and row.handed_over is None
         if open_now and row.business_id not in seen:
             seen[row.business_id] = Place(
-                row.business, f"/console/{row.business_id}/", row.business_id == business_id, row.role.capitalize()
+                row.business, f"/console/{row.business_id}", row.business_id == business_id, row.role.capitalize()
             )
     return list(seen.values())

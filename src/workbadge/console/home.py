@@ -1,4 +1,4 @@
-"""The start page, a business's overview, its people, history, and a person's own page."""
+"""The start page, a business's overview, its people and history."""
 
 import json
 
@@ -6,20 +6,18 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from workbadge.commands.coverage import business_coverage
-from workbadge.commands.errors import CommandError, not_found
-from workbadge.commands.grant import remove_app
+from workbadge.commands.errors import not_found
 from workbadge.commands.membership import change_role, list_people, remove_member
-from workbadge.commands.outbox import list_outbox
-from workbadge.store import audit, grants, overview, records, sessions
+from workbadge.store import audit, overview, records
 from workbadge.terms.ids import parse_id
 from workbadge.terms.kinds import Role
-from workbadge.web.csrf import check_form, csrf_token
+from workbadge.web.csrf import csrf_token
 from workbadge.web.pages import render
-from workbadge.web.sessions import BrowserSession, current
+from workbadge.web.sessions import current
 from workbadge.web.signin import login_address
 from workbadge.web.state import now_of, site_of
 
-from .frame import SAYS, Frame, page, plain_error
+from .frame import Frame, page, text_of
 
 
 async def start(request: Request) -> Response:
@@ -90,7 +88,7 @@ def _membership_id(frame: Frame) -> int:
 async def set_role(frame: Frame) -> Response:
     """Change a role."""
     form = await frame.request.form()
-    wanted = str(form.get("role", ""))
+    wanted = text_of(form, "role")
     if wanted not in Role.__members__:
         raise not_found("role")
     await change_role(
@@ -132,65 +130,3 @@ def _sentence(row: object, names: dict[int, str]) -> str:
     detail = json.loads(getattr(row, "detail", "{}"))
     rest = ", ".join(f"{key} {value}" for key, value in detail.items() if key not in ("person", "membership") and value)
     return " · ".join(part for part in (f"by {actor}", subject, rest) if part)
-
-
-async def account_page(request: Request) -> Response:
-    """``GET /console/account``: who is signed in here, their apps and sessions."""
-    session = await current(request)
-    if session is None or not session.accounts:
-        return RedirectResponse(login_address(request, "/console/account"), 303)
-    people = []
-    async with site_of(request.scope).services.store.read() as tx:
-        for one in session.accounts:
-            found = await grants.list_grants(tx, one.id)
-            apps = [(row, await records.find_app(tx, row.app_id)) for row in found]
-            people.append({"account": one, "apps": apps, "sessions": await sessions.list_sessions(tx, one.id)})
-    return render(
-        request,
-        "console/account.html",
-        csrf=csrf_token(request, session),
-        people=people,
-        here=session.hash,
-        done=SAYS.get(request.query_params.get("done", "")),
-    )
-
-
-async def account_action(request: Request) -> Response:
-    """``POST /console/account``: disconnect an app, or end the other sessions of an account."""
-    session = await current(request)
-    try:
-        await check_form(request, session)
-        if session is None:
-            raise not_found("session")
-        return await _account_action(request, session)
-    except CommandError as error:
-        return plain_error(request, error)
-
-
-async def _account_action(request: Request, session: BrowserSession) -> Response:
-    form = await request.form()
-    services, now = site_of(request.scope).services, now_of(request.scope)
-    account = session.find(parse_id(str(form.get("account", ""))) or 0)
-    if account is None:
-        raise not_found("account")
-    app_id = parse_id(str(form.get("app", "")))
-    async with services.store.write() as tx:
-        if form.get("action") == "disconnect" and app_id is not None:
-            await remove_app(tx, services, account.id, app_id, now)
-            done = "disconnected"
-        else:
-            for row in await sessions.list_sessions(tx, account.id):
-                if bytes(row.hash) != session.hash:
-                    await sessions.drop_signed_in(tx, bytes(row.hash), account.id)
-            done = "signed-out"
-    return RedirectResponse(f"{request.scope.get('root_path', '')}/console/account?done={done}", 303)
-
-
-async def outbox_page(request: Request) -> Response:
-    """``GET /console/outbox``: mails and webhooks, where the site shows them (demo, worlds)."""
-    site = site_of(request.scope)
-    if not site.show_outbox:
-        return plain_error(request, not_found("page"))
-    async with site.services.store.read() as tx:
-        sent = await list_outbox(tx, site.services, 200)
-    return render(request, "console/outbox.html", csrf="", sent=list(reversed(sent)))

@@ -9,15 +9,14 @@ from starlette.responses import Response
 
 from workbadge.commands import migration
 from workbadge.commands.coverage import business_coverage
-from workbadge.commands.errors import invalid, not_found
+from workbadge.commands.errors import CommandError, invalid, not_found
 from workbadge.commands.migration import MigrationView, NewPerson, PersonView
 from workbadge.store import overview, records
 from workbadge.terms.instants import parse_instant, to_wire
 from workbadge.terms.kinds import NodeKind, PersonState
 from workbadge.web.pages import security_headers
 
-from .assets import read_id
-from .frame import Frame, page
+from .frame import Frame, page, read_id, text_of
 
 TONES = {
     PersonState.INVITED: ("Invited", "info"),
@@ -44,10 +43,12 @@ async def overview_page(frame: Frame) -> Response:
 @page("migration", admin=True)
 async def plan(frame: Frame) -> Response:
     """Who moves, to which address, until when."""
-    return await _plan(frame, {}, {}, "")
+    return await _plan(frame, {}, {}, {}, "")
 
 
-async def _plan(frame: Frame, chosen: dict[int, str], errors: dict[str, str], deadline: str) -> Response:
+async def _plan(
+    frame: Frame, chosen: dict[int, str], until: dict[int, str], errors: dict[str, str], deadline: str
+) -> Response:
     async with frame.services.store.read() as tx:
         proposed = await migration.propose_people(tx, frame.business.id, frame.now)
         access = await overview.list_access(tx, frame.business.id, frame.now)
@@ -57,6 +58,7 @@ async def _plan(frame: Frame, chosen: dict[int, str], errors: dict[str, str], de
         status=400 if errors else 200,
         proposed=proposed,
         chosen=chosen,
+        until=until,
         errors=errors,
         deadline=deadline,
         breaking=[row for row in access if row.kind == "personal"],
@@ -78,33 +80,51 @@ def _end_of_day(text: str, field: str) -> datetime:
 async def start(frame: Frame) -> Response:
     """The plan's two steps: look at it once more, then start."""
     form = await frame.request.form(max_fields=12_000)
-    chosen = {
-        read_id(one, "account", NodeKind.ACCOUNT): str(form.get(f"work_{one}", "")).strip()
-        for one in form.getlist("person")
-    }
-    deadline_text = str(form.get("deadline", "")).strip()
-    if not chosen:
-        return await _plan(frame, chosen, {"person": "Choose at least one person."}, deadline_text)
-    deadline = _end_of_day(deadline_text, "deadline") if deadline_text else None
+    chosen: dict[int, str] = {}
+    until: dict[int, str] = {}
+    for one in form.getlist("person"):
+        personal_id = read_id(one, "account", NodeKind.ACCOUNT)
+        chosen[personal_id] = text_of(form, f"work_{personal_id}").strip()
+        until[personal_id] = text_of(form, f"until_{personal_id}").strip()
+    deadline_text = text_of(form, "deadline").strip()
+    try:
+        if not chosen:
+            raise invalid("people", "Choose at least one person.")
+        deadline = _end_of_day(deadline_text, "deadline") if deadline_text else None
+        people = [
+            NewPerson(one, work, _end_of_day(until[one], "people") if until[one] else None)
+            for one, work in chosen.items()
+        ]
+        if form.get("action") != "start":
+            return await _review(frame, people, deadline, deadline_text, until)
+        started = await migration.start_migration(
+            frame.services, frame.business.id, people, frame.account.id, frame.now, deadline
+        )
+    except CommandError as error:
+        expected = f" Expected: {error.expected}." if error.expected else ""
+        return await _plan(frame, chosen, until, {error.field or "people": error.message + expected}, deadline_text)
+    return frame.go(f"/migration/{started.migration_id}", "invited")
+
+
+async def _review(
+    frame: Frame, people: list[NewPerson], deadline: datetime | None, deadline_text: str, until: dict[int, str]
+) -> Response:
+    """The plan once more, with what it touches. Raises NOT_FOUND for somebody who is not a member."""
     async with frame.services.store.read() as tx:
         proposed = {one.personal_id: one for one in await migration.propose_people(tx, frame.business.id, frame.now)}
         access = await overview.list_access(tx, frame.business.id, frame.now)
-    if any(one not in proposed for one in chosen):
+    chosen = {one.personal_id for one in people}
+    if not chosen <= set(proposed):
         raise not_found("member with a personal login")
-    if form.get("action") != "start":
-        return frame.page(
-            "plan_review.html",
-            people=[(proposed[one], work) for one, work in chosen.items()],
-            deadline=deadline,
-            deadline_text=deadline_text,
-            breaking=[row for row in access if row.kind == "personal" and row.account_id in chosen],
-            grace_days=frame.services.policy.grace.days,
-        )
-    people = [NewPerson(one, work) for one, work in chosen.items()]
-    started = await migration.start_migration(
-        frame.services, frame.business.id, people, frame.account.id, frame.now, deadline
+    return frame.page(
+        "plan_review.html",
+        people=[(proposed[one.personal_id], one) for one in people],
+        deadline=deadline,
+        deadline_text=deadline_text,
+        until=until,
+        breaking=[row for row in access if row.kind == "personal" and row.account_id in chosen],
+        grace_days=frame.services.policy.grace.days,
     )
-    return frame.go(f"/migration/{started.migration_id}", "invited")
 
 
 async def _view(frame: Frame) -> MigrationView:
@@ -145,7 +165,7 @@ async def export(frame: Frame) -> Response:
 
 def _plain(text: str) -> str:
     """A cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    return f"'{text}" if text.lstrip(" ")[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") else text
 
 
 async def _person(frame: Frame) -> tuple[MigrationView, PersonView]:
@@ -190,7 +210,7 @@ async def act(frame: Frame) -> Response:
     services, actor, now = frame.services, frame.account.id, frame.now
     here = f"/migration/{view.id}/{found.personal_id}"
     if action == "extend":
-        to = _end_of_day(str(form.get("to", "")), "to")
+        to = _end_of_day(text_of(form, "to"), "to")
         await migration.extend_grace(services, view.id, found.personal_id, to, actor, now)
         return frame.go(here, "extended")
     if action == "roll_back":
@@ -205,7 +225,7 @@ async def act(frame: Frame) -> Response:
         await migration.resend_invitation(services, view.id, found.personal_id, actor, now)
         return frame.go(here, "resent")
     if action == "deadline":
-        text = str(form.get("to", "")).strip()
+        text = text_of(form, "to").strip()
         end = _end_of_day(text, "to") if text else None
         await migration.set_deadline(services, view.id, found.personal_id, end, actor, now)
         return frame.go(here, "deadline")

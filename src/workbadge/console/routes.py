@@ -1,56 +1,90 @@
-"""The console's route table. The tests' matrices (who may, CSRF) are generated from ``ROUTES``."""
+"""Paths of the console. ``ROUTES`` is the whole list; the tests call each of them as everybody who may not."""
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from workbadge.store.engine import StoreConflictError
 from workbadge.web.pages import render
 
-from . import assets, claim, home, migration
+from . import account, assets, claim, home, migration
 
-B = "/console/{business}"
+_IN = "/console/{business}"
 
-ROUTES = [
+ROUTES = (
     Route("/console", home.start, methods=["GET"]),
-    Route("/console/account", home.account_page, methods=["GET"]),
-    Route("/console/account", home.account_action, methods=["POST"]),
-    Route("/console/outbox", home.outbox_page, methods=["GET"]),
+    Route("/console/account", account.show, methods=["GET"]),
+    Route("/console/account", account.act, methods=["POST"]),
+    Route("/console/outbox", account.outbox, methods=["GET"]),
     Route("/console/claim/{link}", claim.open_page, methods=["GET"]),
     Route("/console/claim/{link}", claim.confirm, methods=["POST"]),
-    Route(f"{B}/", home.home, methods=["GET"]),
-    Route(f"{B}/claimed", claim.done, methods=["GET"]),
-    Route(f"{B}/people", home.people, methods=["GET"]),
-    Route(f"{B}/people/{{membership}}/role", home.set_role, methods=["POST"]),
-    Route(f"{B}/people/{{membership}}/remove", home.remove_person, methods=["POST"]),
-    Route(f"{B}/history", home.history, methods=["GET"]),
-    Route(f"{B}/assets", assets.assets, methods=["GET"]),
-    Route(f"{B}/assets/{{asset}}", assets.asset, methods=["GET"]),
-    Route(f"{B}/assets/{{asset}}", assets.change_asset, methods=["POST"]),
-    Route(f"{B}/apps", assets.apps, methods=["GET"]),
-    Route(f"{B}/system-users", assets.system_users, methods=["GET"]),
-    Route(f"{B}/system-users", assets.add_user, methods=["POST"]),
-    Route(f"{B}/partners", assets.partners, methods=["GET"]),
-    Route(f"{B}/partners", assets.change_share, methods=["POST"]),
-    Route(f"{B}/migration", migration.overview_page, methods=["GET"]),
-    Route(f"{B}/migration/plan", migration.plan, methods=["GET"]),
-    Route(f"{B}/migration/plan", migration.start, methods=["POST"]),
-    Route(f"{B}/migration/{{migration}}.csv", migration.export, methods=["GET"]),
-    Route(f"{B}/migration/{{migration}}", migration.progress, methods=["GET"]),
-    Route(f"{B}/migration/{{migration}}/{{person}}", migration.person, methods=["GET"]),
-    Route(f"{B}/migration/{{migration}}/{{person}}", migration.act, methods=["POST"]),
-]
+    Route(_IN, home.home, methods=["GET"]),
+    Route(_IN + "/people", home.people, methods=["GET"]),
+    Route(_IN + "/people/{membership}/role", home.set_role, methods=["POST"]),
+    Route(_IN + "/people/{membership}/remove", home.remove_person, methods=["POST"]),
+    Route(_IN + "/assets", assets.assets, methods=["GET"]),
+    Route(_IN + "/assets/{asset}", assets.asset, methods=["GET"]),
+    Route(_IN + "/assets/{asset}", assets.change_asset, methods=["POST"]),
+    Route(_IN + "/apps", assets.apps, methods=["GET"]),
+    Route(_IN + "/apps/{grant}/remove", assets.remove_app, methods=["POST"]),
+    Route(_IN + "/system-users", assets.system_users, methods=["GET"]),
+    Route(_IN + "/system-users", assets.add_user, methods=["POST"]),
+    Route(_IN + "/partners", assets.partners, methods=["GET"]),
+    Route(_IN + "/partners", assets.change_share, methods=["POST"]),
+    Route(_IN + "/history", home.history, methods=["GET"]),
+    Route(_IN + "/claimed", claim.done, methods=["GET"]),
+    Route(_IN + "/claimed/cut-off.ics", claim.calendar, methods=["GET"]),
+    Route(_IN + "/migration", migration.overview_page, methods=["GET"]),
+    Route(_IN + "/migration/plan", migration.plan, methods=["GET"]),
+    Route(_IN + "/migration/plan", migration.start, methods=["POST"]),
+    Route(_IN + "/migration/{migration}.csv", migration.export, methods=["GET"]),
+    Route(_IN + "/migration/{migration}", migration.progress, methods=["GET"]),
+    Route(_IN + "/migration/{migration}/{person}", migration.person, methods=["GET"]),
+    Route(_IN + "/migration/{migration}/{person}", migration.act, methods=["POST"]),
+)
 
 
 async def _not_found(request: Request, error: Exception) -> Response:
-    status = getattr(error, "status_code", 404)
-    text = "The address is wrong or old." if status == 404 else "This address does not take that kind of request."
     return render(
-        request, "web/layout/error.html", status=status, title="No such page", text=text, action_href="/console"
+        request,
+        "web/layout/error.html",
+        status=404,
+        title="No such page",
+        text="The address is wrong or old.",
+        action_href="/console",
+        action_label="To the console",
     )
+
+
+async def _busy(request: Request, error: Exception) -> Response:
+    return render(
+        request,
+        "web/layout/error.html",
+        status=503,
+        title="Somebody else changed this just now",
+        text="Nothing was saved. Please open the page again and repeat it.",
+        action_href="/console",
+        action_label="To the console",
+    )
+
+
+class Console:
+    """Every page of the Business Manager; a slash at the end of a path makes no difference."""
+
+    def __init__(self) -> None:
+        handlers = {404: _not_found, 405: _not_found, StoreConflictError: _busy}
+        self._pages = Starlette(routes=list(ROUTES), exception_handlers=handlers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        root: str = scope.get("root_path", "")
+        path: str = scope["path"].removeprefix(root)
+        whole = root + (path.rstrip("/") or "/")
+        await self._pages({**scope, "path": whole, "raw_path": whole.encode()}, receive, send)
 
 
 def make_console() -> ASGIApp:
     """The application of this room."""
-    return Starlette(routes=ROUTES, exception_handlers={404: _not_found, 405: _not_found})
+    return Console()
