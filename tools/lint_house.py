@@ -13,7 +13,17 @@ from pathlib import Path
 SQL = re.compile(r"^\s*(SELECT|INSERT\s+INTO|UPDATE|DELETE\s+FROM)\s", re.IGNORECASE)
 RIGHTS = frozenset({"membership", "assignment", "direct_role", "share", "app_grant", "grant_target", "token"})
 RIGHTS_AUTHORS = frozenset(
-    {"facts.py", "visible.py", "rights.py", "grants.py", "apply.py", "coverage.py", "migrations.py", "overview.py", "schema.py"}
+    {
+        "facts.py",
+        "visible.py",
+        "rights.py",
+        "grants.py",
+        "apply.py",
+        "coverage.py",
+        "migrations.py",
+        "overview.py",
+        "schema.py",
+    }
 )
 FILE_MARK, FUNCTION_MARK = 400, 40
 

@@ -35,7 +35,6 @@ class Application:
         self._site = site
         self._clock = site.clock
         self._graph = make_graph()
-        self.usage = self._graph.usage
         oauth, console = make_oauth(), make_console()
         self._rooms: dict[str, ASGIApp] = {"static": static_files, "console": console}
         self._rooms.update(dict.fromkeys(OAUTH_SEGMENTS, oauth))
@@ -95,7 +94,6 @@ class Server:
         self._application = make_application(site)
         worker = Worker(
             lambda: site,
-            self._application.usage,
             self._config.smtp,
             self._config.mail_from,
             self._config.allow_private_webhooks,

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from workbadge.access import Allow, Ask, Deny, decide
-from workbadge.commands.services import Services
 from workbadge.store import facts
 from workbadge.store.facts import Loaded
 from workbadge.store.visible import Viewer
@@ -14,6 +13,7 @@ from workbadge.terms.reasons import Reason
 from workbadge.terms.scopes import scopes_for
 from workbadge.terms.tasks import tasks_for
 from workbadge.web.caller import check_proof, token_hash
+from workbadge.web.state import Site
 from workbadge.web.wire import WireError, WireParams
 
 from .errors import NO_TOKEN, NO_TOKEN_ME, missing, refuse
@@ -49,7 +49,7 @@ class Call:
 
     def __init__(
         self,
-        services: Services,
+        site: Site,
         now: datetime,
         params: WireParams,
         version: str,
@@ -62,7 +62,8 @@ class Call:
                 if me
                 else WireError(104, NO_TOKEN, www="invalid_request")
             )
-        self.services = services
+        self.services = site.services
+        self._usage = site.usage
         self.now = now
         self.params = params
         self.version = version
@@ -116,6 +117,11 @@ class Call:
         if isinstance(decision, Deny):
             raise refuse(decision, "me", loaded.app_id, self.services.base_url)
         return loaded
+
+    def used(self, loaded: Loaded) -> None:
+        """Note that the grant was used."""
+        if loaded.grant_id is not None:
+            self._usage.note(loaded.grant_id, self.now)
 
     def viewer(self, loaded: Loaded) -> Viewer:
         """The caller as the one who looks at lists."""

@@ -37,7 +37,7 @@ async def debug_token(site: Site, params: WireParams, now: Any, version: str) ->
     if is_app_token(caller):
         app_id = (await find_app_caller(services, caller, now)).app_id
     else:
-        loaded = await Call(services, now, params, version, "/debug_token", False).alive()
+        loaded = await Call(site, now, params, version, "/debug_token", False).alive()
         if caller != given:
             raise WireError(
                 100,

@@ -14,7 +14,6 @@ from workbadge.store.facts import Loaded
 from workbadge.terms.ids import kind_of, parse_id
 from workbadge.terms.kinds import AccountKind, Act, NodeKind
 from workbadge.web.state import Site, now_of, site_of
-from workbadge.web.usage import Usage
 from workbadge.web.wire import (
     WireError,
     WireParams,
@@ -86,10 +85,7 @@ _SYSTEM_USER = _with_expansions(SYSTEM_USER, USER_EDGES, {})
 
 
 class Graph:
-    """The application. ``usage`` collects last uses."""
-
-    def __init__(self) -> None:
-        self.usage = Usage()
+    """The application."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request: an answer or an error of the dialect, never anything else."""
@@ -132,7 +128,7 @@ class Graph:
             raise WireError(2500, f"Unknown path components: {path[:200]}")
         if "ids" in params.values and method == "GET" and len(parts) == 1 and head.isalpha() and head != "me":
             return await self._many(site, now, f"/{head}", params, version)
-        call = Call(site.services, now, params, version, path, head == "me")
+        call = Call(site, now, params, version, path, head == "me")
         answer = await self._node(call, method, head, parts[1:])
         return answer
 
@@ -145,7 +141,7 @@ class Graph:
             raise WireError(100, f"(#100) At most {MOST_IDS} ids can be read at once.")
         answer: dict[str, Any] = {}
         for one in dict.fromkeys(ids):
-            call = Call(site.services, now, params, version, f"/{one}{edge}", False)
+            call = Call(site, now, params, version, f"/{one}{edge}", False)
             answer[one] = await self._node(call, "GET", one, [edge[1:]] if edge else [])
         return answer
 
@@ -166,15 +162,11 @@ class Graph:
             raise missing(text)
         raise WireError(803, f"(#803) Some of the aliases you requested do not exist: {text[:100]}")
 
-    def _used(self, loaded: Loaded, now: datetime) -> None:
-        if loaded.grant_id is not None:
-            self.usage.note(loaded.grant_id, now)
-
     async def _asset(self, call: Call, method: str, text: str, rest: list[str]) -> Any:
         """An asset or a business."""
         writes = method == "POST" and rest == ["feed"]
         item = await call.reach(text, Act.WRITE if writes else Act.READ)
-        self._used(item.loaded, call.now)
+        call.used(item.loaded)
         if not rest and method == "GET":
             return await show(
                 call,
@@ -200,7 +192,7 @@ class Graph:
     async def _person(self, call: Call, method: str, text: str, found: int | None, rest: list[str]) -> Any:
         """``me`` or the caller's own id."""
         loaded = await call.alive()
-        self._used(loaded, call.now)
+        call.used(loaded)
         if text == "me" and is_page_token(loaded):
             assert loaded.facts.token is not None
             return await self._asset(call, method, str(loaded.facts.token.page_id), rest)

@@ -1,6 +1,6 @@
 """What an application object carries: services, clock, public addresses. One per server and one per world."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
 
@@ -9,12 +9,13 @@ from starlette.types import Scope
 from workbadge.commands.services import Services
 
 from .clock import Clock
+from .usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
     """One application object's surroundings. ``title``: shown in the pages; ``sandbox``: a world, not live.
-    ``show_outbox``: mails are shown on a page (demo, worlds)."""
+    ``usage``: last uses of grants, not yet written. ``show_outbox``: mails are shown on a page (demo, worlds)."""
 
     services: Services
     clock: Clock
@@ -22,6 +23,7 @@ class Site:
     sandbox: bool = False
     secure_cookies: bool = False
     show_outbox: bool = False
+    usage: Usage = field(default_factory=Usage)
 
 
 def site_of(scope: Scope) -> Site:

@@ -20,7 +20,6 @@ from workbadge.store.engine import StoreBusyError
 
 from .outgoing import Outgoing, OutgoingError
 from .state import Site
-from .usage import Usage
 
 log = structlog.get_logger()
 PAUSE_SECONDS = 0.5
@@ -35,7 +34,6 @@ class Worker:
     def __init__(
         self,
         site: Callable[[], Site],
-        usage: Usage | None = None,
         smtp: str = "",
         mail_from: str = "workbadge@localhost",
         allow_private: bool = False,
@@ -43,7 +41,6 @@ class Worker:
     ) -> None:
         """``smtp`` empty: mails stay in the outbox. ``run_due`` False: whoever moves the clock runs what is due."""
         self._site = site
-        self._usage = usage
         self._smtp = smtp
         self._mail_from = mail_from
         self._outgoing = Outgoing(allow_private)
@@ -92,8 +89,7 @@ class Worker:
         if waiting:
             await asyncio.gather(*(self._deliver(site, one) for one in waiting))
             done = True
-        if self._usage is not None:
-            await self._usage.flush(site.services.store)
+        await site.usage.flush(site.services.store)
         return done
 
     async def _deliver(self, site: Site, waiting: Sent) -> None:
