@@ -1,7 +1,6 @@
 """A real sandbox process for black-box tests: started once, spoken to over HTTP only."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
