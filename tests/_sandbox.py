@@ -69,7 +69,8 @@ def running_sandbox(*arguments: str) -> Iterator[Sandbox]:
     process = subprocess.Popen(
         [
             sys.executable,
-            *os.environ.get("SB", "-m workbadge.cli").split(),
+            "-m",
+            "workbadge.cli",
             "sandbox",
             "--port",
             "0",
