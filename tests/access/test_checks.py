@@ -301,7 +301,13 @@ def test_the_order_of_checks_decides_only_the_reason() -> None:
     world.member(5, 1, 2, {PAGE: Task.MANAGE})
     world.consent("t", 1, {PAGE: T0}, T0)
     bare = Facts(None)
-    for facts in (world.facts(PAGE, "t"), world.facts(PAGE, account=1), bare, allowed(), replace(allowed(), grant=None)):
+    for facts in (
+        world.facts(PAGE, "t"),
+        world.facts(PAGE, account=1),
+        bare,
+        allowed(),
+        replace(allowed(), grant=None),
+    ):
         for now in (T0 - TICK, T0, NOW):
             for ask in (READ, WRITE, PERSONAL, Ask(Act.CONSENT)):
                 answers = [check(facts, ask, now) for check in reversed(CHECKS)]

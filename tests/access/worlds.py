@@ -110,13 +110,7 @@ class World:
 
     def copy(self) -> "World":
         """Another world in the same state."""
-        return World(
-            **{
-                name: value.copy()
-                for name in self.__dataclass_fields__
-                for value in (getattr(self, name),)
-            }
-        )
+        return World(**{name: value.copy() for name in self.__dataclass_fields__ for value in (getattr(self, name),)})
 
     # --- building ---
 
@@ -214,9 +208,7 @@ class World:
             ]
         return tuple(routes)
 
-    def ask(
-        self, act: Act, node: int, now: datetime, token: str | None = None, account: int | None = None
-    ) -> Decision:
+    def ask(self, act: Act, node: int, now: datetime, token: str | None = None, account: int | None = None) -> Decision:
         """Decide one question as the dialects ask it."""
         return decide(self.facts(node, token, account), ask_for(self.nodes[node].kind, act), now)
 
@@ -274,9 +266,7 @@ class World:
             case LinkAccounts(personal, managed):
                 self.links.add((personal, managed))
             case SetPersonClaimed(number, at, managed, membership, before):
-                self._person(
-                    number, claimed=at, managed_id=managed, managed_membership_id=membership, before=before
-                )
+                self._person(number, claimed=at, managed_id=managed, managed_membership_id=membership, before=before)
             case SetPersonRolledBack(number, at):
                 self._person(number, rolled_back=at)
             case SetPersonDeadline(number, deadline):

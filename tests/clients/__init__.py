@@ -1,0 +1,1 @@
+"""Real third-party clients, unmodified, against a real sandbox (``wire.md`` §7)."""
