@@ -8,9 +8,10 @@ from starlette.responses import RedirectResponse, Response
 from workbadge.commands.coverage import business_coverage
 from workbadge.commands.errors import not_found
 from workbadge.commands.membership import change_role, list_people, remove_member
+from workbadge.commands.migration import list_migrations
 from workbadge.store import audit, overview, records
 from workbadge.terms.ids import parse_id
-from workbadge.terms.kinds import Role
+from workbadge.terms.kinds import PersonState, Role
 from workbadge.web.csrf import csrf_token
 from workbadge.web.pages import render
 from workbadge.web.sessions import current
@@ -59,13 +60,18 @@ async def home(frame: Frame) -> Response:
         people = await list_people(tx, frame.business.id, frame.now)
         assets = await overview.list_business_assets(tx, frame.business.id, frame.now)
         access = await overview.list_access(tx, frame.business.id, frame.now)
-        coverage = await business_coverage(tx, frame.services.base_url, frame.business.id, frame.now)
+        coverage, migrations = None, []
+        if frame.admin:
+            coverage = await business_coverage(tx, frame.services.base_url, frame.business.id, frame.now)
+            migrations = await list_migrations(tx, frame.business.id, frame.now)
     return frame.page(
         "home.html",
         people=[one for one in people if one.handed_over is None and one.kind.value != "system"],
         assets=assets,
         apps=len({row.app_id for row in access}),
         coverage=coverage,
+        migrations=migrations,
+        states=PersonState,
     )
 
 
