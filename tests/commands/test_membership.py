@@ -1,6 +1,8 @@
 """People of a business while others hand it over: take-away, leaving, the last admin, other ways (A5, M15, M16, I7, I9)."""
 
 import asyncio
+import json
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -10,7 +12,7 @@ from workbadge.commands.errors import CommandError, Problem
 from workbadge.lifecycle.changes import Plan, Refusal, SetMembershipEnd
 from workbadge.store.apply import apply_plan
 from workbadge.store.audit import list_entries
-from workbadge.terms.instants import DAY
+from workbadge.terms.instants import DAY, parse_instant
 from workbadge.terms.kinds import EndCause, Role
 from workbadge.terms.reasons import Reason
 from workbadge.terms.tasks import Task
@@ -100,7 +102,28 @@ async def test_removing_the_managed_account_ends_the_grace(world: World) -> None
     assert await world.may(old, "other", T0 + DAY)
     assert await world.banner(done.managed_id, T0 + DAY) is None
     await due.run(world.services, T0 + 60 * DAY)
+    assert await last_webhook(world) == (T0 + DAY, "https://tokens.example/hook")
     assert not {"reconnect_reminder", "cut_off"} & {kind for kind, _ in await world.kinds()}
+
+
+async def test_ending_the_old_login_itself_early_is_announced(world: World) -> None:
+    """An admin who removes the old login before its cut-off leaves the managed account alone; the app hears it (L5)."""
+    old = await world.consent(world.people["emil"], "tokens", ("page",))
+    done = await world.claim(await world.start("emil"), "emil", T0)
+    fresh = await world.consent(done.managed_id, "tokens", ("page",))
+    place = await place_of(world, "emil@home.example")
+    await membership.remove_member(world.services, world.business, place, None, T0 + DAY)
+    assert not await world.may(old, "page", T0 + DAY)
+    assert await world.may(fresh, "page", T0 + DAY)
+    assert [one.kind for one in await due.run(world.services, T0 + 60 * DAY)] == ["announce"]
+    assert await last_webhook(world) == (T0 + DAY, "https://tokens.example/hook")
+
+
+async def last_webhook(world: World) -> tuple[datetime, str]:
+    """The expiry that the last webhook named (whole seconds on the wire), and where it went."""
+    sent = [one for one in await world.outbox() if one.channel == "webhook"][-1]
+    value = json.loads(sent.body)["entry"][0]["changes"][0]["value"]["migration_expire_time"]
+    return parse_instant(value) + timedelta(microseconds=T0.microsecond), sent.address
 
 
 async def test_a_leaver_keeps_nothing_through_the_old_login(world: World) -> None:
@@ -119,7 +142,8 @@ async def test_a_leaver_keeps_nothing_through_the_old_login(world: World) -> Non
     assert isinstance(answer, Deny)
     assert answer.reason is Reason.ACCOUNT_SUSPENDED
     assert await world.may(old, "other", now)
-    assert await due.run(services, now + 60 * DAY) == []
+    assert [(one.kind, one.at) for one in await due.run(services, now + 60 * DAY)] == [("announce", now)]
+    assert await last_webhook(world) == (now, "https://tokens.example/hook")
     with pytest.raises(CommandError) as refused:
         await migration.roll_back(services, started.migration_id, emil, None, now)
     assert refused.value.problem is Problem.CONFLICT

@@ -148,6 +148,9 @@ async def test_an_organization_may_set_its_own_grace(world: World) -> None:
     await migration.set_grace(services, world.organization, timedelta(days=10), None, T0)
     done = await world.claim(started, "emil", T0)
     assert done.cut_off == T0 + 10 * DAY
+    async with services.store.read() as tx:
+        assert await migration.load_grace(tx, services, world.business) == 10 * DAY
+        assert await migration.load_grace(tx, services, world.partner) == 30 * DAY
     await migration.set_grace(services, world.organization, None, None, T0)
     assert (await world.claim(started, "selma", T0)).cut_off == T0 + 30 * DAY
     for grace in (timedelta(0), services.policy.extension_limit + timedelta(seconds=1)):

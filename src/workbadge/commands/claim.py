@@ -1,7 +1,7 @@
 """The claim: both logins proven in one browser, then one transaction (M4, M5, M10, M18)."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from workbadge.keys import PasswordError, hash_secret
@@ -52,6 +52,7 @@ class ClaimView:
     connections: tuple[Connection, ...]
     deadline: datetime | None
     cut_off_if_now: datetime | None
+    grace: timedelta
     link_expires: datetime
 
 
@@ -115,6 +116,7 @@ async def open_claim(tx: Tx, services: Services, link: str, now: datetime) -> Cl
         tuple(connections),
         row.deadline,
         now + grace_of(organization, services) if personal.is_open(now) else None,
+        grace_of(organization, services),
         row.link_expires_at,
     )
 

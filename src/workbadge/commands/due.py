@@ -194,8 +194,12 @@ async def _deadline(case: _Case) -> None:
 
 
 async def _announce(case: _Case) -> None:
-    """The webhook of ``wire.md`` §1.6 to every app that holds the old login's grant on this business (L5)."""
-    await _webhooks(case, "migration_expire_time", case.ends if case.in_grace else None)
+    """The webhook of ``wire.md`` §1.6 to every app that holds the old login's grant on this business (L5).
+
+    It shows the end that holds now, also one that came early (removed, left); after a rollback there is none.
+    """
+    rolled_back = case.row.rolled_back_at is not None
+    await _webhooks(case, "migration_expire_time", None if rolled_back else case.ends)
 
 
 async def _webhooks(case: _Case, kind: str, ends: datetime | None) -> None:

@@ -5,11 +5,11 @@ admins who remove each other at once end with one left (AC-38).
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from workbadge.lifecycle import membership as plans
-from workbadge.lifecycle.changes import MembershipState, Plan
+from workbadge.lifecycle.changes import CancelDue, Due, DueKind, MembershipState, Plan, SetMembershipEnd
 from workbadge.store import migrations, records, rights
 from workbadge.store.apply import apply_plan
 from workbadge.store.engine import Tx
@@ -78,6 +78,18 @@ async def _locked(
     return state, tuple(await rights.list_graces(tx, state.account_id, now, business_id))
 
 
+async def _with_announcements(tx: Tx, plan: Plan, places: tuple[MembershipState, ...], now: datetime) -> Plan:
+    """Where a plan ends a grace early, its reminders stop and the apps hear the new instant (L5, ``wire.md`` §1.6)."""
+    ended = [change.membership_id for change in plan.changes if isinstance(change, SetMembershipEnd)]
+    early = [one.id for one in places if one.handed_over is not None and one.id in ended]
+    persons = await migrations.list_claimed_of(tx, early) if early else []
+    return replace(
+        plan,
+        changes=(*plan.changes, *(CancelDue(one) for one in persons)),
+        due=(*plan.due, *(Due(now, DueKind.ANNOUNCE, one) for one in persons)),
+    )
+
+
 async def _change(
     services: Services,
     business_id: int,
@@ -90,7 +102,7 @@ async def _change(
 
     async def work(tx: Tx) -> Plan:
         state, graces = await _locked(tx, business_id, membership_id, now)
-        plan = await make_plan(tx, state, graces)
+        plan = await _with_announcements(tx, await make_plan(tx, state, graces), (state, *graces), now)
         await apply_plan(tx, plan, actor_id, services.entropy.new_id, now)
         return plan
 
@@ -191,6 +203,7 @@ async def suspend_account(services: Services, account_id: int, actor_id: int | N
             last,
             now,
         )
+        plan = await _with_announcements(tx, plan, tuple(graces), now)
         await apply_plan(tx, plan, actor_id, services.entropy.new_id, now)
         return plan
 

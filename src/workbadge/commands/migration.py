@@ -437,6 +437,17 @@ async def set_grace(
     await in_transaction(services, work)
 
 
+async def load_grace(tx: Tx, services: Services, business_id: int) -> timedelta:
+    """The grace that a claim in a business would have now (M7). Raises NOT_FOUND."""
+    business = await records.find_business(tx, business_id)
+    if business is None:
+        raise not_found("business")
+    organization = None
+    if business.organization_id is not None:
+        organization = await records.find_organization(tx, business.organization_id)
+    return grace_of(organization, services)
+
+
 def grace_of(organization: object, services: Services) -> timedelta:
     """The grace of an organization: its own, else the platform's (M7)."""
     own = getattr(organization, "grace_seconds", None)

@@ -232,6 +232,20 @@ async def list_person_ids_of(tx: Tx, managed_id: int) -> list[int]:
     return [row.id for row in rows]
 
 
+async def list_claimed_of(tx: Tx, membership_ids: list[int]) -> list[int]:
+    """People who handed over these personal memberships and were not rolled back, ascending."""
+    rows = await tx.rows(
+        select(migration_person.c.id)
+        .where(
+            migration_person.c.personal_membership_id.in_(membership_ids),
+            migration_person.c.claimed_at.is_not(None),
+            migration_person.c.rolled_back_at.is_(None),
+        )
+        .order_by(migration_person.c.id)
+    )
+    return [row.id for row in rows]
+
+
 async def list_linked(tx: Tx, account_id: int) -> list[Row[Any]]:
     """personal_id, managed_id of links in which the account stands on either side."""
     return await tx.rows(
