@@ -48,8 +48,22 @@ def test_an_id_is_not_made_of_a_number_outside_the_span(random: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "0", "200000000000000001 ", " 20000000000000001", "+20000000000000001", "0200000000000000001", "２" * 18]
-    + ["99" + "0" * 16, "00" + "0" * 16, "2" * 17, "2" * 19, "20000000000000000x", "²" * 18, "1_0000000000000000"],
+    [
+        "",
+        "0",
+        "200000000000000001 ",
+        " 20000000000000001",
+        "+20000000000000001",
+        "0200000000000000001",
+        "２" * 18,
+        "99" + "0" * 16,
+        "00" + "0" * 16,
+        "2" * 17,
+        "2" * 19,
+        "20000000000000000x",
+        "²" * 18,
+        "1_0000000000000000",
+    ],
 )
 def test_ids_in_other_spellings_name_nothing(text: str) -> None:
     """Only eighteen ASCII digits of a known kind are an id (MT-01)."""
@@ -143,9 +157,21 @@ def test_instants_are_read(text: str, meant: datetime) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "2026-01-31", "2026-01-31T12:00:00", "2026-02-30T12:00:00Z", "2026-12-31T23:59:60Z", "20260131T120000Z"]
-    + ["2026-W05-6T12:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-10:00", "２026-01-31T12:00:00Z"]
-    + ["2026-01-31T25:00:00Z", " 2026-01-31T12:00:00Z", "1769860800"],
+    [
+        "",
+        "2026-01-31",
+        "2026-01-31T12:00:00",
+        "2026-02-30T12:00:00Z",
+        "2026-12-31T23:59:60Z",
+        "20260131T120000Z",
+        "2026-W05-6T12:00:00Z",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-10:00",
+        "２026-01-31T12:00:00Z",
+        "2026-01-31T25:00:00Z",
+        " 2026-01-31T12:00:00Z",
+        "1769860800",
+    ],
 )
 def test_other_instants_are_refused(text: str) -> None:
     """Without a zone, on no day, in a leap second or beyond the calendar there is no instant (MT-32)."""
@@ -181,18 +207,41 @@ def test_addresses_have_one_form(text: str, stored: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "ada", "@work.example", "ada@", "a da@work.example", "ada@work .example", '"ada"@work.example', "a..b@x.de"]
-    + [".a@x.de", "a.@x.de", "ada@localhost", "ada@127.0.0.1", "ada@[127.0.0.1]", "ada@-x.de", "ada@x-.de", "ada@x..de"]
-    + ["=?utf-8?q?ada?=@x.de", "ada@x.de\n", "ada@ x.de", "a@b@x.de", "ada,eve@x.de", "<ada@x.de>", "ada(x)@x.de"]
-    + [
+    [
+        "",
+        "ada",
+        "@work.example",
+        "ada@",
+        "a da@work.example",
+        "ada@work .example",
+        '"ada"@work.example',
+        "a..b@x.de",
+        ".a@x.de",
+        "a.@x.de",
+        "ada@localhost",
+        "ada@127.0.0.1",
+        "ada@[127.0.0.1]",
+        "ada@-x.de",
+        "ada@x-.de",
+        "ada@x..de",
+        "=?utf-8?q?ada?=@x.de",
+        "ada@x.de\n",
+        "ada@ x.de",
+        "a@b@x.de",
+        "ada,eve@x.de",
+        "<ada@x.de>",
+        "ada(x)@x.de",
         "ädä@x.de",
         "a" * 65 + "@x.de",
         "ada@" + "x" * 64 + ".de",
         "ada@" + "x." * 130 + "de",
         "a\r\nb@x.de",
         "ada@x.de..",
-    ]
-    + ["ada@straße.de", "ada@x\u200dy.de", "ada@" + "ü" * 70 + ".de", "ada@\u3002.de"],
+        "ada@straße.de",
+        "ada@x\u200dy.de",
+        "ada@" + "ü" * 70 + ".de",
+        "ada@。.de",
+    ],
 )
 def test_addresses_with_two_readings_are_refused(text: str) -> None:
     """What mail software reads in two ways is no address; the message echoes little of it (AC-14)."""
