@@ -1,0 +1,1 @@
+"""The console through HTTP: the application itself on a real database, no server."""

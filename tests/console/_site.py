@@ -1,0 +1,131 @@
+"""The demo's story behind an HTTP client that keeps cookies like a browser."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+from sqlalchemy import select
+from starlette.types import Receive, Scope, Send
+
+from workbadge.commands import claim, migration, outbox
+from workbadge.config import Config
+from workbadge.keys import SeededEntropy
+from workbadge.main import make_application
+from workbadge.sandbox.demo import PASSWORD, Demo, build_demo
+from workbadge.sandbox.world import World
+from workbadge.store import overview, rights
+from workbadge.store.schema import metadata
+from workbadge.web.clock import SettableClock
+
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+BASE = "http://console.test"
+WORK = "claimed-work-login-1"
+UNWATCHED = frozenset({"session", "session_account", "throttle"})
+"""Tables that looking and signing in may change."""
+
+
+def make_client(world: World, root: str = "") -> httpx.AsyncClient:
+    """A browser of its own."""
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        if root:
+            scope = {**scope, "root_path": root, "path": root + scope["path"].removeprefix(root)}
+        await world(scope, receive, send)
+
+    transport = httpx.ASGITransport(application)
+    return httpx.AsyncClient(transport=transport, base_url=BASE + root, follow_redirects=False)
+
+
+def csrf_of(html: str) -> str:
+    """The token in the first form of a page."""
+    found = re.search(r'name="csrf" value="([0-9a-f]+)"', html)
+    assert found, html[:400]
+    return found[1]
+
+
+@dataclass
+class Site:
+    """The demo with Emil's claim made, and browsers by name."""
+
+    world: World
+    demo: Demo
+    clients: dict[str, httpx.AsyncClient] = field(default_factory=dict)
+    ids: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def business(self) -> str:
+        """Path of the business."""
+        return f"/console/{self.demo.business_id}"
+
+    async def browser(self, *logins: tuple[str, str]) -> httpx.AsyncClient:
+        """A browser in which these people (e-mail, password) have signed in."""
+        client = make_client(self.world)
+        for email, password in logins:
+            page = await client.get("/login")
+            data = {"email": email, "password": password, "csrf": csrf_of(page.text)}
+            answer = await client.post("/login", data=data)
+            assert answer.status_code == 303, answer.text[:500]
+        return client
+
+    async def dump(self) -> dict[str, list[Any]]:
+        """Everything that is stored, but sessions and throttles."""
+        found: dict[str, list[Any]] = {}
+        async with self.world.services.store.read() as tx:
+            for table in metadata.sorted_tables:
+                if table.name not in UNWATCHED:
+                    found[table.name] = sorted(map(repr, await tx.rows(select(table))))
+        return found
+
+    async def links(self) -> dict[str, str]:
+        """Claim links by the address they were sent to."""
+        async with self.world.services.store.read() as tx:
+            sent = await outbox.list_outbox(tx, self.world.services)
+        found = [(one.address, re.search(r"/console/claim/(\w+)", one.body)) for one in sent]
+        return {address: match[1] for address, match in found if match}
+
+    async def names(self) -> None:
+        """Ids that paths are filled with: of places that none of the actors holds."""
+        business = self.demo.business_id
+        async with self.world.services.store.read() as tx:
+            assets = await overview.list_business_assets(tx, business, self.world.clock.now())
+            access = await overview.list_access(tx, business, self.world.clock.now())
+            members = await rights.list_members(tx, business)
+            view = await migration.load_migration(tx, self.demo.migration_id, self.world.clock.now())
+        by_name = {one.name: one for one in view.people}
+        bruno = by_name["Bruno Admin"].personal_id
+        self.ids = {
+            "business": business,
+            "membership": next(one.id for one in members if one.account_id == bruno),
+            "asset": next(row.id for row in assets if row.name == "Harbour Bakery"),
+            "grant": next(row.grant_id for row in access if row.name == "Selma Second"),
+            "migration": view.id,
+            "person": bruno,
+            **{f"person:{name}": one.personal_id for name, one in by_name.items()},
+        }
+
+
+async def build_site(folder: Path) -> Site:
+    """The demo as of ``START``; Emil has claimed with the password ``WORK``."""
+    config = Config().policy()
+    world = World(folder, BASE, SettableClock(START), make_application, SeededEntropy("console"), config)
+    await world.create()
+    site = Site(world, await build_demo(world, "https://apps.example"))
+    link = (await site.links())["emil@example.com"]
+    async with world.services.store.read() as tx:
+        view = await claim.open_claim(tx, world.services, link, START)
+    proof = claim.ClaimProof(view.personal_id, password=WORK)
+    await claim.confirm_claim(world.services, link, proof, START)
+    await world.settle()
+    await site.names()
+    return site
+
+
+def login(name: str) -> tuple[str, str]:
+    """Somebody's personal login."""
+    return f"{name}@mail.example", PASSWORD
+
+
+EMIL_AT_WORK = ("emil@example.com", WORK)
