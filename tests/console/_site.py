@@ -107,10 +107,10 @@ class Site:
         }
 
 
-async def build_site(folder: Path) -> Site:
+async def build_site(folder: Path, base: str = BASE) -> Site:
     """The demo as of ``START``; Emil has claimed with the password ``WORK``."""
     config = Config().policy()
-    world = World(folder, BASE, SettableClock(START), make_application, SeededEntropy("console"), config)
+    world = World(folder, base, SettableClock(START), make_application, SeededEntropy("console"), config)
     await world.create()
     site = Site(world, await build_demo(world, "https://apps.example"))
     link = (await site.links())["emil@example.com"]

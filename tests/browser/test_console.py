@@ -1,0 +1,185 @@
+"""Every page of the console in headless Chromium: both widths and themes, axe, no console message, without scripts too."""
+
+import asyncio
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Page, expect
+
+from tests._browser import Watched, chromium
+from tests.console._site import EMIL_AT_WORK, START, Site, build_site, login
+from workbadge.serving import bind, settings_for
+from workbadge.terms.instants import DAY
+
+pytestmark = pytest.mark.browser
+
+
+@dataclass
+class Served:
+    """A running site. ``links``: claim links by address."""
+
+    site: Site
+    base: str
+    links: dict[str, str]
+    loop: asyncio.AbstractEventLoop
+
+    @property
+    def home(self) -> str:
+        """Address of the business."""
+        return self.base + self.site.business
+
+    def advance(self, days: int) -> None:
+        """Move the clock to so many days after the story's first instant."""
+        asyncio.run_coroutine_threadsafe(self.site.world.advance(START + days * DAY), self.loop).result(20)
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    """A site of one's own on a free port."""
+    listening = bind("127.0.0.1", 0)
+    base = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    ready = threading.Event()
+    made: list[Served] = []
+    servers: list[uvicorn.Server] = []
+
+    async def main() -> None:
+        site = await build_site(tmp_path, base)
+        made.append(Served(site, base, await site.links(), asyncio.get_running_loop()))
+        servers.append(uvicorn.Server(settings_for(site.world)))
+        ready.set()
+        await servers[0].serve(sockets=[listening])
+        await site.world.close()
+
+    thread = threading.Thread(target=asyncio.run, args=(main(),), daemon=True)
+    thread.start()
+    assert ready.wait(30)
+    yield made[0]
+    servers[0].should_exit = True
+    thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium."""
+    with chromium() as found:
+        yield found
+
+
+def _sign_in(page: Page, served: Served, who: tuple[str, str]) -> None:
+    page.goto(f"{served.base}/login")
+    page.get_by_label("E-mail").fill(who[0])
+    page.get_by_label("Password").fill(who[1])
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.wait_for_url(re.compile("/console"))
+
+
+def test_the_pages_of_an_admin_are_clean(browser: Browser, served: Served) -> None:
+    """Each page that an admin has is clean at 1280 and 390 px, light and dark."""
+    watched = Watched(browser.new_page())
+    page = watched.page
+    _sign_in(page, served, login("ada"))
+    ids = served.site.ids
+    move = f"/migration/{ids['migration']}"
+    for path in (
+        "",
+        "/people",
+        "/assets",
+        "/assets?q=nothing-like-it",
+        f"/assets/{ids['asset']}",
+        "/apps",
+        "/system-users",
+        "/partners",
+        "/history",
+        "/migration",
+        "/migration/plan",
+        move,
+        f"{move}/{ids['person:Emil Employee']}",
+        f"{move}/{ids['person:Selma Second']}",
+    ):
+        answer = page.goto(served.home + path)
+        assert answer is not None and answer.status == 200, path
+        watched.check(path)
+    for path in ("/console", "/console/account", "/console/outbox"):
+        page.goto(served.base + path)
+        watched.check(path)
+
+
+def test_an_employee_claims_and_sees_what_to_reconnect(browser: Browser, served: Served) -> None:
+    """From the invitation mail over both proofs and the review to the Help Center: each step is clean (M4, B1, B4)."""
+    watched = Watched(browser.new_page())
+    page = watched.page
+    page.goto(f"{served.base}/console/claim/{served.links['selma@example.com']}")
+    watched.check("whose invitation")
+    page.get_by_role("link", name="Sign in with my present login").click()
+    page.get_by_label("E-mail").fill(login("selma")[0])
+    page.get_by_label("Password").fill(login("selma")[1])
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_role("heading", name="What you must redo")).to_be_visible()
+    watched.check("review")
+    page.get_by_label("Choose a password").fill("a-password-for-work-1")
+    page.get_by_label("The same password again").fill("a-password-for-work-1")
+    page.get_by_role("button", name="Claim my work account").click()
+    expect(page.get_by_role("heading", name="Help Center")).to_be_visible()
+    assert served.links["selma@example.com"] not in page.url
+    watched.check("help center")
+    page.goto(served.home)
+    banner = page.get_by_role("region", name="Reconnect your apps: Harbour Coffee Company")
+    expect(banner).to_contain_text("30 days left")
+    expect(banner.get_by_role("link", name="Reconnect Postbox")).to_have_attribute(
+        "href", re.compile("/postbox/connect")
+    )
+    assert banner.get_by_role("button").count() == 0
+    watched.check("home with banner")
+
+
+@pytest.mark.parametrize(("days", "says"), [(1, "29 days left"), (29, "1 day left"), (30, None)])
+def test_the_banner_counts_down_and_goes(browser: Browser, served: Served, days: int, says: str | None) -> None:
+    """The banner shows the days that are left on every page, and is gone at the cut-off (B1, M7)."""
+    served.advance(days)
+    watched = Watched(browser.new_page())
+    page = watched.page
+    _sign_in(page, served, EMIL_AT_WORK)
+    for path in ("", "/people", "/assets", "/apps", "/claimed"):
+        page.goto(served.home + path)
+        banner = page.get_by_role("region", name=re.compile("Reconnect your apps"))
+        if says is None:
+            assert banner.count() == 0
+        else:
+            expect(banner).to_contain_text(says.split(" ")[0])
+    watched.check(f"after {days} days")
+
+
+def test_a_rollback_works_without_scripts(browser: Browser, served: Served) -> None:
+    """Without JavaScript the confirmation shows in place, and confirming rolls back (M12)."""
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    _sign_in(page, served, login("ada"))
+    ids = served.site.ids
+    page.goto(f"{served.home}/migration/{ids['migration']}/{ids['person:Emil Employee']}")
+    page.get_by_role("button", name="Roll back …").click()
+    page.get_by_role("dialog").get_by_role("button", name="Roll back").click()
+    expect(page.get_by_text("Rolled back: everything is as before the claim")).to_be_visible()
+    context.close()
+
+
+def test_a_system_users_token_is_shown_once(browser: Browser, served: Served) -> None:
+    """A new system user's token can be revealed on the page that made it and on no later one."""
+    watched = Watched(browser.new_page())
+    page = watched.page
+    _sign_in(page, served, login("ada"))
+    page.goto(f"{served.home}/system-users")
+    page.get_by_label("Name").fill("Nightly export")
+    page.get_by_label("Read content and numbers of your pages").check()
+    page.get_by_label("Harbour Bakery (page)").check()
+    page.get_by_role("button", name="Create and show the token").click()
+    secret = page.locator(".wb-secret-value")
+    assert (secret.text_content() or "").startswith("EAA")
+    watched.check("token shown")
+    page.goto(f"{served.home}/system-users")
+    assert page.locator(".wb-secret-value").count() == 0
+    expect(page.get_by_text("Nightly export")).to_be_visible()
