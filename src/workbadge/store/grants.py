@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from workbadge.terms.kinds import TokenKind
 from workbadge.terms.reasons import Reason
@@ -76,8 +76,10 @@ async def revoke_grant(tx: Tx, grant_id: int, now: datetime) -> None:
 
 async def touch_grants(tx: Tx, used: dict[int, datetime]) -> None:
     """Note when grants were last used."""
-    for grant_id, at in used.items():
-        await tx.run(update(app_grant).where(app_grant.c.id == grant_id).values(last_used_at=at))
+    await tx.run(
+        update(app_grant).where(app_grant.c.id == bindparam("used")).values(last_used_at=bindparam("at")),
+        [{"used": grant_id, "at": at} for grant_id, at in sorted(used.items())],
+    )
 
 
 async def list_targets(tx: Tx, grant_id: int) -> list[Row[Any]]:
@@ -165,6 +167,31 @@ async def revoke_token(tx: Tx, hashed: bytes, because: Reason, now: datetime) ->
         .where(token.c.hash == hashed, token.c.revoked_at.is_(None))
         .values(revoked_at=now, revoked_because=because.value)
     )
+
+
+async def revoke_consent(tx: Tx, grant_id: int, authorized: datetime, because: Reason, now: datetime) -> None:
+    """Revoke every token that descends from one consent: exchanges inherit its instant."""
+    await tx.run(
+        update(token)
+        .where(token.c.grant_id == grant_id, token.c.authorized_at == authorized, token.c.revoked_at.is_(None))
+        .values(revoked_at=now, revoked_because=because.value)
+    )
+
+
+async def revoke_account(tx: Tx, account_id: int, because: Reason, now: datetime) -> None:
+    """Revoke every token of an account; page tokens derived from them die with them."""
+    mine = select(app_grant.c.id).where(app_grant.c.account_id == account_id)
+    await tx.run(
+        update(token)
+        .where(token.c.grant_id.in_(mine), token.c.revoked_at.is_(None))
+        .values(revoked_at=now, revoked_because=because.value)
+    )
+
+
+async def find_nonce(tx: Tx, token_hash: bytes) -> str | None:
+    """The nonce of the login whose code was exchanged for a token."""
+    row = await tx.one(select(code.c.nonce).where(code.c.token_hash == token_hash))
+    return None if row is None else row.nonce
 
 
 async def add_code(tx: Tx, values: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from workbadge.store import grants
 from workbadge.store.engine import Store
 
 COARSE = timedelta(minutes=1)
+PAUSE = timedelta(seconds=5)
 
 
 class Usage:
@@ -14,6 +15,7 @@ class Usage:
     def __init__(self) -> None:
         self._waiting: dict[int, datetime] = {}
         self._written: dict[int, datetime] = {}
+        self._flushed: datetime | None = None
 
     def note(self, grant_id: int, now: datetime) -> None:
         """A grant was used now; kept unless its last written use is less than a minute old."""
@@ -21,10 +23,11 @@ class Usage:
         if last is None or now - last >= COARSE:
             self._waiting[grant_id] = now
 
-    async def flush(self, store: Store) -> int:
-        """Write what is waiting; how many grants that were."""
-        if not self._waiting:
+    async def flush(self, store: Store, now: datetime) -> int:
+        """Write what is waiting, every five seconds at most; how many grants that were."""
+        if not self._waiting or (self._flushed is not None and now - self._flushed < PAUSE):
             return 0
+        self._flushed = now
         waiting, self._waiting = self._waiting, {}
         async with store.write() as tx:
             await grants.touch_grants(tx, waiting)

@@ -89,7 +89,7 @@ class Worker:
         if waiting:
             await asyncio.gather(*(self._deliver(site, one) for one in waiting))
             done = True
-        await site.usage.flush(site.services.store)
+        await site.usage.flush(site.services.store, now)
         return done
 
     async def _deliver(self, site: Site, waiting: Sent) -> None:
