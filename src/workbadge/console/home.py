@@ -1,6 +1,8 @@
 """The start page, a business's overview, its people and history."""
 
 import json
+from datetime import datetime
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -17,8 +19,33 @@ from workbadge.web.pages import render
 from workbadge.web.sessions import current
 from workbadge.web.signin import login_address
 from workbadge.web.state import now_of, site_of
+from workbadge.web.text import moment_text
 
 from .frame import Frame, page, text_of
+
+ACTS = {
+    "migration.invite": "Invited to a work account",
+    "migration.claim": "Claimed the work account",
+    "migration.claim_refused": "Somebody else tried to claim",
+    "migration.extend": "Grace extended",
+    "migration.roll_back": "Rolled back",
+    "migration.exclude": "Taken out of the migration",
+    "migration.deadline": "Deadline moved",
+    "migration.deadline_missed": "Deadline missed",
+    "migration.resend": "Invitation sent again",
+    "membership.add": "Became a member",
+    "membership.remove": "Removed",
+    "membership.leaver": "Left: the account was suspended",
+    "membership.role": "Role changed",
+    "assignment.put": "Asset assigned",
+    "assignment.take_away": "Asset taken away",
+    "share.add": "Asset shared with a partner",
+    "share.end": "Sharing stopped",
+    "grant.cut": "App taken off this business",
+}
+"""Entries of the audit in words; others are shown as they are spelled."""
+
+_TOLD = ("role", "deadline", "cut_off", "to", "email", "work_email")
 
 
 async def start(request: Request) -> Response:
@@ -119,7 +146,7 @@ async def history(frame: Frame) -> Response:
         names = await records.list_accounts(tx, sorted(ids))
     shown = [
         {
-            "title": row.act.replace(".", ": ").replace("_", " "),
+            "title": ACTS.get(row.act, row.act.replace(".", ": ").replace("_", " ").capitalize()),
             "at": row.at,
             "text": _sentence(row, {key: one.name for key, one in names.items()}),
             "icon": "history",
@@ -129,10 +156,20 @@ async def history(frame: Frame) -> Response:
     return frame.page("history.html", entries=shown)
 
 
-def _sentence(row: object, names: dict[int, str]) -> str:
-    """Who, whom, and what of it, in words."""
-    actor = names.get(getattr(row, "actor_id", 0) or 0, "Workbadge")
-    subject = names.get(getattr(row, "subject_id", 0), "")
-    detail = json.loads(getattr(row, "detail", "{}"))
-    rest = ", ".join(f"{key} {value}" for key, value in detail.items() if key not in ("person", "membership") and value)
-    return " · ".join(part for part in (f"by {actor}", subject, rest) if part)
+def _shown(key: str, value: str) -> str:
+    """A detail as people write it: instants as in the rest of the pages, roles in small letters."""
+    if key == "role":
+        return value.lower()
+    try:
+        return moment_text(datetime.fromisoformat(value))
+    except ValueError:
+        return value
+
+
+def _sentence(row: Any, names: dict[int, str]) -> str:
+    """By whom, about whom, and the instants and addresses of it."""
+    detail = json.loads(row.detail)
+    told = [f"{key.replace('_', ' ')} {_shown(key, str(detail[key]))}" for key in _TOLD if detail.get(key)]
+    subject = names.get(row.subject_id, "")
+    actor = names.get(row.actor_id or 0, "Workbadge")
+    return " · ".join(part for part in (subject, f"by {actor}" if actor != subject else "", *told) if part)
