@@ -1,1 +1,1 @@
-"""Pages in headless Chromium."""
+"""The product in a real browser."""

@@ -118,7 +118,7 @@ def missing(node_text: str) -> WireError:
 def refuse(denial: Deny, node_text: str, app_id: int, base_url: str, known: bool = True) -> WireError:
     """The error for a denial. ``known``: this grant once selected the node, so its existence is no news (L6)."""
     row = TABLE[denial.reason]
-    if not row.known or (row.code == 100 and not known):
+    if not row.known or (row.code in (100, 200) and not known):
         return missing(node_text)
     since = "" if denial.since is None else to_wire(denial.since)
     message = row.message.replace("{since}", since).replace("{app}", str(app_id))
