@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from sqlalchemy import Row
 from starlette.responses import Response
 
 from workbadge.commands.errors import invalid, not_found
@@ -63,7 +62,7 @@ async def asset(frame: Frame) -> Response:
     )
 
 
-async def _one(frame: Frame, tx: Tx, asset_id: int) -> Row[Any]:
+async def _one(frame: Frame, tx: Tx, asset_id: int) -> Any:
     """The asset, if the business owns it or was lent it. Raises NOT_FOUND."""
     rows = await overview.list_business_assets(tx, frame.business.id, frame.now)
     found = next((row for row in rows if row.id == asset_id), None)

@@ -4,7 +4,7 @@ decided before."""
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, distinct, func, or_, select
+from sqlalchemy import Label, Row, and_, distinct, func, or_, select
 
 from .engine import Tx
 from .schema import account, app, app_grant, asset, assignment, business, grant_target, membership, share
@@ -46,22 +46,25 @@ async def list_access(tx: Tx, business_id: int, now: datetime) -> list[Row[Any]]
     Columns: grant_id, app_id, app, account_id, name, kind, scopes, assets, last_used_at, ends and handed_over (of the
     account's place here), help and support of the app. By app and person.
     """
+    named = (
+        app_grant.c.id.label("grant_id"),
+        app.c.id.label("app_id"),
+        app.c.name.label("app"),
+        app.c.user_support_url,
+        app.c.user_support_email,
+        account.c.id.label("account_id"),
+        account.c.name,
+        account.c.kind,
+        app_grant.c.scopes,
+        app_grant.c.last_used_at,
+    )
+    counted = (
+        func.max(membership.c.ends).label("ends"),
+        func.max(membership.c.handed_over).label("handed_over"),
+        func.count(distinct(asset.c.id)).label("assets"),
+    )
     return await tx.rows(
-        select(
-            app_grant.c.id.label("grant_id"),
-            app.c.id.label("app_id"),
-            app.c.name.label("app"),
-            app.c.user_support_url,
-            app.c.user_support_email,
-            account.c.id.label("account_id"),
-            account.c.name,
-            account.c.kind,
-            app_grant.c.scopes,
-            app_grant.c.last_used_at,
-            func.max(membership.c.ends).label("ends"),
-            func.max(membership.c.handed_over).label("handed_over"),
-            func.count(distinct(asset.c.id)).label("assets"),
-        )
+        select(*named, *counted)
         .join(grant_target, grant_target.c.grant_id == app_grant.c.id)
         .join(asset, and_(asset.c.id == grant_target.c.target_id, asset.c.removed_at.is_(None)))
         .join(app, app.c.id == app_grant.c.app_id)
@@ -73,18 +76,7 @@ async def list_access(tx: Tx, business_id: int, now: datetime) -> list[Row[Any]]
             membership.c.starts <= now,
             or_(membership.c.ends.is_(None), membership.c.ends > now),
         )
-        .group_by(
-            app_grant.c.id,
-            app.c.id,
-            app.c.name,
-            app.c.user_support_url,
-            app.c.user_support_email,
-            account.c.id,
-            account.c.name,
-            account.c.kind,
-            app_grant.c.scopes,
-            app_grant.c.last_used_at,
-        )
+        .group_by(*(one.element if isinstance(one, Label) else one for one in named))
         .order_by(app.c.name, app.c.id, account.c.name, account.c.id)
     )
 

@@ -1,0 +1,109 @@
+"""What admins change through the pages: apps, assets, shares, system users, sessions (M16, MT-22, I4)."""
+
+import re
+
+import httpx
+import pytest
+
+from workbadge.store import overview
+
+from ._site import PASSWORD, Site, csrf_of, login, make_client
+
+pytestmark = pytest.mark.anyio
+
+
+async def _send(client: httpx.AsyncClient, path: str, **data: object) -> httpx.Response:
+    token = csrf_of((await client.get("/console/account")).text)
+    return await client.post(path, data={"csrf": token, **data})
+
+
+async def test_an_app_is_taken_off_the_business_only(site: Site) -> None:
+    """Removing a person's app takes this business's assets from it; what it reaches elsewhere stays."""
+    ada = await site.browser(login("ada"))
+    now, business = site.world.clock.now(), site.demo.business_id
+    async with site.world.services.store.read() as tx:
+        rows = await overview.list_access(tx, business, now)
+    grant = next(row for row in rows if row.name == "Emil Employee" and row.app == "Postbox")
+    answer = await _send(ada, f"{site.business}/apps/{grant.grant_id}/remove")
+    assert answer.status_code == 303
+    async with site.world.services.store.read() as tx:
+        rest = await overview.list_access(tx, business, now)
+    assert [(row.app, row.name) for row in rows if row.grant_id != grant.grant_id] == [(r.app, r.name) for r in rest]
+    emil = await site.browser(login("emil"))
+    assert "Postbox" in (await emil.get("/console/account")).text
+    assert (await _send(ada, f"{site.business}/apps/{grant.grant_id}/remove")).status_code == 404
+
+
+async def test_an_asset_is_shared_and_taken_back(site: Site) -> None:
+    """A share reaches the partner's list at once and leaves it at once (MT-22); a foreign asset cannot be shared."""
+    ada, paul = await site.browser(login("ada")), await site.browser(login("paul"))
+    start = await paul.get("/console")
+    partner = start.text.split('href="/console/')[1].split('"')[0]
+    asset = site.ids["asset"]
+    assert "Harbour Bakery" not in (await paul.get(f"/console/{partner}/assets")).text
+    sent = {"asset": asset, "partner": partner}
+    assert (await _send(ada, f"{site.business}/partners", action="share", **sent)).status_code == 303
+    assert "lent by Harbour Coffee Company" in (await paul.get(f"/console/{partner}/assets/{asset}")).text
+    foreign = {"asset": asset, "partner": site.demo.business_id}
+    assert (await _send(paul, f"/console/{partner}/partners", action="share", **foreign)).status_code == 404
+    assert (await _send(ada, f"{site.business}/partners", action="stop", **sent)).status_code == 303
+    assert (await paul.get(f"/console/{partner}/assets/{asset}")).status_code == 404
+
+
+async def test_a_system_user_gets_nothing_of_another_business(site: Site) -> None:
+    """A system user on an asset that the business does not own or hold is refused, and nothing is made."""
+    paul = await site.browser(login("paul"))
+    partner = (await paul.get("/console")).text.split('href="/console/')[1].split('"')[0]
+    page = await paul.get(f"/console/{partner}/system-users")
+    app = page.text.split('<option value="')[1].split('"')[0]
+    before = await site.dump()
+    sent = {"name": "Taker", "app": app, "scope": "pages_show_list", "asset": site.ids["asset"]}
+    answer = await _send(paul, f"/console/{partner}/system-users", **sent)
+    assert answer.status_code == 403
+    assert await site.dump() == before
+
+
+async def test_tasks_are_given_and_taken(site: Site) -> None:
+    """An admin gives a person tasks on an asset and takes them away again (M16)."""
+    ada = await site.browser(login("ada"))
+    path = f"{site.business}/assets/{site.ids['asset']}"
+    page = await ada.get(path)
+    member = page.text.split('name="membership" value="')[1].split('"')[0]
+    assert (await _send(ada, path, membership=member, action="take_away")).status_code == 303
+    assert f'<option value="{member}"' in (await ada.get(path)).text
+    assert (await _send(ada, path, membership=member, action="assign")).status_code == 303
+    assert f'<option value="{member}"' not in (await ada.get(path)).text
+
+
+async def test_other_sessions_end_and_apps_are_disconnected(site: Site) -> None:
+    """From the own page a person signs out everywhere else and disconnects an app; nobody else's account is touched."""
+    here, there, ada = [await site.browser(login(one)) for one in ("emil", "emil", "ada")]
+    emil = site.ids["person:Emil Employee"]
+    before = await site.dump()
+    assert (await _send(ada, "/console/account", account=emil, action="end_others")).status_code == 404
+    assert (await there.get("/console/account")).status_code == 200
+    assert (await _send(here, "/console/account", account=emil, action="end_others")).status_code == 303
+    assert (await there.get("/console/account")).status_code == 303
+    assert await site.dump() == before
+    page = await here.get("/console/account")
+    app = page.text.split('name="app" value="')[1].split('"')[0]
+    assert (await _send(here, "/console/account", account=emil, app=app, action="disconnect")).status_code == 303
+    assert f'name="app" value="{app}"' not in (await here.get("/console/account")).text
+
+
+async def test_a_site_below_a_base_path_stays_there(site: Site) -> None:
+    """Below a base path every link, form and redirect of the console carries it (S1)."""
+    root = "/w/one"
+    client = make_client(site.world, root)
+    sent = await client.get("/console")
+    assert sent.headers["location"].startswith(f"{root}/login?next=%2Fconsole")
+    token = csrf_of((await client.get("/login")).text)
+    data = {"email": "ada@mail.example", "password": PASSWORD, "csrf": token, "next": site.business}
+    answer = await client.post("/login", data=data)
+    assert answer.headers["location"] == root + site.business
+    move = f"/migration/{site.ids['migration']}"
+    for path in ("", "/people", "/assets", "/apps", "/system-users", "/partners", "/history", "/migration/plan", move):
+        page = await client.get(site.business + path)
+        assert page.status_code == 200
+        for target in re.findall(r'(?:href|action|src)="([^"]*)"', page.text):
+            assert target.startswith((f"{root}/", "#", "mailto:", "http")) or target == root, (path, target)
