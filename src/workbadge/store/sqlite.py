@@ -120,14 +120,13 @@ class SqliteStore:
         self._memo: dict[Any, Any] = {}
 
     def _configure(self, raw: Any, _record: Any) -> None:
-        """Settings of every connection."""
+        """Settings of every connection. No memory map: a page fault under a commit's writing was seen to hold the loop 100 ms."""
         _use_wal(raw)
         for line in (
             f"PRAGMA synchronous={'FULL' if self._durable else 'NORMAL'}",
             "PRAGMA foreign_keys=ON",
             "PRAGMA trusted_schema=OFF",
             "PRAGMA cache_size=-65536",
-            "PRAGMA mmap_size=268435456",
             "PRAGMA temp_store=MEMORY",
         ):
             raw.execute(line).fetchall()
