@@ -80,9 +80,9 @@ def passport(sandbox: Sandbox) -> Iterator[str]:
         yield f"http://localhost:{port}"
 
 
-def _log_in(page: Page, sandbox: Sandbox) -> None:
-    """What the person does in the dialog."""
-    login = sandbox.account("employee")["personal"]
+def _log_in(page: Page, sandbox: Sandbox, role: str = "employee") -> None:
+    """What the person does in the dialog. Who allowed this app before is not asked again."""
+    login = sandbox.account(role)["personal"]
     page.fill("[name=email]", login["email"])
     page.fill("[name=password]", login["password"])
     page.click("button:has-text('Sign in')")
@@ -117,7 +117,7 @@ def test_social_auth_logs_in_and_revokes(sandbox: Sandbox, django: str, page: Pa
     """wire §7.4: social-auth sends a raw redirect_uri and return_scopes, reads granted_scopes, and logs in."""
     page.goto(django + "/start/")
     page.click("button")
-    _log_in(page, sandbox)
+    _log_in(page, sandbox, "admin")
     page.wait_for_url("**/whoami/**")
     said = json.loads(page.inner_text("body"))
     assert said["social_auth"] == ["facebook"]

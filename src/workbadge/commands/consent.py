@@ -6,12 +6,13 @@ from typing import Any
 
 from workbadge.store import grants, migrations, records, rights, visible
 from workbadge.store.engine import Tx
+from workbadge.store.facts import scope_list
 from workbadge.store.visible import Filter, Viewer
 from workbadge.terms.ids import kind_of
 from workbadge.terms.kinds import AccountKind, NodeKind
-from workbadge.terms.scopes import target_kinds
+from workbadge.terms.scopes import grantable, target_kinds
 
-from .grant import Granted
+from .grant import Granted, authorized_at
 
 MOST_OFFERED = 5_000
 
@@ -46,7 +47,9 @@ async def offer(
     """Businesses with what may be selected for the scopes, by name. At most 5 000 assets are offered."""
     viewer = Viewer(account_id, kind)
     kinds = target_kinds(scopes) - {NodeKind.BUSINESS}
-    places = [one for one in await rights.list_memberships(tx, account_id) if one.is_open(now) and not one.handed_over]
+    places = [
+        one for one in await rights.list_memberships(tx, account_id) if one.is_open(now) and one.handed_over is None
+    ]
     mine = sorted({one.business_id for one in places})
     names = {business_id: await records.find_business(tx, business_id) for business_id in mine}
     before = await had_before(tx, account_id, app_id)
@@ -99,23 +102,40 @@ def contexts(offered: list[OfferedBusiness], chosen: list[int]) -> dict[int, int
     return {one: one if kind_of(one) is NodeKind.BUSINESS else homes.get(one) for one in chosen}
 
 
-async def standing(tx: Tx, account_id: int, app_id: int, asked: tuple[str, ...], now: datetime) -> Granted | None:
-    """The consent that already stands for all that is asked (what was declined before is not asked again); else None."""
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a dialog has to ask. ``scopes``: to be offered, in the order asked; ``refused``: declined earlier, and not
+    offered again without a rerequest; ``standing``: the consent that already covers it all, else None."""
+
+    scopes: tuple[str, ...]
+    refused: tuple[str, ...]
+    standing: Granted | None
+
+
+async def question(
+    tx: Tx, account_id: int, kind: AccountKind, app_id: int, asked: tuple[str, ...], rerequest: bool, now: datetime
+) -> Question:
+    """What to ask this account for an app (``wire.md`` §3.1). Somebody whose selection is still empty (a migrated person)
+    is asked for one."""
+    scopes = grantable(asked, kind)
     grant = await grants.find_grant(tx, account_id, app_id)
-    if grant is None:
-        return None
-    held = [name for name in grant.scopes.split(",") if name]
-    declined = [name for name in grant.declined.split(",") if name]
-    if any(name not in held and name not in declined for name in asked):
-        return None
-    if target_kinds(tuple(held)) and not await grants.list_targets(tx, grant.id):
-        return None
-    scopes = tuple(name for name in asked if name in held)
-    return Granted(
-        now,
-        grant.id,
-        account_id,
-        app_id,
-        scopes,
-        tuple(name for name in asked if name in declined),
-    )
+    if grant is None or rerequest:
+        return Question(scopes, (), None)
+    held, declined = scope_list(grant.scopes), scope_list(grant.declined)
+    refused = tuple(one for one in scopes if one in declined and one not in held)
+    scopes = tuple(one for one in scopes if one not in refused)
+    covered = all(one in held for one in scopes)
+    if covered and target_kinds(scopes):
+        covered = bool(await grants.list_targets(tx, grant.id))
+    if not covered:
+        return Question(scopes, refused, None)
+    at = await authorized_at(tx, account_id, now)
+    return Question(scopes, refused, Granted(at, grant.id, account_id, app_id, scopes, refused))
+
+
+async def moved_businesses(tx: Tx, account_id: int, now: datetime) -> tuple[str, ...]:
+    """Names of the businesses whose assets this account can no longer select, because a work account took over (M5)."""
+    places = await rights.list_memberships(tx, account_id)
+    moved = {one.business_id for one in places if one.is_open(now) and one.handed_over is not None}
+    rows = [await records.find_business(tx, one) for one in sorted(moved)]
+    return tuple(sorted(_name(row) for row in rows))

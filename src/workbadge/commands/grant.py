@@ -1,6 +1,7 @@
 """Consent: an account lets an app use scopes, on chosen assets (L1, L2, A3, M5). Used by the dialog, by the sandbox
 and for system users, under the same rules and with the same refusals."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,7 +21,7 @@ from .services import Services
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What a person chose. ``targets`` maps a node id to the business in whose name it was selected (None: none)."""
+    """What a person chose. A permission declined earlier stays declined until it is granted. ``targets`` maps a node id to the business in whose name it was selected (None: none)."""
 
     account_id: int
     app_id: int
@@ -42,16 +43,15 @@ class Granted:
     declined: tuple[str, ...]
 
 
-async def may_select(tx: Tx, account_id: int, node_id: int, now: datetime) -> bool:
-    """Whether an account may select a node in a consent at ``now`` (M5, MT-17)."""
-    loaded = await facts.load_session(tx, account_id, node_id)
-    kind = kind_of(node_id)
-    if loaded is None or kind is None:
-        return False
-    return isinstance(
-        decide(loaded.facts, Ask(Act.CONSENT, tasks=tasks_for(kind, Act.READ)), now),
-        Allow,
-    )
+async def selectable(tx: Tx, account_id: int, node_ids: Iterable[int], now: datetime) -> set[int]:
+    """Which nodes an account may select in a consent at ``now`` (M5, MT-17)."""
+    known = {one: kind for one in node_ids if (kind := kind_of(one)) is not None}
+    loaded = await facts.load_session_many(tx, account_id, known)
+    return {
+        one
+        for one, found in loaded.items()
+        if isinstance(decide(found.facts, Ask(Act.CONSENT, tasks=tasks_for(known[one], Act.READ)), now), Allow)
+    }
 
 
 async def record_consent(tx: Tx, services: Services, consent: Consent, now: datetime) -> Granted:
@@ -88,14 +88,10 @@ async def record_consent(tx: Tx, services: Services, consent: Consent, now: date
         known: set[int] = set()
     else:
         grant_id = grant.id
-        before = [name for name in grant.scopes.split(",") if name and name not in consent.declined]
-        await grants.set_grant_scopes(
-            tx,
-            grant_id,
-            ",".join(dict.fromkeys((*before, *scopes))),
-            ",".join(consent.declined),
-            now,
-        )
+        held, refused = facts.scope_list(grant.scopes), facts.scope_list(grant.declined)
+        held = [name for name in dict.fromkeys((*held, *scopes)) if name not in consent.declined]
+        refused = [name for name in dict.fromkeys((*refused, *consent.declined)) if name not in scopes]
+        await grants.set_grant_scopes(tx, grant_id, ",".join(held), ",".join(refused), now)
         known = await _drop_unchosen(tx, consent.account_id, grant_id, chosen, now)
     await grants.add_targets(
         tx,
@@ -112,7 +108,7 @@ async def record_consent(tx: Tx, services: Services, consent: Consent, now: date
         {"app": consent.app_id, "targets": len(chosen)},
     )
     await write_audit(tx, (entry,), consent.account_id, services.entropy.new_id, now)
-    authorized = await _authorized_at(tx, consent.account_id, now)
+    authorized = await authorized_at(tx, consent.account_id, now)
     return Granted(
         authorized,
         grant_id,
@@ -123,7 +119,7 @@ async def record_consent(tx: Tx, services: Services, consent: Consent, now: date
     )
 
 
-async def _authorized_at(tx: Tx, account_id: int, now: datetime) -> datetime:
+async def authorized_at(tx: Tx, account_id: int, now: datetime) -> datetime:
     """The instant of a consent: after any claim of the same instant (M5; a world's clock may stand still)."""
     claimed_now = await rights.has_handed_over_at(tx, account_id, now)
     return now + timedelta(microseconds=1) if claimed_now else now
@@ -133,9 +129,8 @@ async def _with_businesses(tx: Tx, consent: Consent, scopes: tuple[str, ...], no
     """The chosen targets, and with ``business_management`` the businesses in whose name they were chosen."""
     chosen = dict(consent.targets or {})
     if "business_management" in scopes:
-        for business_id in sorted({one for one in chosen.values() if one is not None} - set(chosen)):
-            if await may_select(tx, consent.account_id, business_id, now):
-                chosen[business_id] = business_id
+        named = {one for one in chosen.values() if one is not None} - set(chosen)
+        chosen.update({one: one for one in await selectable(tx, consent.account_id, named, now)})
     return chosen
 
 
@@ -148,6 +143,7 @@ async def _check_targets(
 ) -> None:
     """Every chosen node fits the scopes and may be selected by this account."""
     kinds = target_kinds(scopes) | {NodeKind.BUSINESS}
+    may = await selectable(tx, account_id, chosen, now)
     for node_id in sorted(chosen):
         if kind_of(node_id) not in kinds:
             raise invalid(
@@ -155,7 +151,7 @@ async def _check_targets(
                 f"{node_id} is not covered by the scopes that are granted.",
                 "assets of those scopes",
             )
-        if not await may_select(tx, account_id, node_id, now):
+        if node_id not in may:
             raise forbidden(
                 f"{node_id} cannot be selected with this account.",
                 "an asset that this account reaches",
@@ -166,15 +162,10 @@ async def _drop_unchosen(
     tx: Tx, account_id: int, grant_id: int, chosen: dict[int, int | None], now: datetime
 ) -> set[int]:
     """Unselect what could have been chosen and was not; the ids that stay selected."""
-    stay: set[int] = set()
-    gone: list[int] = []
-    for row in await grants.list_targets(tx, grant_id):
-        if row.target_id in chosen or not await may_select(tx, account_id, row.target_id, now):
-            stay.add(row.target_id)
-        else:
-            gone.append(row.target_id)
-    await grants.drop_targets(tx, grant_id, gone)
-    return stay
+    held = {row.target_id for row in await grants.list_targets(tx, grant_id)}
+    gone = await selectable(tx, account_id, held - set(chosen), now)
+    await grants.drop_targets(tx, grant_id, sorted(gone))
+    return held - gone
 
 
 async def scoped_id(tx: Tx, services: Services, app_id: int, account_id: int) -> int:

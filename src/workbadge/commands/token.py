@@ -20,6 +20,7 @@ from workbadge.terms.reasons import Reason
 from .grant import Granted
 from .registration import SECRET_PLACE
 from .services import Services
+from .transaction import in_transaction
 
 
 class TokenRefusal(StrEnum):
@@ -95,9 +96,10 @@ async def issue_code(
     now: datetime,
     challenge: str | None = None,
     nonce: str | None = None,
+    text: str | None = None,
 ) -> str:
-    """Insert a single-use authorization code for a consent; its text."""
-    text = services.entropy.text(64)
+    """Insert a single-use authorization code for a consent; its text (a random one unless given)."""
+    text = text or services.entropy.text(64)
     values = {
         "hash": hash_secret(text),
         "app_id": granted.app_id,
@@ -148,18 +150,24 @@ async def exchange_code(
 ) -> Issued:
     """A user token for an authorization code (RFC 6749 §4.1.3).
 
-    A second use is refused and the token of the first one is revoked (OA-19). Another app's try burns the code
+    A second use is refused, and what the first one led to is revoked: every token of that consent (OA-19). Another app's try burns the code
     (OA-20), and so does a wrong verifier or redirect address. Raises TokenError; what it says is committed.
     """
     hashed = hash_secret(code)
-    async with services.store.write() as tx:
+
+    async def work(tx: Tx) -> Issued | TokenError:
         row = await grants.find_code(tx, hashed)
         outcome = await _judge_code(tx, services, row, hashed, app_id, redirect_uri, verifier, now)
-        if isinstance(outcome, Granted):
-            issued = await issue_user_token(tx, services, outcome, now)
-            await grants.use_code(tx, hashed, hash_secret(issued.text), now)
-            return issued
-    raise outcome
+        if isinstance(outcome, TokenError):
+            return outcome
+        issued = await issue_user_token(tx, services, outcome, now)
+        await grants.use_code(tx, hashed, hash_secret(issued.text), now)
+        return issued
+
+    outcome = await in_transaction(services, work)
+    if isinstance(outcome, TokenError):
+        raise outcome
+    return outcome
 
 
 async def _judge_code(
@@ -180,7 +188,7 @@ async def _judge_code(
         return TokenError(TokenRefusal.CODE_UNKNOWN)
     if row.used_at is not None:
         if row.token_hash is not None:
-            await grants.revoke_token(tx, row.token_hash, Reason.TOKEN_REVOKED, now)
+            await grants.revoke_consent(tx, row.grant_id, row.authorized_at, Reason.TOKEN_REVOKED, now)
             entry = Audit("code.replayed", row.grant_id, None, None, {"app": app_id})
             await write_audit(tx, (entry,), None, services.entropy.new_id, now)
         return TokenError(TokenRefusal.CODE_USED)
@@ -224,7 +232,8 @@ async def exchange_long_lived(services: Services, app_id: int, text: str, now: d
     token_text = read_token(text)
     if token_text is None:
         raise TokenError(TokenRefusal.TOKEN, Deny(Reason.TOKEN_MALFORMED))
-    async with services.store.write() as tx:
+
+    async def work(tx: Tx) -> Issued:
         loaded = await facts.load(tx, hash_secret(token_text))
         if loaded is None or loaded.app_id != app_id:
             raise TokenError(TokenRefusal.TOKEN, Deny(Reason.TOKEN_UNKNOWN))
@@ -234,24 +243,13 @@ async def exchange_long_lived(services: Services, app_id: int, text: str, now: d
         token, account = loaded.facts.token, loaded.facts.account
         if token is None or account is None or token.kind not in (TokenKind.USER, TokenKind.SYSTEM_USER):
             raise TokenError(TokenRefusal.TOKEN, Deny(Reason.TOKEN_UNKNOWN))
-        granted = Granted(
-            token.authorized,
-            loaded.grant_id or 0,
-            account.id,
-            app_id,
-            tuple(sorted(token.scopes)),
-            (),
-        )
+        granted = Granted(token.authorized, loaded.grant_id or 0, account.id, app_id, tuple(sorted(token.scopes)), ())
         endless = token.kind is TokenKind.SYSTEM_USER
         return await issue_user_token(
-            tx,
-            services,
-            granted,
-            now,
-            lifetime=services.policy.long_token,
-            kind=token.kind,
-            endless=endless,
+            tx, services, granted, now, lifetime=services.policy.long_token, kind=token.kind, endless=endless
         )
+
+    return await in_transaction(services, work)
 
 
 async def app_token(services: Services, app_id: int, now: datetime) -> str:
@@ -263,7 +261,7 @@ async def app_token(services: Services, app_id: int, now: datetime) -> str:
 
 
 async def token_info(services: Services, client_id: str | None, text: str, now: datetime) -> dict[str, Any]:
-    """``{access_token, token_type, expires_in}`` of a live user token of the app. Raises TokenError."""
+    """``{access_token, token_type, expires_in, auth_nonce}`` of a live token of the app. Raises TokenError."""
     token_text = read_token(text)
     if token_text is None:
         raise TokenError(TokenRefusal.TOKEN, Deny(Reason.TOKEN_MALFORMED))
@@ -276,6 +274,10 @@ async def token_info(services: Services, client_id: str | None, text: str, now: 
     answer: dict[str, Any] = {"access_token": text, "token_type": "bearer"}
     if loaded.facts.token is not None and loaded.facts.token.expires is not None:
         answer["expires_in"] = int((loaded.facts.token.expires - now).total_seconds())
+    async with services.store.read() as tx:
+        nonce = await grants.find_nonce(tx, hash_secret(token_text))
+    if nonce is not None:
+        answer["auth_nonce"] = nonce
     return answer
 
 

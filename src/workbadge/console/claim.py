@@ -103,7 +103,7 @@ async def confirm(request: Request) -> Response:
             return await _page(request, session, "This form was out of date. Please try again.", 403)
         return _unusable(request)
     response = RedirectResponse(f"{request.scope.get('root_path', '')}/console/{claimed.business_id}/claimed", 303)
-    await sign_in(request, response, claimed.managed_id, "claim")
+    await sign_in(request, response, claimed.managed_id, method="claim")
     return response
 
 

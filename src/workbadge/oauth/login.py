@@ -1,73 +1,84 @@
 """Signing in and out: one page for both kinds of account (L1)."""
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from workbadge.commands.errors import CommandError, Problem
 from workbadge.terms.ids import parse_id
-from workbadge.web.csrf import check_form, csrf_token
+from workbadge.web.csrf import check_form, check_login_form, csrf_token, keep_login_mark, login_token
 from workbadge.web.pages import render
 from workbadge.web.sessions import check_password, current, sign_in, sign_out
-from workbadge.web.signin import safe_next
+from workbadge.web.signin import redirect, safe_next
 from workbadge.web.state import now_of
+
+from .request import leads_to_app
 
 
 async def login_page(request: Request) -> Response:
-    """``GET /login``: e-mail and password; who is signed in already is shown."""
-    return await _page(request, safe_next(request.query_params.get("next")), None, "", 200)
+    """``GET /login``: e-mail and password; who is signed in already is shown (unless ``another`` is asked for)."""
+    return await _page(request, safe_next(request.query_params.get("next")))
 
 
-async def _page(request: Request, leads_to: str, error: str | None, email: str, status: int) -> Response:
+async def _page(
+    request: Request, leads_to: str, error: str | None = None, email: str = "", status: int = 200
+) -> Response:
     session = await current(request)
-    return render(
+    another = "another" in request.query_params or error is not None
+    response = render(
         request,
         "oauth/login.html",
         status=status,
-        csrf=csrf_token(request, session),
-        accounts=session.accounts if session is not None else (),
+        csrf=login_token(request),
+        form_action=await leads_to_app(request, leads_to),
+        accounts=session.accounts if session is not None and not another else (),
         leads_to=leads_to,
         error=error,
         email=email[:254],
     )
+    keep_login_mark(request, response)
+    return response
 
 
 async def log_in(request: Request) -> Response:
     """``POST /login``."""
     form = await request.form(max_fields=20, max_files=0)
     leads_to = safe_next(str(form.get("next") or ""))
-    email, password = str(form.get("email") or ""), str(form.get("password") or "")
+    email = str(form.get("email") or "")
     try:
-        await check_form(request, await current(request))
-        account_id = await check_password(request, email, password)
+        await check_login_form(request)
+    except CommandError:
+        return await _page(request, leads_to, "This form was out of date. Please try again.", email, 403)
+    try:
+        proven = await check_password(request, email, str(form.get("password") or ""))
     except CommandError as error:
-        if error.problem is Problem.FORBIDDEN:
-            return await _page(
-                request,
-                leads_to,
-                "This form was out of date. Please try again.",
-                email,
-                403,
-            )
-        text = error.message
-        status = 401
         if error.problem is Problem.TOO_MANY and error.at is not None:
-            wait = max(1, int((error.at - now_of(request.scope)).total_seconds()) + 1)
-            text, status = f"Too many tries. Please wait {wait} seconds.", 429
-        return await _page(request, leads_to, text, email, status)
-    response = RedirectResponse(request.scope.get("root_path", "") + leads_to, 303)
-    await sign_in(request, response, account_id)
+            wait = int((error.at - now_of(request.scope)).total_seconds()) + 1
+            return await _page(request, leads_to, f"Too many tries. Please wait {wait} seconds.", email, 429)
+        return await _page(request, leads_to, error.message, email, 401)
+    response = redirect(request.scope.get("root_path", "") + leads_to)
+    await sign_in(request, response, *proven.ids)
     return response
 
 
 async def log_out(request: Request) -> Response:
     """``POST /logout``: one account (``account``), or everybody in this browser."""
     session = await current(request)
-    response = RedirectResponse(request.scope.get("root_path", "") + "/login", 303)
+    root = request.scope.get("root_path", "")
     try:
         await check_form(request, session)
-    except CommandError:
-        return response
-    form = await request.form(max_fields=20, max_files=0)
-    given = form.get("account")
-    await sign_out(request, response, parse_id(str(given)) if given else None)
+    except CommandError as error:
+        return render(request, "web/layout/error.html", status=403, title="You are still signed in", text=error.message)
+    given = (await request.form()).get("account")
+    account_id = parse_id(str(given)) if given else None
+    leaves_somebody = session is not None and account_id is not None and len(session.accounts) > 1
+    response = redirect(root + ("/console" if leaves_somebody else "/login"))
+    await sign_out(request, response, account_id)
     return response
+
+
+async def choose_page(request: Request) -> Response:
+    """``GET /logout``: who is signed in in this browser, to sign out one by one or all."""
+    session = await current(request)
+    if session is None or not session.accounts:
+        return redirect(request.scope.get("root_path", "") + "/login")
+    return render(request, "oauth/signed_in.html", csrf=csrf_token(request, session), accounts=session.accounts)

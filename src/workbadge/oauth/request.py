@@ -1,7 +1,7 @@
 """One request to the dialog: read, checked, and carried through its steps, sealed for this browser (``wire.md`` §3.1)."""
 
 import base64
-import binascii
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -13,6 +13,7 @@ from workbadge.commands.token import CHALLENGE
 from workbadge.keys import Sealer
 from workbadge.keys.seal import SealError
 from workbadge.store import records
+from workbadge.terms.instants import from_micros, to_micros
 from workbadge.terms.scopes import DEFAULT_SCOPES, SCOPES, parse_scopes
 from workbadge.web.sessions import BrowserSession
 from workbadge.web.state import site_of
@@ -42,7 +43,8 @@ class RedirectError(Exception):
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """What an app asks for, checked. ``scopes``: existing ones, in order, each once."""
+    """What an app asks for, checked. ``scopes``: existing ones, in order, each once. ``flow``: this run of the dialog, by
+    which it is answered once (OA-47). ``only``: the accounts that may answer (those that signed in afresh); empty: any."""
 
     app_id: int
     redirect_uri: str
@@ -54,6 +56,8 @@ class Asked(msgspec.Struct, frozen=True):
     display: str = "page"
     challenge: str | None = None
     nonce: str | None = None
+    flow: str = ""
+    only: tuple[int, ...] = ()
 
     @property
     def mobile(self) -> bool:
@@ -89,6 +93,11 @@ _SINGLE = frozenset(
         "code_challenge",
         "code_challenge_method",
         "config_id",
+        "auth_type",
+        "auth_nonce",
+        "nonce",
+        "display",
+        "return_scopes",
     }
 )
 
@@ -117,21 +126,32 @@ def _single_values(query: str) -> dict[str, str]:
     return values
 
 
-async def read_request(request: Request) -> tuple[Asked, Any]:
-    """The checked request and the app's row. Raises PageError, RedirectError."""
-    values = _single_values(request.scope["query_string"].decode("latin-1"))
+async def read_request(request: Request, query: str) -> tuple[Asked, Any]:
+    """The checked request in a query string, and the app's row. Raises PageError, RedirectError."""
+    values = _single_values(query)
     app = await _app(request, values.get("client_id", ""))
     redirect = values.get("redirect_uri", "")
-    registered = redirect_uris(app)
-    if not redirect and len(registered) == 1:
-        redirect = registered[0]
-    if redirect not in registered:
+    if redirect not in redirect_uris(app):
         raise PageError(
             191,
             "This login cannot be opened",
             "The address that the app wants you to come back to is not one that it registered.",
         )
     return _checked(values, app, redirect), app
+
+
+async def leads_to_app(request: Request, path: str) -> tuple[str, ...]:
+    """The app's redirect address when ``path`` opens the dialog for it: the sign-in form may lead on to there."""
+    parts = urlsplit(path)
+    if not parts.path.rstrip("/").endswith("/dialog/oauth"):
+        return ()
+    try:
+        asked, _ = await read_request(request, parts.query)
+    except RedirectError as error:
+        return (error.asked.redirect_uri,)
+    except PageError:
+        return ()
+    return (asked.redirect_uri,)
 
 
 async def _app(request: Request, client_id: str) -> Any:
@@ -162,7 +182,7 @@ def _checked(values: dict[str, str], app: Any, redirect: str) -> Asked:
         return_scopes=values.get("return_scopes", "").lower() in ("true", "1") or "granted_scopes" in response,
         display=values.get("display") or "page",
         challenge=values.get("code_challenge"),
-        nonce=values.get("nonce") or values.get("auth_nonce"),
+        nonce=values.get("auth_nonce") or values.get("nonce"),
     )
     _check(asked, values)
     if "public_profile" not in asked.scopes:
@@ -172,8 +192,10 @@ def _checked(values: dict[str, str], app: Any, redirect: str) -> Asked:
 
 def _check(asked: Asked, values: dict[str, str]) -> None:
     """Raises RedirectError for what a well-meant app can get wrong."""
-    if not set(asked.response) <= RESPONSE_TYPES or not {"code", "token"} & set(asked.response):
-        raise RedirectError(asked, 100, "Invalid response_type: expected code, token, or both.")
+    if not asked.response or not set(asked.response) <= RESPONSE_TYPES:
+        raise RedirectError(asked, 100, "Invalid response_type: expected code, token, granted_scopes, or several.")
+    if asked.nonce is not None and len(asked.nonce) > 500:
+        raise RedirectError(asked, 100, "The nonce is longer than 500 characters.")
     if asked.state is not None and len(asked.state) > 4096:
         raise RedirectError(
             msgspec.structs.replace(asked, state=None),
@@ -202,18 +224,46 @@ def _check(asked: Asked, values: dict[str, str]) -> None:
         )
 
 
+_MARK_SECONDS = 900
+
+
+def mark_fresh(sealer: Sealer, session: BrowserSession | None, now: datetime) -> str:
+    """A text that says that a new sign-in was asked for now, in this session (``auth_type=reauthenticate``)."""
+    hashed = session.hash.hex() if session is not None else ""
+    return _pack(sealer.seal(f"{to_micros(now)} {hashed}", "reauthenticate"))
+
+
+def fresh_since(sealer: Sealer, mark: str, session: BrowserSession, now: datetime) -> datetime | None:
+    """When ``mark_fresh`` asked for a sign-in; None unless a session began since, within a quarter of an hour."""
+    try:
+        micros, _, hashed = sealer.open(_unpack(mark), "reauthenticate").partition(" ")
+        since = from_micros(int(micros))
+    except (SealError, ValueError):
+        return None
+    young = (now - since).total_seconds() < _MARK_SECONDS
+    return since if young and hashed != session.hash.hex() else None
+
+
+def _pack(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def _unpack(text: str) -> bytes:
+    """Raises ValueError."""
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+
+
 def seal_request(sealer: Sealer, asked: Asked, session: BrowserSession) -> str:
     """The request as a text that only this browser's session can open again (OA-56)."""
     text = msgspec.json.encode(asked).decode()
-    return base64.urlsafe_b64encode(sealer.seal(text, f"dialog:{session.hash.hex()}")).decode().rstrip("=")
+    return _pack(sealer.seal(text, f"dialog:{session.hash.hex()}"))
 
 
 def open_request(sealer: Sealer, sealed: str, session: BrowserSession) -> Asked:
     """The request that ``seal_request`` was given in this session. Raises PageError for any other."""
     try:
-        raw = base64.b64decode(sealed + "=" * (-len(sealed) % 4), altchars=b"-_", validate=True)
-        return msgspec.json.decode(sealer.open(raw, f"dialog:{session.hash.hex()}"), type=Asked)
-    except (SealError, binascii.Error, ValueError, msgspec.DecodeError) as error:
+        return msgspec.json.decode(sealer.open(_unpack(sealed), f"dialog:{session.hash.hex()}"), type=Asked)
+    except (SealError, ValueError) as error:
         raise PageError(
             100,
             "This login has ended",

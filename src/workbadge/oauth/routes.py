@@ -1,15 +1,17 @@
 """Paths of login and consent. ``OAUTH_SEGMENTS`` are the first segments that ``main`` hands to this room."""
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from workbadge.web.pages import render, security_headers
+from workbadge.web.wire import BODY_LIMIT
 
 from .dialog import start, step
-from .login import log_in, log_out, login_page
+from .login import choose_page, log_in, log_out, login_page
 from .token_endpoint import token_endpoint
 
 OAUTH_SEGMENTS = frozenset({"dialog", "oauth", "login", "logout", "connect"})
@@ -23,14 +25,32 @@ async def success(request: Request) -> Response:
     )
 
 
-async def _not_found(request: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
+    """Wrong paths and methods, forms that cannot be read or are too large: a page, never a bare text."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    known = {404: "No such page", 405: "No such page", 413: "This is too much"}
     return render(
         request,
         "web/layout/error.html",
-        status=404,
-        title="No such page",
-        text="The address is wrong or old.",
+        status=status,
+        title=known.get(status, "This did not work"),
+        text="The address is wrong or old." if status in (404, 405) else "What was sent cannot be read.",
     )
+
+
+def _limited(receive: Receive) -> Receive:
+    """Refuses a body beyond ``BODY_LIMIT`` while it comes in."""
+    size = 0
+
+    async def limited() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > BODY_LIMIT:
+            raise HTTPException(413)
+        return message
+
+    return limited
 
 
 class OAuth:
@@ -43,10 +63,11 @@ class OAuth:
                 Route("/dialog/step", step, methods=["POST"]),
                 Route("/login", login_page, methods=["GET"]),
                 Route("/login", log_in, methods=["POST"]),
+                Route("/logout", choose_page, methods=["GET"]),
                 Route("/logout", log_out, methods=["POST"]),
                 Route("/connect/login_success.html", success, methods=["GET"]),
             ],
-            exception_handlers={404: _not_found, 405: _not_found},
+            exception_handlers={HTTPException: _refused},
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,16 +77,13 @@ class OAuth:
         first, _, rest = path[1:].partition("/")
         if first[:1] == "v" and first[1:2].isdigit():
             path = "/" + rest
-        if path.startswith("/oauth"):
+        if path.startswith("/oauth/") or path == "/oauth":
             await token_endpoint(scope, receive, send)
             return
         if len(path) > 1 and path.endswith("/"):
             path = path[:-1]
-        await self._pages(
-            {**scope, "path": root + path, "raw_path": (root + path).encode()},
-            receive,
-            send,
-        )
+        inner = {**scope, "path": root + path, "raw_path": (root + path).encode()}
+        await self._pages(inner, _limited(receive), send)
 
 
 def make_oauth() -> ASGIApp:

@@ -19,6 +19,7 @@ from workbadge.commands.token import (
     revoke_system_token,
     token_info,
 )
+from workbadge.store.engine import StoreBusyError
 from workbadge.terms.instants import to_wire
 from workbadge.terms.reasons import Reason
 from workbadge.web.state import now_of, site_of
@@ -127,6 +128,26 @@ _SECURITY_PARAMETERS = frozenset(
 )
 
 
+async def _authenticate(services: Services, params: WireParams, now: datetime, address: str) -> Any:
+    """The app's row. Raises WireError.
+
+    Wrong secrets are slowed down; the right one always works, or anybody could shut an app out by its public id (a
+    secret has 128 random bits, so that a delay protects nothing but the server: OA-57).
+    """
+    client_id, secret = _client(params)
+    try:
+        return await authenticate_app(services, client_id, secret)
+    except TokenError as error:
+        if error.refusal is TokenRefusal.CLIENT_SECRET:
+            throttle = Throttle(services, f"client:{client_id}", address)
+            try:
+                await throttle.check(now)
+            except CommandError as slow:
+                raise WireError(4, "(#4) Application request limit reached", status=429, transient=True) from slow
+            await throttle.failed(now)
+        raise _wire_error(error) from error
+
+
 async def answer(services: Services, params: WireParams, now: datetime, address: str) -> dict[str, Any]:
     """The token endpoint's answer. Raises WireError."""
     twice = params.doubled & _SECURITY_PARAMETERS
@@ -135,18 +156,7 @@ async def answer(services: Services, params: WireParams, now: datetime, address:
             100,
             f"(#100) The parameter {min(twice)} was sent twice with different values.",
         )
-    client_id, secret = _client(params)
-    throttle = Throttle(services, f"client:{client_id or ''}"[:120], address)
-    try:
-        await throttle.check(now)
-    except CommandError as error:
-        raise WireError(4, "(#4) Application request limit reached", status=429, transient=True) from error
-    try:
-        app = await authenticate_app(services, client_id, secret)
-    except TokenError as error:
-        if error.refusal is TokenRefusal.CLIENT_SECRET:
-            await throttle.failed(now)
-        raise _wire_error(error) from error
+    app = await _authenticate(services, params, now, address)
     grant_type = params.get("grant_type")
     try:
         if grant_type == "fb_exchange_token" or (not grant_type and params.get("fb_exchange_token")):
@@ -178,11 +188,10 @@ async def access_token_info(services: Services, params: WireParams, now: datetim
         raise _wire_error(error) from error
 
 
-async def revoke(services: Services, params: WireParams, now: datetime) -> dict[str, Any]:
+async def revoke(services: Services, params: WireParams, now: datetime, address: str) -> dict[str, Any]:
     """``/oauth/revoke``: end a system user's token."""
-    client_id, secret = _client(params)
+    app = await _authenticate(services, params, now, address)
     try:
-        app = await authenticate_app(services, client_id, secret)
         await revoke_system_token(services, app.id, params.get("revoke_token") or "", now)
     except TokenError as error:
         raise _wire_error(error) from error
@@ -206,9 +215,12 @@ async def token_endpoint(scope: Scope, receive: Receive, send: Send) -> None:
         elif path == "/oauth/access_token_info":
             payload = await access_token_info(services, params, now)
         elif path == "/oauth/revoke":
-            payload = await revoke(services, params, now)
+            payload = await revoke(services, params, now, address)
         else:
             raise WireError(2500, f"Unknown path components: {path[:200]}")
         await send_json(send, payload, version, trace)
     except WireError as error:
         await send_error(send, error, version, trace)
+    except StoreBusyError:
+        busy = WireError(2, "Service temporarily unavailable", transient=True)
+        await send_error(send, busy, version, trace)

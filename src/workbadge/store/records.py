@@ -106,6 +106,13 @@ async def add_account(
     )
 
 
+async def set_password(tx: Tx, account_id: int, password_hash: str, now: datetime) -> None:
+    """Give an account another password."""
+    await tx.run(
+        update(account).where(account.c.id == account_id).values(password_hash=password_hash, password_changed_at=now)
+    )
+
+
 async def find_account(tx: Tx, account_id: int) -> Row[Any] | None:
     """All columns of one account."""
     return await tx.one(select(account).where(account.c.id == account_id))

@@ -306,6 +306,7 @@ code = Table(
     _at("expires_at", False),
     _at("used_at"),
     Column("token_hash", LargeBinary(32)),
+    Index(None, "token_hash"),
 )
 
 session = Table(

@@ -90,3 +90,9 @@ async def list_sessions(tx: Tx, account_id: int) -> list[Row[Any]]:
         .where(session_account.c.account_id == account_id)
         .order_by(session.c.seen_at.desc())
     )
+
+
+async def drop_everywhere(tx: Tx, account_id: int, but: bytes | None) -> None:
+    """Sign an account out of all sessions, except of the one with hash ``but``."""
+    gone = delete(session_account).where(session_account.c.account_id == account_id)
+    await tx.run(gone if but is None else gone.where(session_account.c.session_hash != but))

@@ -26,3 +26,8 @@ async def set_throttle(tx: Tx, key: str, failures: int, free_at: datetime, known
 async def clear_throttle(tx: Tx, key: str) -> None:
     """Forget a key's failures."""
     await tx.run(delete(throttle).where(throttle.c.key == key))
+
+
+async def drop_old(tx: Tx, before: datetime) -> None:
+    """Forget every key that has been free since before an instant: the table stays small."""
+    await tx.run(delete(throttle).where(throttle.c.free_at < before))

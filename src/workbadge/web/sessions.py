@@ -4,17 +4,17 @@ The cookie's value is random; only its hash is stored. A sign-in gives the brows
 (OA-55, AC-51). Idle and absolute limits are the platform's (``Policy``).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from workbadge.commands.errors import CommandError, Problem
-from workbadge.commands.limits import Throttle
+from workbadge.commands.account import Proven, prove_password
 from workbadge.keys import hash_secret
-from workbadge.store import records, sessions
-from workbadge.terms.addresses import address_key, parse_address
+from workbadge.store import sessions
 from workbadge.terms.kinds import AccountKind
 
 from .state import Site, now_of, site_of
@@ -57,6 +57,12 @@ def cookie_name(site: Site) -> str:
     return "__Host-wb" if site.secure_cookies else "wb"
 
 
+def _shown(rows: Sequence[Any]) -> tuple[SignedIn, ...]:
+    return tuple(
+        SignedIn(one.id, AccountKind(one.kind), one.name, one.email, one.organization, one.signed_in_at) for one in rows
+    )
+
+
 async def current(request: Request) -> BrowserSession | None:
     """The live session of this request; None when there is none."""
     site, now = site_of(request.scope), now_of(request.scope)
@@ -68,22 +74,21 @@ async def current(request: Request) -> BrowserSession | None:
         row = await sessions.find_session(tx, hashed)
         if row is None or now >= row.ends or now - row.seen_at >= site.services.policy.session_idle:
             return None
-        accounts = await sessions.list_signed_in(tx, hashed)
+        accounts = [one for one in await sessions.list_signed_in(tx, hashed) if now < _ends(site, one.signed_in_at)]
     if now - row.seen_at >= _SEEN:
         async with site.services.store.write() as tx:
             await sessions.touch_session(tx, hashed, now)
-    shown = tuple(
-        SignedIn(
-            one.id,
-            AccountKind(one.kind),
-            one.name,
-            one.email,
-            one.organization,
-            one.signed_in_at,
-        )
-        for one in accounts
-    )
-    return BrowserSession(secret, hashed, shown)
+    return BrowserSession(secret, hashed, _shown(accounts))
+
+
+def _ends(site: Site, signed_in_at: datetime) -> datetime:
+    """The absolute limit counts from each account's own sign-in, however often the browser's session was renewed since."""
+    return signed_in_at + site.services.policy.session
+
+
+def _path(request: Request) -> str:
+    """``__Host-`` cookies must have the path ``/``; others stay below the site's base path."""
+    return "/" if site_of(request.scope).secure_cookies else request.scope.get("root_path", "") or "/"
 
 
 def set_cookie(request: Request, response: Response, secret: str) -> None:
@@ -93,15 +98,22 @@ def set_cookie(request: Request, response: Response, secret: str) -> None:
         cookie_name(site),
         secret,
         max_age=int(site.services.policy.session.total_seconds()),
-        path="/" if site.secure_cookies else request.scope.get("root_path", "") or "/",
+        path=_path(request),
         secure=site.secure_cookies,
         httponly=True,
         samesite="lax",
     )
 
 
-async def sign_in(request: Request, response: Response, account_id: int, method: str = "password") -> BrowserSession:
-    """Sign an account in: a new session with everybody of the old one, which is dead from now on."""
+def _drop_cookie(request: Request, response: Response) -> None:
+    site = site_of(request.scope)
+    response.delete_cookie(
+        cookie_name(site), path=_path(request), secure=site.secure_cookies, httponly=True, samesite="lax"
+    )
+
+
+async def sign_in(request: Request, response: Response, *account_ids: int, method: str = "password") -> BrowserSession:
+    """Sign accounts in: a new session with everybody of the old one, which is dead from now on (OA-55)."""
     site, now = site_of(request.scope), now_of(request.scope)
     old = await current(request)
     secret = site.services.entropy.text(43)
@@ -112,21 +124,11 @@ async def sign_in(request: Request, response: Response, account_id: int, method:
             for one in old.accounts:
                 await sessions.add_signed_in(tx, hashed, one.id, "password", one.signed_in_at)
             await sessions.end_session(tx, old.hash)
-        await sessions.add_signed_in(tx, hashed, account_id, method, now)
+        for account_id in account_ids:
+            await sessions.add_signed_in(tx, hashed, account_id, method, now)
         accounts = await sessions.list_signed_in(tx, hashed)
     set_cookie(request, response, secret)
-    shown = tuple(
-        SignedIn(
-            one.id,
-            AccountKind(one.kind),
-            one.name,
-            one.email,
-            one.organization,
-            one.signed_in_at,
-        )
-        for one in accounts
-    )
-    return BrowserSession(secret, hashed, shown)
+    return BrowserSession(secret, hashed, _shown(accounts))
 
 
 async def sign_out(request: Request, response: Response, account_id: int | None = None) -> None:
@@ -137,45 +139,17 @@ async def sign_out(request: Request, response: Response, account_id: int | None 
     async with site.services.store.write() as tx:
         if account_id is None or len(session.accounts) <= 1:
             await sessions.end_session(tx, session.hash)
-            response.delete_cookie(cookie_name(site), path=request.scope.get("root_path", "") or "/")
+            _drop_cookie(request, response)
         else:
             await sessions.drop_signed_in(tx, session.hash, account_id)
 
 
-async def check_password(request: Request, email: str, password: str) -> int:
-    """The account whose address and password these are; a managed and a personal one may share an address, the password
-    tells them apart. It takes as long and answers the same for known and unknown addresses (AC-55).
+async def check_password(request: Request, email: str, password: str) -> Proven:
+    """Whose address and password these are (``commands.account.prove_password``). Raises CommandError."""
+    services, now = site_of(request.scope).services, now_of(request.scope)
+    return await prove_password(services, email, password, client_address(request), now)
 
-    Raises CommandError: UNAUTHENTICATED, TOO_MANY.
-    """
-    site, now = site_of(request.scope), now_of(request.scope)
-    services = site.services
-    wrong = CommandError(
-        Problem.UNAUTHENTICATED,
-        "E-mail or password is wrong.",
-        "the address and its password",
-        "password",
-    )
-    try:
-        address = parse_address(email.strip())
-    except ValueError:
-        address = ""
-    client = request.client.host if request.client else ""
-    throttle = Throttle(services, f"login:{address_key(address)}", client)
-    await throttle.check(now)
-    async with services.store.read() as tx:
-        found = [
-            None if not address else await records.find_account_by_address(tx, kind, address)
-            for kind in (AccountKind.MANAGED, AccountKind.PERSONAL)
-        ]
-    matched: int | None = None
-    for account in found:
-        usable = account is not None and account.suspended_at is None and account.deleted_at is None
-        right = await services.passwords.verify(account.password_hash if account is not None else None, password)
-        if right and usable and account is not None and matched is None:
-            matched = account.id
-    if matched is None:
-        await throttle.failed(now)
-        raise wrong
-    await throttle.succeeded()
-    return matched
+
+def client_address(request: Request) -> str:
+    """The network address that asks: what the server saw, never a header."""
+    return request.client.host if request.client else ""

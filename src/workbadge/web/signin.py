@@ -1,8 +1,11 @@
 """Where signing in happens: the address of the sign-in page, and which addresses it may lead back to (OA-54, WB-24)."""
 
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from starlette.requests import Request
+from starlette.responses import Response
+
+from .pages import security_headers
 
 
 def safe_next(path: str | None, fallback: str = "/console") -> str:
@@ -22,3 +25,9 @@ def login_address(request: Request, back: str | None, another: bool = False) -> 
         query["another"] = "1"
     root = request.scope.get("root_path", "")
     return f"{root}/login" + (f"?{urlencode(query)}" if query else "")
+
+
+def redirect(address: str) -> Response:
+    """303 to ``address``, stored nowhere and without a referrer (OA-52, OA-53)."""
+    location = quote(address, safe=":/%#?=@[]!$&'()*+,;")
+    return Response(status_code=303, headers={**security_headers(), "location": location})

@@ -1,0 +1,65 @@
+"""Going back to the app: code in the query, token in the fragment, refusals as the wire has them (``wire.md`` §3.1)."""
+
+from datetime import datetime
+
+from starlette.responses import Response
+
+from workbadge.commands.grant import Granted
+from workbadge.commands.services import Services
+from workbadge.commands.token import issue_code, issue_user_token
+from workbadge.keys import hash_secret
+from workbadge.store import grants
+from workbadge.store.engine import Tx
+from workbadge.web.signin import redirect
+
+from .request import Asked, PageError, RedirectError
+
+_CANCEL: dict[str, str | None] = {
+    "error": "access_denied",
+    "error_reason": "user_denied",
+    "error_description": "Permissions error.",
+}
+
+
+def cancelled(asked: Asked) -> Response:
+    """The person said no."""
+    return redirect(asked.address(_CANCEL))
+
+
+def failed(error: RedirectError) -> Response:
+    """The request was one that cannot be answered."""
+    return redirect(error.asked.address({"error_code": str(error.code), "error_message": error.message}))
+
+
+def code_text(services: Services, asked: Asked) -> str:
+    """The code of one run of the dialog: the same each time, so that a form that is sent twice yields one code (OA-47)."""
+    return services.sealer.mac("code", asked.flow.encode()).hex()
+
+
+async def check_unanswered(tx: Tx, services: Services, asked: Asked, scopes: tuple[str, ...]) -> None:
+    """Raises PageError when this run of the dialog was answered, unless with the same scopes and nobody used it yet: then
+    it is a form that was sent twice."""
+    row = await grants.find_code(tx, hash_secret(code_text(services, asked)))
+    if row is not None and (row.used_at is not None or row.scopes != ",".join(scopes)):
+        raise PageError(100, "This login was answered already", "Start again in the app.")
+
+
+async def answer(tx: Tx, services: Services, asked: Asked, granted: Granted, now: datetime) -> str:
+    """The address of the app with what it asked for."""
+    values: dict[str, str | None] = {}
+    if "code" in asked.response or asked.flow:
+        text = code_text(services, asked) if asked.flow else services.entropy.text(64)
+        if not asked.flow or await grants.find_code(tx, hash_secret(text)) is None:
+            await issue_code(tx, services, granted, asked.redirect_uri, now, asked.challenge, asked.nonce, text)
+        if "code" in asked.response:
+            values["code"] = text
+        else:  # the row only says that this run was answered
+            await grants.use_code(tx, hash_secret(text), None, now)
+    if "token" in asked.response:
+        issued = await issue_user_token(tx, services, granted, now)
+        values["access_token"] = issued.text
+        values["expires_in"] = str(int(services.policy.short_token.total_seconds()))
+    if asked.return_scopes:
+        values["granted_scopes"] = ",".join(granted.scopes)
+        values["denied_scopes"] = ",".join(granted.declined)
+    return asked.address(values, "token" in asked.response)

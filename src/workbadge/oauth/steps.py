@@ -1,0 +1,265 @@
+"""The steps of the login dialog: account, permissions, assets, review. ``STEPS`` is the table of forms.
+
+Nothing a form says is believed: the request comes sealed, permissions are taken from what the account is to be asked,
+and assets are refused by the consent itself when this account may not select them (MT-17).
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from workbadge.commands.consent import (
+    OfferedAsset,
+    OfferedBusiness,
+    Question,
+    contexts,
+    moved_businesses,
+    offer,
+    question,
+)
+from workbadge.commands.grant import Consent, record_consent
+from workbadge.commands.services import Services
+from workbadge.commands.transaction import in_transaction
+from workbadge.store.engine import Tx
+from workbadge.terms.ids import parse_id
+from workbadge.terms.scopes import SCOPES, Audience, Scope, target_kinds
+from workbadge.web.csrf import csrf_token
+from workbadge.web.pages import render
+from workbadge.web.sessions import BrowserSession, SignedIn
+from workbadge.web.signin import redirect
+from workbadge.web.state import now_of, site_of
+
+from .leaving import answer, check_unanswered
+from .request import Asked
+
+KEPT = ("public_profile", "openid")
+"""Permissions that a login consists of; the others can be declined one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """One run of the dialog in one browser. ``sealed``: the request as the forms carry it; ``other``: the path that
+    signs in with another account, where the dialog can be opened again."""
+
+    request: Request
+    session: BrowserSession
+    asked: Asked
+    app: Any
+    sealed: str
+    other: str = ""
+
+    @property
+    def services(self) -> Services:
+        """The site's services."""
+        return site_of(self.request.scope).services
+
+    @property
+    def accounts(self) -> tuple[SignedIn, ...]:
+        """Who may answer."""
+        only = self.asked.only
+        return tuple(one for one in self.session.accounts if not only or one.id in only)
+
+    def find(self, account_id: int | None) -> SignedIn | None:
+        """The account with that id, when it may answer."""
+        return next((one for one in self.accounts if one.id == account_id), None)
+
+    def page(self, template: str, account: SignedIn | None, status: int = 200, **values: Any) -> Response:
+        """A page of the dialog. Its forms may lead to the app's redirect address."""
+        return render(
+            self.request,
+            template,
+            status=status,
+            csrf=csrf_token(self.request, self.session),
+            form_action=[self.asked.redirect_uri],
+            app=self.app,
+            account=account,
+            accounts=self.accounts,
+            sealed=self.sealed,
+            other=self.other,
+            **values,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the forms say so far. ``granted`` and ``declined``: of the permissions that are asked; ``chosen``: node ids."""
+
+    granted: tuple[str, ...]
+    declined: tuple[str, ...]
+    chosen: tuple[int, ...]
+    search: str
+
+
+def choose_account(flow: Flow) -> Response:
+    """The account chooser (L1)."""
+    return flow.page("oauth/choose.html", None)
+
+
+async def with_account(flow: Flow, account: SignedIn) -> Response:
+    """The dialog once the account is known: refuse it on mobile, go straight back, or ask."""
+    services, now, asked = flow.services, now_of(flow.request.scope), flow.asked
+    if asked.mobile and account.managed and (not services.policy.mobile_managed_login or asked.challenge is None):
+        allowed = services.policy.mobile_managed_login
+        return flow.page("oauth/mobile.html", account, 403, allowed=allowed)
+
+    async def work(tx: Tx) -> tuple[Question, str | None]:
+        found = await _question(flow, account, tx)
+        if found.standing is None or not asked.redirect_uri.startswith("http"):
+            return found, None
+        return found, await answer(tx, services, asked, found.standing, now)
+
+    found, leads = await in_transaction(services, work)
+    return ask_permissions(flow, account, found, ()) if leads is None else redirect(leads)
+
+
+async def _question(flow: Flow, account: SignedIn, tx: Tx) -> Question:
+    asked, now = flow.asked, now_of(flow.request.scope)
+    return await question(tx, account.id, account.kind, asked.app_id, asked.scopes, asked.rerequest, now)
+
+
+async def _read(flow: Flow, account: SignedIn, form: Any) -> tuple[Question, Choice, list[OfferedBusiness]]:
+    """What the form says about what is asked, and what may be selected for it."""
+    async with flow.services.store.read() as tx:
+        found = await _question(flow, account, tx)
+        ticked = form.getlist("scope")
+        granted = tuple(one for one in found.scopes if one in KEPT or one in ticked)
+        declined = tuple(one for one in found.scopes if one not in granted)
+        offered: list[OfferedBusiness] = []
+        if target_kinds(granted):
+            now = now_of(flow.request.scope)
+            offered = await offer(tx, account.id, account.kind, flow.asked.app_id, granted, now)
+    given = (parse_id(str(one)) for one in form.getlist("target"))
+    chosen = tuple(dict.fromkeys(one for one in given if one is not None))
+    return found, Choice(granted, declined, chosen, str(form.get("q") or "").strip()[:100]), offered
+
+
+def ask_permissions(flow: Flow, account: SignedIn, found: Question, declined: tuple[str, ...]) -> Response:
+    """What the app asks for; every permission beyond the login itself can be declined."""
+    shown = [one for name, one in SCOPES.items() if name in found.scopes]
+    return flow.page(
+        "oauth/permissions.html",
+        account,
+        login=[one for one in shown if one.name in KEPT],
+        person=[one for one in shown if one.name not in KEPT and one.audience is not Audience.BUSINESS],
+        business=[one for one in shown if one.audience is Audience.BUSINESS],
+        declined=declined,
+        has_targets=bool(target_kinds(found.scopes)),
+    )
+
+
+def _matches(one: OfferedAsset, choice: Choice) -> bool:
+    text = choice.search.casefold()
+    return not text or text in one.name.casefold() or text == str(one.id)
+
+
+async def ask_assets(flow: Flow, account: SignedIn, choice: Choice, offered: list[OfferedBusiness]) -> Response:
+    """Businesses and assets, from scratch (L2): ticked is only what the person ticked in this run."""
+    chosen, tree, hidden = set(choice.chosen), [], []
+    for business in offered:
+        kinds: dict[str, list[dict[str, Any]]] = {}
+        for one in business.assets:
+            if _matches(one, choice):
+                item = {"id": str(one.id), "name": one.name, "before": one.before, "checked": one.id in chosen}
+                kinds.setdefault(one.kind.value, []).append(item)
+            elif one.id in chosen:
+                hidden.append(one.id)
+        if kinds:
+            groups = [{"kind": kind, "items": items} for kind, items in kinds.items()]
+            tree.append({"name": business.name, "groups": groups})
+    async with flow.services.store.read() as tx:
+        moved = await moved_businesses(tx, account.id, now_of(flow.request.scope))
+    return flow.page(
+        "oauth/assets.html",
+        account,
+        choice=choice,
+        tree=tree,
+        hidden=hidden,
+        offered=sum(len(business.assets) for business in offered),
+        kinds=sorted({one.kind.value for business in offered for one in business.assets}),
+        before=sum(one.before for business in offered for one in business.assets),
+        moved=moved,
+    )
+
+
+def ask_review(flow: Flow, account: SignedIn, choice: Choice, offered: list[OfferedBusiness]) -> Response:
+    """Everything once more before it is allowed."""
+    picked = set(choice.chosen)
+    summary = [(business.name, [one for one in business.assets if one.id in picked]) for business in offered]
+    return flow.page(
+        "oauth/review.html",
+        account,
+        choice=choice,
+        may=_scopes(choice.granted),
+        may_not=_scopes(choice.declined),
+        summary=[(name, assets) for name, assets in summary if assets],
+        total=sum(len(assets) for _, assets in summary),
+    )
+
+
+def _scopes(names: tuple[str, ...]) -> list[Scope]:
+    return [one for name, one in SCOPES.items() if name in names]
+
+
+async def allow(
+    flow: Flow, account: SignedIn, found: Question, choice: Choice, offered: list[OfferedBusiness]
+) -> Response:
+    """Record the consent and go back to the app."""
+    services, asked, now = flow.services, flow.asked, now_of(flow.request.scope)
+    targets = contexts(offered, list(choice.chosen))
+    declined = (*found.refused, *choice.declined)
+    consent = Consent(account.id, asked.app_id, (*choice.granted, *declined), declined, targets)
+
+    async def work(tx: Tx) -> str:
+        await check_unanswered(tx, services, asked, choice.granted)
+        return await answer(tx, services, asked, await record_consent(tx, services, consent, now), now)
+
+    return redirect(await in_transaction(services, work))
+
+
+async def _choose(flow: Flow, account: SignedIn, form: Any) -> Response:
+    return await with_account(flow, account)
+
+
+async def _permissions(flow: Flow, account: SignedIn, form: Any) -> Response:
+    found, choice, offered = await _read(flow, account, form)
+    if not target_kinds(choice.granted):
+        return await allow(flow, account, found, Choice(choice.granted, choice.declined, (), ""), [])
+    return await ask_assets(flow, account, choice, offered)
+
+
+async def _assets(flow: Flow, account: SignedIn, form: Any) -> Response:
+    found, choice, offered = await _read(flow, account, form)
+    select, action = str(form.get("select") or ""), form.get("action")
+    if select:
+        more = [one.id for business in offered for one in business.assets if _selects(select, one, choice)]
+        choice = Choice(choice.granted, choice.declined, tuple(dict.fromkeys((*choice.chosen, *more))), choice.search)
+    if select or action == "search":
+        return await ask_assets(flow, account, choice, offered)
+    if action == "back":
+        return ask_permissions(flow, account, found, choice.declined)
+    return ask_review(flow, account, choice, offered)
+
+
+def _selects(select: str, one: OfferedAsset, choice: Choice) -> bool:
+    """Whether a button selects an asset: all that the app had before, or all of one kind that are shown."""
+    return one.before if select == "before" else one.kind.value == select and _matches(one, choice)
+
+
+async def _review(flow: Flow, account: SignedIn, form: Any) -> Response:
+    found, choice, offered = await _read(flow, account, form)
+    if form.get("action") == "allow":
+        return await allow(flow, account, found, choice, offered)
+    return await ask_assets(flow, account, choice, offered)
+
+
+Step: TypeAlias = Callable[[Flow, SignedIn, Any], Awaitable[Response]]
+
+STEPS: dict[str, Step] = {
+    "choose": _choose,
+    "permissions": _permissions,
+    "assets": _assets,
+    "review": _review,
+}
