@@ -1,0 +1,1 @@
+"""The graph through HTTP, in the process, on both engines."""
