@@ -48,6 +48,7 @@ class Watched:
         for width, scheme in VIEWS:
             self.page.set_viewport_size({"width": width, "height": 900})
             self.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
+            self.page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
             wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             if wide > 0:
                 problems.append(f"{name} {width} {scheme}: {wide} px too wide")
@@ -63,7 +64,7 @@ class Watched:
             "axe.run(document, {resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']})"
         )
         return [
-            f"{one['id']}: {one['nodes'][0]['html'][:160]}"
+            f"{one['id']}: {one['nodes'][0]['html'][:160]} {one['nodes'][0]['failureSummary'][:300]}"
             for one in found["violations"]
             if one["impact"] in ("serious", "critical")
         ]
