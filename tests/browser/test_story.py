@@ -104,6 +104,7 @@ def test_the_story_in_a_browser(demo: str, browser: Browser) -> None:
     emil.click("button:has-text('emil@example.com')")
     Watched(emil).check("permissions")
     emil.click("button:has-text('Continue')")
+    emil.wait_for_selector("button:has-text('this app had before')")
     assert emil.locator("input[name=target]:checked").count() == 0  # L2
     Watched(emil).check("assets")
     emil.click("button:has-text('this app had before')")
@@ -115,6 +116,7 @@ def test_the_story_in_a_browser(demo: str, browser: Browser) -> None:
     assert "3 of 4 assets now go through the new login" in emil.inner_text("main")
     emil.goto(f"{demo}/console")
     emil.click("a:has-text('Harbour Coffee Company')")
+    emil.wait_for_selector("section.wb-countdown")
     assert emil.locator("[aria-label='Reconnect Postbox']").count() == 0
     assert emil.locator("[aria-label='Reconnect Adlens']").count() == 1
 
@@ -130,6 +132,7 @@ def test_the_story_in_a_browser(demo: str, browser: Browser) -> None:
     Watched(ada).check("person in grace")
     ada.click("text=Roll back …")
     ada.click("dialog[open] button:has-text('Roll back')")
+    ada.wait_for_selector("text=Rolled back: everything is as before the claim")
     assert "Rolled back: everything is as before the claim" in ada.inner_text("main")
     selma.goto(f"{demo}/console")
     assert "Harbour Coffee Company" in selma.inner_text("main")
@@ -138,6 +141,7 @@ def test_the_story_in_a_browser(demo: str, browser: Browser) -> None:
     emil.goto(f"{demo}/demo")
     Watched(emil).check("demo page")
     emil.click("button:has-text('To the next cut-off')")
+    emil.wait_for_selector("text=The clock was moved")
     emil.goto(apps)
     assert emil.locator("td .ok").count() == 4
     emil.goto(apps.replace("postbox", "adlens"))
