@@ -152,3 +152,29 @@ def test_the_commands_are_installed(command: str) -> None:
     )
 
     assert re.search(r"\d+\.\d+", shown.stdout)
+
+
+def test_what_the_tests_need_is_named_where_it_cannot_be_installed(tmp_path: Path) -> None:
+    """Without root, a missing browser, library or Node.js is named with the command that installs it (house.md 34)."""
+    commands = tmp_path / "commands"
+    (tmp_path / "tools").mkdir()
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    commands.mkdir()
+    shutil.copy(ROOT / "tools/test_needs", tmp_path / "tools")
+    (commands / "dirname").symlink_to(str(shutil.which("dirname")))
+    for script, says in ((commands / "id", "1000"), (tmp_path / ".venv/bin/python", "/not/there")):
+        script.write_text(f"#!{shutil.which('bash')}\necho {says}\n")
+        script.chmod(0o755)
+
+    done = subprocess.run(
+        [str(shutil.which("bash")), "tools/test_needs"],
+        cwd=tmp_path,
+        env={"PATH": str(commands)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[0].startswith("Missing: chromium fonts-dejavu-core libatomic1 nodejs npm.")
+    assert "apt-get install --no-install-recommends chromium" in done.stderr
