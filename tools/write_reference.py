@@ -1,0 +1,63 @@
+"""Write docs/reference.md from the code: scopes, reasons, edges, addresses. ``python -m tools.write_reference``."""
+
+from pathlib import Path
+
+from workbadge.console.routes import ROUTES
+from workbadge.graph.edges import USER_EDGES
+from workbadge.graph.errors import TABLE
+from workbadge.graph.nodes import TYPES
+from workbadge.graph.routes import NODE_EDGES
+from workbadge.oauth.routes import OAUTH_SEGMENTS
+from workbadge.terms.reasons import Reason
+from workbadge.terms.scopes import SCOPES
+
+PAGE = Path(__file__).parent.parent / "docs" / "reference.md"
+
+
+def reference() -> str:
+    """The page's text."""
+    lines = ["# Reference", "", "Made by `python -m tools.write_reference`; a test fails when it is out of date.", ""]
+    lines += ["## Scopes", "", "| scope | about | targets | what the dialog says |", "|---|---|---|---|"]
+    for scope in SCOPES.values():
+        targets = ", ".join(kind.value for kind in scope.targets) or "–"
+        lines.append(f"| `{scope.name}` | {scope.audience.value} | {targets} | {scope.says} |")
+    lines += ["", "## Reasons", "", "Why a decision came out as it did, and how a refusal reads on the wire.", ""]
+    lines += ["| reason | code | subcode | what an app is told to do |", "|---|---|---|---|"]
+    allowing = {
+        Reason.PERSONAL_DATA,
+        Reason.DIRECT_ROLE,
+        Reason.MEMBERSHIP,
+        Reason.SHARE,
+        Reason.SYSTEM_USER,
+        Reason.GRACE,
+    }
+    for reason in Reason:
+        row = TABLE[reason]
+        shown = "(allows)" if reason in allowing else str(row.code)
+        lines.append(f"| `{reason.value}` | {shown} | {row.subcode or '–'} | {row.says or '–'} |")
+    lines += ["", "## Nodes and edges of the graph", "", "| node | fields | edges |", "|---|---|---|"]
+    for kind, node_type in TYPES.items():
+        fields = ", ".join(
+            f"`{name}`" for name in sorted({*node_type.fields, *node_type.expansions} - set(NODE_EDGES.get(kind, {})))
+        )
+        edges = ", ".join(f"`{name}`" for name in NODE_EDGES.get(kind, {})) or "–"
+        lines.append(f"| {node_type.name} | {fields} | {edges} |")
+    lines.append(
+        f"| User, SystemUser (`me`) | see `graph/people.py` | {', '.join(f'`{name}`' for name in USER_EDGES)} |"
+    )
+    lines += [
+        "",
+        "Besides: `/debug_token`, `/?ids=`, `POST /{page}/feed`, `DELETE /me/permissions[/{permission}]`.",
+        "",
+    ]
+    lines += ["## Addresses of login and consent", "", ", ".join(f"`/{one}`" for one in sorted(OAUTH_SEGMENTS)), ""]
+    lines += ["## Addresses of the console", "", "| address | method | what |", "|---|---|---|"]
+    for route in ROUTES:
+        methods = ", ".join(sorted((route.methods or set()) - {"HEAD"}))
+        says = (route.endpoint.__doc__ or "").strip().split("\n")[0].partition(": ")
+        lines.append(f"| `{route.path}` | {methods} | {says[2] or says[0]} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(reference())
