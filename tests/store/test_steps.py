@@ -135,3 +135,18 @@ async def test_steps_do_not_wait_for_ever_on_a_lock(pg_url: str) -> None:
 
         await store.run_sync(look)
         assert seen == ["5s"]
+
+
+async def test_a_step_that_fails_leaves_nothing(engine_url: str) -> None:
+    """Steps run in one transaction on both engines: there is no half-made schema."""
+
+    def fail(connection: Connection) -> None:
+        upgrade_connection(connection)
+        raise ZeroDivisionError
+
+    async with open_store(StoreSettings(engine_url)) as store:
+        with pytest.raises(ZeroDivisionError):
+            await store.run_sync(fail)
+        assert await described(store) == {}
+        await upgrade(store)
+        assert await is_current(store)

@@ -30,7 +30,9 @@ def newest_step() -> str:
 
 
 def upgrade_connection(connection: Connection) -> None:
-    """Run the missing steps on an open connection."""
+    """Run the missing steps on an open connection, inside the transaction that it has."""
+    if not connection.in_transaction():
+        connection.begin()  # Alembic would else begin and commit one of its own
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL lock_timeout = '10min'"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
