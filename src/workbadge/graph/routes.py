@@ -193,8 +193,10 @@ class Graph:
         """``me`` or the caller's own id."""
         loaded = await call.alive()
         call.used(loaded)
-        if text == "me" and is_page_token(loaded):
+        if is_page_token(loaded):
             assert loaded.facts.token is not None
+            if text != "me":
+                raise missing(text)  # nothing but its page, not even the person behind it (MT-10)
             return await self._asset(call, method, str(loaded.facts.token.page_id), rest)
         person = await self._who(call, loaded)
         account = loaded.facts.account
