@@ -1,4 +1,4 @@
-"""House rules that no other tool knows: ``python -m tools.lint_house [root of the repository]``.
+"""House rules that no other tool knows: ``python -m tools.lint_house [file ...]``, without files: all of both distributions.
 
 Refused, each with its reason: SQL as text and database drivers outside the store; rights tables touched by a file that
 is not named for it; the database's clock and server defaults; imports inside functions; imports under TYPE_CHECKING
@@ -177,9 +177,12 @@ def read(path: Path, source: Path) -> File:
 
 
 def main() -> int:
-    """Check both distributions; 1 if anything is refused."""
-    root = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
-    files = [read(path, source) for source in (root / "src", root / "kit/src") for path in sorted(source.rglob("*.py"))]
+    """Check the files; 1 if anything is refused."""
+    sources = [Path("src"), Path("kit/src")]
+    named = [Path(name) for name in sys.argv[1:]]
+    files = [
+        read(path, source) for source in sources for path in sorted(source.rglob("*.py")) if not named or path in named
+    ]
     for file in files:
         for check in CHECKS:
             check(file)
