@@ -74,7 +74,7 @@ class Api:
         """The text of a user token after a consent of an account, now."""
         world = self.world
         targets: dict[int, int | None] = {
-            world.assets[name]: world.elsewhere if name == "other" else world.business for name in names
+            world.assets[name]: world.elsewhere if name.startswith("other") else world.business for name in names
         }
         targets.update({one: one for one in businesses})
         async with world.services.store.write() as tx:

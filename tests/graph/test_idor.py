@@ -1,0 +1,359 @@
+"""Every node and edge of the route table against everybody, and a small oracle that shares no code with the product.
+
+The oracle is the tables of this module: who owns and borrows what, what each principal chose, what it has lost. An
+edge that is added to the graph without a row here fails.
+"""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.commands._world import T0, World
+from workbadge.commands import membership, portfolio
+from workbadge.graph.edges import USER_EDGES
+from workbadge.graph.routes import NODE_EDGES
+from workbadge.store import records
+from workbadge.terms.ids import make_id
+from workbadge.terms.instants import DAY
+from workbadge.terms.kinds import AccountKind, NodeKind, Role
+from workbadge.terms.tasks import TASKS_OF
+
+from ._api import ALL_SCOPES, Api, error, same_refusal
+
+pytestmark = pytest.mark.anyio
+
+SCOPES = (*ALL_SCOPES, "instagram_basic", "whatsapp_business_management")
+NOW = T0 + 40 * DAY
+GHOST = 1_234_567_890_123_456
+KINDS = {
+    "page": NodeKind.PAGE,
+    "page2": NodeKind.PAGE,
+    "ads": NodeKind.AD_ACCOUNT,
+    "catalog": NodeKind.PRODUCT_CATALOG,
+    "pixel": NodeKind.PIXEL,
+    "insta": NodeKind.INSTAGRAM_ACCOUNT,
+    "whatsapp": NodeKind.WHATSAPP_ACCOUNT,
+    "other": NodeKind.PAGE,
+    "other_ads": NodeKind.AD_ACCOUNT,
+    "other_catalog": NodeKind.PRODUCT_CATALOG,
+    "other_pixel": NodeKind.PIXEL,
+    "other_insta": NodeKind.INSTAGRAM_ACCOUNT,
+    "other_whatsapp": NodeKind.WHATSAPP_ACCOUNT,
+    "business": NodeKind.BUSINESS,
+    "partner": NodeKind.BUSINESS,
+    "elsewhere": NodeKind.BUSINESS,
+}
+OURS = frozenset({"page", "page2", "ads", "catalog", "pixel", "insta", "whatsapp"})
+THEIRS = frozenset(name for name in KINDS if name.startswith("other"))
+OWNED = {"business": OURS, "elsewhere": THEIRS, "partner": frozenset[str]()}
+LENT = {"business": frozenset[str](), "elsewhere": frozenset[str](), "partner": frozenset({"page"})}
+SEATS = {"seat_bob": "business", "seat_tess": "elsewhere", "seat_paul": "partner"}
+"""Open places by their business; ``seat_selma`` has ended and is nobody's."""
+PEOPLE = {
+    "business": ["Ada", "Bob", "Emil"],
+    "elsewhere": ["Emil", "Selma", "Tess"],
+    "partner": ["Paul"],
+}
+ROBOTS = {"business": ["Robot"], "elsewhere": [], "partner": []}
+
+BUSINESS_ROWS: dict[str, tuple[dict[str, frozenset[str]], NodeKind]] = {
+    "owned_pages": (OWNED, NodeKind.PAGE),
+    "client_pages": (LENT, NodeKind.PAGE),
+    "owned_ad_accounts": (OWNED, NodeKind.AD_ACCOUNT),
+    "client_ad_accounts": (LENT, NodeKind.AD_ACCOUNT),
+    "owned_product_catalogs": (OWNED, NodeKind.PRODUCT_CATALOG),
+    "client_product_catalogs": (LENT, NodeKind.PRODUCT_CATALOG),
+    "adspixels": (OWNED, NodeKind.PIXEL),
+    "client_pixels": (LENT, NodeKind.PIXEL),
+}
+SEAT_ROWS = {"business_users": PEOPLE, "system_users": ROBOTS}
+USER_ROWS = {
+    "accounts": NodeKind.PAGE,
+    "adaccounts": NodeKind.AD_ACCOUNT,
+    "businesses": NodeKind.BUSINESS,
+    "assigned_pages": NodeKind.PAGE,
+    "assigned_ad_accounts": NodeKind.AD_ACCOUNT,
+    "assigned_product_catalogs": NodeKind.PRODUCT_CATALOG,
+    "permissions": None,
+}
+PAGE_ROWS = {"feed"}
+
+
+def test_every_edge_has_a_row() -> None:
+    """An edge of the route table without a row in the oracle fails (MT-01)."""
+    assert set(NODE_EDGES) == {NodeKind.BUSINESS, NodeKind.PAGE}
+    assert set(NODE_EDGES[NodeKind.BUSINESS]) == set(BUSINESS_ROWS) | set(SEAT_ROWS)
+    assert set(NODE_EDGES[NodeKind.PAGE]) == PAGE_ROWS
+    assert set(USER_EDGES) == set(USER_ROWS)
+
+
+@dataclass
+class Principal:
+    """Somebody who calls. ``sees``: nodes by name; ``lost``: once chosen, gone now; ``refused``: the code of all calls."""
+
+    token: str | None
+    sees: frozenset[str] = frozenset()
+    lost: frozenset[str] = frozenset()
+    refused: int | None = None
+    page: str | None = None
+    app: str = "both"
+
+
+@dataclass
+class Stage:
+    """Everybody and everything, at NOW."""
+
+    api: Api
+    ids: dict[str, int] = field(default_factory=dict)
+    everybody: dict[str, Principal] = field(default_factory=dict)
+
+    def text(self, name: str) -> str:
+        """An id as it stands in a list."""
+        return f"act_{self.ids[name]}" if KINDS.get(name) is NodeKind.AD_ACCOUNT else str(self.ids[name])
+
+
+async def _assets(world: World) -> None:
+    async with world.services.store.write() as tx:
+        for name, kind in KINDS.items():
+            if kind is not NodeKind.BUSINESS and name not in world.assets:
+                business = world.elsewhere if name in THEIRS else world.business
+                world.assets[name] = await portfolio.add_asset(tx, world.services, kind, name, business, T0)
+        for name in ("tess", "nobody"):
+            world.people[name] = await portfolio.add_person(
+                tx, world.services, AccountKind.PERSONAL, name.title(), f"{name}@home.example", None, T0
+            )
+        tess = world.people["tess"]
+        await portfolio.add_member(tx, world.services, tess, world.elsewhere, Role.ADMIN, {}, None, T0)
+    places = await world.people_list(T0)
+    for who in ("emil@home.example", "selma@home.example"):
+        for name in ("insta", "whatsapp"):
+            asset, tasks = world.assets[name], TASKS_OF[KINDS[name]]
+            await membership.assign(world.services, world.business, places[who], asset, tasks, None, T0)
+
+
+async def _build(api: Api) -> Stage:
+    world = api.world
+    await _assets(world)
+    people, ours, theirs = world.people, tuple(sorted(OURS)), tuple(sorted(THEIRS))
+    both = (*ours, *theirs)
+    us, them = (world.business,), (world.elsewhere,)
+    everybody = {"anonymous": Principal(None, refused=104)}
+
+    def put(name: str, token: str, sees: frozenset[str], lost: frozenset[str] = frozenset(), **more: str) -> None:
+        everybody[name] = Principal(token, sees, lost, **more)
+
+    async def login(who: str, names: tuple[str, ...], businesses: tuple[int, ...], app: str = "both") -> str:
+        return await api.login(people[who], app, names, SCOPES, businesses=businesses)
+
+    ours_all, theirs_all = OURS | {"business"}, THEIRS | {"elsewhere"}
+    put("stranger", await login("nobody", (), ()), frozenset())
+    bob = await login("bob", ours, us)
+    put("admin", bob, ours_all)
+    put("page token", await api.page_token(bob), frozenset({"page"}), page="page")
+    put("sibling", await login("bob", ("page",), (), "tokens"), frozenset({"page", "business"}), app="tokens")
+    put("grace", await login("ada", ours, us), ours_all)
+    put("partner", await api.login(people["paul"], scopes=SCOPES, businesses=(world.partner, world.assets["page"])),
+        frozenset({"page", "partner"}))  # fmt: skip
+    put("system user", await api.system("both", ("page", "catalog")), frozenset({"page", "catalog", "business"}))
+    late = await login("emil", both, (*us, *them))
+    put("late page token", await api.page_token(late), frozenset(), frozenset({"page"}), page="page")
+    put("late", late, theirs_all, ours_all)
+    put("ended member", await login("selma", ours, us), frozenset(), ours_all)
+    put("other tenant", await login("tess", theirs, them), theirs_all)
+    everybody["app token"] = Principal(await api.app_token("both"), refused=190)
+
+    async with world.services.store.read() as tx:
+        places = {
+            f"seat_{one.email.partition('@')[0]}": one.membership_id
+            for business in (world.business, world.elsewhere, world.partner)
+            for one in reversed(await membership.list_people(tx, business, T0))
+            if one.email and not (business == world.elsewhere and one.email.startswith("selma"))
+        }
+    started = await world.start("emil", "ada")
+    api.now = T0 + DAY
+    managed = (await world.claim(started, "emil", api.now)).managed_id
+    place = (await world.people_list(api.now))["selma@home.example"]
+    places["seat_selma"] = place
+    await membership.remove_member(world.services, world.business, place, None, api.now)
+    api.now = NOW - DAY
+    await world.claim(started, "ada", api.now)
+    api.now = NOW
+    put("managed", await api.login(managed, "both", ours, SCOPES, businesses=us), ours_all)
+
+    stage = Stage(api, {name: world.assets[name] for name in KINDS if name in world.assets}, everybody)
+    stage.ids |= {"business": world.business, "partner": world.partner, "elsewhere": world.elsewhere}
+    stage.ids |= {name: places[name] for name in (*SEATS, "seat_selma")}
+    return stage
+
+
+@pytest.fixture
+async def stage(api: Api) -> Stage:
+    """Everybody and everything."""
+    return await _build(api)
+
+
+async def _refused(stage: Stage, who: Principal, path: str, ghost: str, name: str, method: str = "GET") -> None:
+    """A refusal of a node: for the lost ones with their reason, else the same bytes as for what never existed."""
+    api, asked = stage.api, stage.text(name)
+    answer = await api.call(path.format(asked), who.token, method)
+    unknown = await api.call(path.format(ghost), who.token, method)
+    if who.refused is not None:
+        assert error(answer)[1] == error(unknown)[1] == who.refused
+    elif name in who.lost:
+        assert error(answer) == (400, 100, None)
+        assert answer.json()["error"]["error_data"]["since"]
+        return
+    else:
+        assert error(answer) == (400, 100, 33)
+    assert same_refusal(answer, asked, unknown, ghost)
+
+
+def _ghost(kind: NodeKind) -> str:
+    """An id that never existed, as it would stand in a list."""
+    text = str(make_id(kind, GHOST))
+    return f"act_{text}" if kind is NodeKind.AD_ACCOUNT else text
+
+
+async def test_nodes_and_their_edges(stage: Stage) -> None:
+    """Everybody reads exactly what the oracle says; foreign and never-existing ids are alike to the byte (MT-01, MT-10)."""
+    api = stage.api
+    for title, who in stage.everybody.items():
+        for name, kind in KINDS.items():
+            asked, ghost = stage.text(name), _ghost(kind)
+            edges = ["", *(f"/{edge}" for edge in NODE_EDGES.get(kind, {}))]
+            for edge in edges:
+                path = "/{}" + edge
+                if name not in who.sees:
+                    await _refused(stage, who, path, ghost, name)
+                    continue
+                answer = await api.call(path.format(asked), who.token, limit="100")
+                assert answer.status_code == 200, (title, name, edge, answer.text)
+                if not edge:
+                    assert answer.json()["id"] == asked
+                elif kind is NodeKind.BUSINESS:
+                    found = answer.json()["data"]
+                    if edge[1:] in SEAT_ROWS:
+                        assert sorted(one["name"] for one in found) == SEAT_ROWS[edge[1:]][name], (title, name, edge)
+                    else:
+                        held, of_kind = BUSINESS_ROWS[edge[1:]]
+                        expected = {stage.text(one) for one in held[name] & who.sees if KINDS[one] is of_kind}
+                        assert {one["id"] for one in found} == expected, (title, name, edge)
+
+
+async def test_own_edges(stage: Stage) -> None:
+    """The caller's own lists hold exactly what the oracle lets it read (MT-01, MT-10, I10)."""
+    api = stage.api
+    for title, who in stage.everybody.items():
+        for edge, kind in USER_ROWS.items():
+            answer = await api.call(f"/me/{edge}", who.token, limit="100")
+            if who.refused is not None:
+                assert error(answer)[1] in (2500, 190), title
+            elif who.page is not None:
+                assert error(answer)[:2] == (400, 100), title
+            elif kind is not None:
+                expected = {stage.text(one) for one in who.sees if KINDS[one] is kind}
+                assert {one["id"] for one in answer.json()["data"]} == expected, (title, edge)
+                inner = await api.get("/me", who.token, fields=f"{edge}.limit(100){{id}}")
+                assert {one["id"] for one in inner[edge]["data"]} == expected, (title, edge)
+            else:
+                assert answer.status_code == 200
+
+
+async def test_writes(stage: Stage) -> None:
+    """Whoever may not read a page may not write on it, and is told the same as of one that never existed (MT-01, MT-05)."""
+    api = stage.api
+    for title, who in stage.everybody.items():
+        for name, kind in KINDS.items():
+            ghost = _ghost(kind)
+            for method, path in (("POST", "/{}/feed"), ("POST", "/{}"), ("DELETE", "/{}"), ("DELETE", "/{}/feed")):
+                if name not in who.sees:
+                    await _refused(stage, who, path, ghost, name, method)
+                    continue
+                answer = await api.call(path.format(stage.text(name)), who.token, method, message="x")
+                allowed = (method, path) == ("POST", "/{}/feed") and kind is NodeKind.PAGE
+                assert answer.status_code in ((200,) if allowed else (400, 403)), (title, name, method, answer.text)
+
+
+async def test_many_at_once(stage: Stage) -> None:
+    """?ids= decides each id by itself, alone or among allowed ones (MT-03)."""
+    api = stage.api
+    for who in stage.everybody.values():
+        for name, kind in KINDS.items():
+            asked, ghost = stage.text(name), _ghost(kind)
+            if name in who.sees:
+                assert set(await api.get("/", who.token, ids=asked)) == {asked}
+            elif name not in who.lost:
+                mixed = [stage.text(one) for one in sorted(who.sees)]
+                answers = [await api.call("/", who.token, ids=",".join([*mixed, one])) for one in (asked, ghost)]
+                assert same_refusal(answers[0], asked, answers[1], ghost)
+
+
+async def test_people_apps_and_inner_ids(stage: Stage) -> None:
+    """Places, people, apps and inner ids are shown to whom they concern and to nobody else (MT-01, MT-10)."""
+    api, world = stage.api, stage.api.world
+    async with world.services.store.read() as tx:
+        bob = await records.find_scoped_id(tx, world.apps["both"], world.people["bob"])
+        foreign = await records.find_scoped_id(tx, world.apps["tokens"], world.people["bob"])
+    assert bob and foreign
+    stage.ids |= {
+        "bob": bob,
+        "bob elsewhere": foreign,
+        "tess": world.people["tess"],
+        "organization": world.organization,
+    }
+    stage.ids |= {f"app {name}": one for name, one in world.apps.items()}
+    stage.ids |= {"post": make_id(NodeKind.POST, 1), "record": make_id(NodeKind.RECORD, 1)}
+    shown = {
+        "bob": {"admin"},
+        "bob elsewhere": {"sibling"},
+        "tess": {"other tenant"},
+        "app both": {title for title, who in stage.everybody.items() if who.app == "both" and who.refused is None},
+        "app tokens": {"sibling"},
+    }
+    shown |= {
+        seat: {title for title, who in stage.everybody.items() if business in who.sees}
+        for seat, business in SEATS.items()
+    }
+    kinds = {
+        "bob": NodeKind.SCOPED_ACCOUNT,
+        "bob elsewhere": NodeKind.SCOPED_ACCOUNT,
+        "tess": NodeKind.ACCOUNT,
+        "organization": NodeKind.ORGANIZATION,
+        "post": NodeKind.POST,
+        "record": NodeKind.RECORD,
+        **dict.fromkeys((*SEATS, "seat_selma"), NodeKind.MEMBERSHIP),
+        **{f"app {name}": NodeKind.APP for name in world.apps},
+    }
+    for title, who in stage.everybody.items():
+        for name, kind in kinds.items():
+            if title in shown.get(name, ()):
+                answer = await api.call(f"/{stage.text(name)}", who.token)
+                assert answer.status_code == 200, (title, name, answer.text)
+            else:
+                await _refused(stage, who, "/{}", _ghost(kind), name)
+            if kind in (NodeKind.SCOPED_ACCOUNT, NodeKind.ACCOUNT) and title not in shown[name]:
+                for edge in USER_ROWS:
+                    await _refused(stage, who, "/{}/" + edge, _ghost(kind), name)
+                await _refused(stage, who, "/{}/permissions", _ghost(kind), name, "DELETE")
+
+
+async def test_headers_and_parameters_do_not_choose_the_tenant(stage: Stage) -> None:
+    """Only the token says who calls: no header, no parameter, no id in a body changes it (MT-05, MT-06, 9.20)."""
+    api = stage.api
+    token = stage.everybody["other tenant"].token
+    bob = str(api.world.people["bob"])
+    headers = dict.fromkeys(("x-org", "x-tenant", "x-user", "x-forwarded-user", "x-original-user"), bob)
+    values = {
+        "access_token": token,
+        "user_id": bob,
+        "business": stage.text("business"),
+        "org_id": str(api.world.organization),
+    }
+    plain = await api.get("/me", token)
+    answer = await api.client.get("/me", params=values, headers={**headers, "x-forwarded-host": "evil.example"})
+    assert answer.json() == plain
+    foreign = await api.client.get(f"/{stage.text('page')}", params=values, headers=headers)
+    assert error(foreign) == (400, 100, 33)
+    body = {"id": stage.text("page"), "message": "mine", "access_token": token, "from": bob, "created_time": "0"}
+    written = await api.client.post(f"/{stage.text('other')}/feed", json=body)
+    assert written.json()["id"].startswith(f"{stage.text('other')}_")
