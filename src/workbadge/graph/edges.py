@@ -238,8 +238,8 @@ async def feed(call: Call, item: Item, asked: Asked) -> dict[str, Any]:
 async def write_post(call: Call, item: Item) -> dict[str, Any]:
     """``POST {page}/feed``: a post with ``message``. Raises WireError 100 without one."""
     message = call.params.values.get("message", "")
-    if not message.strip() or len(message) > 63_206:
-        raise WireError(100, "(#100) The parameter message is required: 1 to 63206 characters.")
+    if not message.strip() or len(message) > 63_206 or "\x00" in message:
+        raise WireError(100, "(#100) The parameter message is required: 1 to 63206 characters, none of them NUL.")
     account = item.loaded.facts.account
     assert account is not None
     post_id = call.services.entropy.new_id(NodeKind.POST)
