@@ -204,6 +204,8 @@ async def read_params(scope: Scope, receive: Receive) -> WireParams:
         if key == "access_token" and params.token is None and text:
             params.token = text
         values[key] = text
+    if "access_token" in params.doubled:
+        raise WireError(100, "(#100) Two different access_token parameters were sent.")
     if authorization:
         _read_authorization(params, authorization.decode("latin-1"))
     return params
