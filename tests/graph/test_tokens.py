@@ -61,6 +61,20 @@ async def test_places_of_a_token(api: Api) -> None:
     assert error(double) == (400, 100, None)
 
 
+async def test_two_tokens_are_one_too_many(api: Api) -> None:
+    """Two different tokens as parameters are refused wherever they stand; the same one twice is harmless (WB-14)."""
+    token, other, client = await emil(api), await emil(api, "tokens"), api.client
+    for first, second in ((token, other), (other, token), (token, ""), (token, "EAAx")):
+        for answer in (
+            await client.get(f"/me?access_token={first}&access_token={second}"),
+            await client.post("/me", params={"access_token": first}, data={"access_token": second, "method": "get"}),
+            await client.get(f"/debug_token?input_token={token}&access_token={first}&access_token={second}"),
+        ):
+            assert error(answer) == (400, 100, None)
+    twice = await client.get(f"/me?access_token={token}&access_token={token}")
+    assert twice.status_code == 200
+
+
 async def test_no_token(api: Api) -> None:
     """Without a token /me is 2500 and everything else 104; none of it says whether a thing exists (§3.12)."""
     page = api.world.assets["page"]
