@@ -23,13 +23,15 @@ async def _page(
     request: Request, leads_to: str, error: str | None = None, email: str = "", status: int = 200
 ) -> Response:
     session = await current(request)
+    app = await leads_to_app(request, leads_to)
     another = "another" in request.query_params or error is not None
     response = render(
         request,
         "oauth/login.html",
         status=status,
         csrf=login_token(request),
-        form_action=await leads_to_app(request, leads_to),
+        form_action=() if app is None else (app[1],),
+        app=None if app is None else app[0],
         accounts=session.accounts if session is not None and not another else (),
         leads_to=leads_to,
         error=error,

@@ -140,18 +140,18 @@ async def read_request(request: Request, query: str) -> tuple[Asked, Any]:
     return _checked(values, app, redirect), app
 
 
-async def leads_to_app(request: Request, path: str) -> tuple[str, ...]:
-    """The app's redirect address when ``path`` opens the dialog for it: the sign-in form may lead on to there."""
+async def leads_to_app(request: Request, path: str) -> tuple[Any, str] | None:
+    """The app's row and its redirect address, when ``path`` opens the dialog for it: the sign-in form may lead on there."""
     parts = urlsplit(path)
     if not parts.path.rstrip("/").endswith("/dialog/oauth"):
-        return ()
+        return None
     try:
-        asked, _ = await read_request(request, parts.query)
+        asked, app = await read_request(request, parts.query)
     except RedirectError as error:
-        return (error.asked.redirect_uri,)
+        return await _app(request, str(error.asked.app_id)), error.asked.redirect_uri
     except PageError:
-        return ()
-    return (asked.redirect_uri,)
+        return None
+    return app, asked.redirect_uri
 
 
 async def _app(request: Request, client_id: str) -> Any:

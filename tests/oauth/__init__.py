@@ -1,0 +1,1 @@
+"""Login and consent, through HTTP, on both engines."""
