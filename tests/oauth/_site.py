@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urljoin, urlsplit
 
 import httpx
 
@@ -116,7 +116,8 @@ class LoginSite:
 
     async def graph(self, path: str, token: str) -> dict[str, Any]:
         """One read of the graph."""
-        answer: dict[str, Any] = (await self.token("GET", f"/v26.0{path}", params={"access_token": token})).json()
+        sign = "&" if "?" in path else "?"
+        answer: dict[str, Any] = (await self.token("GET", f"/v26.0{path}{sign}access_token={quote(token)}")).json()
         return answer
 
     async def code(

@@ -64,6 +64,25 @@ async def test_wrong_and_unknown_look_the_same(site: LoginSite) -> None:
     assert len(seen) == 1
 
 
+async def test_as_much_is_hashed_for_unknown_addresses(site: LoginSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OA-58: known, unknown, suspended and work addresses cost the same number of password hashes."""
+    made, suspended = await site.migrate("emil"), await site.migrate("selma")
+    await membership.suspend_account(site.world.services, suspended.managed_id, None, site.now)
+    passwords, counts = site.world.services.passwords, []
+    verify = passwords._verify
+
+    def counted(hashed: str, password: str) -> bool:
+        counts[-1] += 1
+        return verify(hashed, password)
+
+    monkeypatch.setattr(passwords, "_verify", counted)
+    for email in (EMIL[0], made.email, suspended.email, "nobody@home.example", "no address"):
+        counts.append(0)
+        await site.browser().sign_in(email, "wrong password")
+    assert len(set(counts)) == 1
+    assert counts[0] > 0
+
+
 async def test_delays_grow_to_a_bound(site: LoginSite) -> None:
     """OA-57: the delay of an address that is guessed at grows to five minutes, and one second before its end it still holds."""
     browser, waits = site.browser(), []
