@@ -219,5 +219,5 @@ NOT_BY_HISTORIES = ("a rollback ends a managed", "a second invitation")
 )
 def test_a_planted_bug_is_found_by_histories(mutant: Mutant, tmp_path: Path) -> None:
     """With a bug planted in a plan, some random history leaves the model."""
-    done = run(tmp_path, mutant, "tests/lifecycle/test_histories.py", examples=100)
+    done = run(tmp_path, mutant, "tests/lifecycle/test_histories.py", examples=60)
     assert done.returncode == 1, f"survived: {mutant.says}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"

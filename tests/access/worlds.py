@@ -292,7 +292,11 @@ class World:
             for place in self.memberships.values()
             if place.account_id == change.account_id and place.is_open(change.at)
         } - {change.business_id}
-        lent = {share.asset for share in self.shares.values() if share.partner in elsewhere}
+        lent = {
+            share.asset
+            for share in self.shares.values()
+            if share.partner in elsewhere and (share.runs.ends is None or share.runs.ends > change.at)
+        }
         for name, grant in self.grants.items():
             if grant.account == change.account_id:
                 kept = {
