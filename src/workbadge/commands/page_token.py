@@ -4,11 +4,13 @@ from datetime import datetime
 
 from workbadge.keys import TokenText, derive_token, hash_secret
 from workbadge.store import grants
+from workbadge.store.engine import Tx
 from workbadge.store.facts import Loaded
 from workbadge.terms.instants import DAY
 from workbadge.terms.kinds import TokenKind
 
 from .services import Services
+from .transaction import in_transaction
 
 LONG_LIVED = 59 * DAY
 """A parent with at least this life gives page tokens without an end."""
@@ -42,7 +44,8 @@ async def page_tokens(
     fresh = {hashed: page_id for hashed, page_id in hashes.items() if hashed not in known}
     if fresh:
         endless = token.expires is None or token.expires - token.authorized >= LONG_LIVED
-        async with services.store.write() as tx:
+
+        async def work(tx: Tx) -> None:
             known = await grants.list_known_tokens(tx, list(fresh))
             for hashed, page_id in fresh.items():
                 if hashed not in known:
@@ -60,4 +63,6 @@ async def page_tokens(
                         page_id=page_id,
                         parent=parent,
                     )
+
+        await in_transaction(services, work)
     return texts

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from workbadge.access import Allow, Ask, Deny, decide
+from workbadge.keys import TokenText
 from workbadge.store import facts
 from workbadge.store.facts import Loaded
 from workbadge.store.visible import Viewer
@@ -12,7 +13,7 @@ from workbadge.terms.kinds import ASSET_KINDS, Act, NodeKind, TokenKind
 from workbadge.terms.reasons import Reason
 from workbadge.terms.scopes import scopes_for
 from workbadge.terms.tasks import tasks_for
-from workbadge.web.caller import check_proof, token_hash
+from workbadge.web.caller import check_proof, is_app_token, token_hash
 from workbadge.web.state import Site
 from workbadge.web.wire import WireError, WireParams
 
@@ -45,7 +46,11 @@ class Item:
 
 
 class Call:
-    """One request: who, when, with which parameters. Raises WireError on construction when there is no usable token."""
+    """One request: who, when, with which parameters. Raises WireError on construction when there is no usable token.
+
+    ``by_app``: an app token is presented, which stands for nobody: it reaches neither nodes nor lists by this class.
+    ``page_tokens`` and ``owners`` (business id to name) hold what a list has looked up for all its items at once.
+    """
 
     def __init__(
         self,
@@ -69,12 +74,15 @@ class Call:
         self.version = version
         self.path = path
         self.token = params.token
-        self.hash = token_hash(params.token)
+        self.by_app = "|" in params.token and is_app_token(params.token)
+        self.hash = b"" if self.by_app else token_hash(params.token)
+        self.page_tokens: dict[int, TokenText] = {}
+        self.owners: dict[int, str] = {}
         self._proven = False
 
-    async def load(self, node_id: int | None) -> Loaded:
+    async def load(self, node_id: int | None, reader: facts.Reader | None = None) -> Loaded:
         """The caller's facts, with a node's when one is asked. Raises WireError 190, 100 (proof)."""
-        loaded = await facts.load(self.services.store, self.hash, node_id)
+        loaded = await facts.load(reader or self.services.store, self.hash, node_id)
         if loaded is None:
             raise refuse(Deny(Reason.TOKEN_UNKNOWN), "", 0, self.services.base_url)
         if not self._proven:
@@ -82,8 +90,13 @@ class Call:
             self._proven = True
         return loaded
 
-    async def reach(self, text: str, act: Act = Act.READ, node_id: int | None = None) -> Item:
-        """The asset or business that ``text`` names, if this call may reach it. Raises WireError."""
+    async def reach(
+        self, text: str, act: Act = Act.READ, node_id: int | None = None, reader: facts.Reader | None = None
+    ) -> Item:
+        """The asset or business that ``text`` names, if this call may reach it. Raises WireError.
+
+        ``node_id``: the node, when ``text`` names something inside it. ``reader``: the transaction that a write is in.
+        """
         found = node_id if node_id is not None else parse_id(text.removeprefix("act_"))
         kind = None if found is None else kind_of(found)
         ask = None if kind is None else _ASKS.get((kind, act))
@@ -95,7 +108,7 @@ class Call:
         ):
             await self.alive()
             raise missing(text)
-        loaded = await self.load(found)
+        loaded = await self.load(found, reader)
         decision = decide(loaded.facts, ask, self.now)
         if isinstance(decision, Deny):
             raise self.refusal(decision, loaded, text)
@@ -127,7 +140,7 @@ class Call:
         """The caller as the one who looks at lists."""
         account, token = loaded.facts.account, loaded.facts.token
         assert account is not None and token is not None
-        return Viewer(account.id, account.kind, loaded.grant_id or 0, token.authorized)
+        return Viewer(account.id, account.kind, loaded.grant_id or 0, token.authorized, token.page_id)
 
     def scopes(self, loaded: Loaded) -> frozenset[str]:
         """Scopes that the token has and the grant still grants."""

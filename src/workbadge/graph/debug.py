@@ -12,7 +12,7 @@ from workbadge.terms.ids import kind_of
 from workbadge.terms.instants import EPOCH, from_micros, to_micros
 from workbadge.terms.kinds import ASSET_KINDS, NodeKind, TokenKind
 from workbadge.terms.scopes import SCOPES
-from workbadge.web.caller import find_app_caller, is_app_token
+from workbadge.web.caller import check_given_proof, find_app_caller, is_app_token
 from workbadge.web.state import Site
 from workbadge.web.wire import WireError, WireParams
 
@@ -35,7 +35,9 @@ async def debug_token(site: Site, params: WireParams, now: Any, version: str) ->
             www="invalid_request",
         )
     if is_app_token(caller):
-        app_id = (await find_app_caller(services, caller, now)).app_id
+        app = await find_app_caller(services, caller, now)
+        check_given_proof(app.secret, params, caller, now)
+        app_id = app.app_id
     else:
         loaded = await Call(site, now, params, version, "/debug_token", False).alive()
         if caller != given:
@@ -44,9 +46,8 @@ async def debug_token(site: Site, params: WireParams, now: Any, version: str) ->
                 "(#100) You must provide an app access token, or a user access token that is an owner or developer of the app",
             )
         app_id = loaded.app_id
-    if is_app_token(given):
-        return {"data": await _app_token(services, given, app_id, now)}
-    data = await _describe(services, given, app_id, now)
+    describe = _app_token if is_app_token(given) else _describe
+    data = await describe(services, given, app_id, now)
     wanted = [one for one in params.values.get("fields", "").split(",") if one]
     return {"data": {key: value for key, value in data.items() if not wanted or key in wanted}}
 
@@ -148,13 +149,13 @@ async def _granular(services: Services, loaded: Loaded, held: list[str], now: An
     """Scopes with the targets that are reached now: they shrink at a cut-off (``wire.md`` §2.3)."""
     account, token = loaded.facts.account, loaded.facts.token
     assert account is not None and token is not None
-    viewer = Viewer(account.id, account.kind, loaded.grant_id or 0, token.authorized)
+    viewer = Viewer(account.id, account.kind, loaded.grant_id or 0, token.authorized, token.page_id)
     by_kind: dict[NodeKind, list[str]] = {}
     async with services.store.read() as tx:
         for kinds in (frozenset(ASSET_KINDS), frozenset({NodeKind.BUSINESS})):
             for found in (await visible.page(tx, viewer, Filter(kinds), now, _MOST)).ids:
                 kind = kind_of(found)
-                if kind is not None and (token.page_id is None or found == token.page_id):
+                if kind is not None:
                     by_kind.setdefault(kind, []).append(str(found))
     answer: list[dict[str, Any]] = []
     for name in held:

@@ -2,34 +2,36 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from workbadge.access import Allow, decide
 from workbadge.commands import grant as grants_commands
 from workbadge.commands.page_token import page_tokens
 from workbadge.lifecycle.changes import Audit
-from workbadge.store import facts, grants, posts, records, rights, visible
+from workbadge.store import facts, grants, records, rights, visible
 from workbadge.store.apply import write_audit
 from workbadge.store.facts import Loaded
 from workbadge.store.visible import Filter
-from workbadge.terms.instants import from_micros, to_micros
 from workbadge.terms.kinds import Act, NodeKind
 from workbadge.web.wire import WireError
 
 from .context import Call, Item, ask_for, is_page_token
 from .errors import missing
-from .fields import Field, parse_fields
-from .nodes import TYPES, NodeType, show
+from .fields import Field, parse_fields, write_fields
+from .nodes import OMIT, TYPES, NodeType, show, wire_time
 from .paging import make_cursor, page_links, read_cursor, read_limit
-from .people import BUSINESS_USER, POST, SYSTEM_SEAT, Seat
+from .people import BUSINESS_USER, SYSTEM_SEAT, Seat
 
 Edge = Callable[[Call, Any, "Asked"], Awaitable[dict[str, Any]]]
+_PROOF = ("appsecret_proof", "appsecret_time")
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """How a list was asked for: at the top of a request, or as a field of a node (then without links)."""
+    """How a list was asked for: at the top of a request, or as a field of a node.
+
+    ``values``: the parameters that ask for the same list again, for the links to its other pages.
+    """
 
     fields: tuple[Field, ...]
     limit: int
@@ -37,7 +39,7 @@ class Asked:
     before: str | None
     summary: bool
     path: str
-    top: bool
+    values: dict[str, str]
 
 
 def asked_at_top(call: Call) -> Asked:
@@ -50,12 +52,16 @@ def asked_at_top(call: Call) -> Asked:
         values.get("before") or None,
         values.get("summary", "").lower() in ("true", "1", "total_count"),
         call.path,
-        True,
+        values,
     )
 
 
 def asked_in_field(call: Call, one: Field, parent: str) -> Asked:
     """The list that a field with modifiers asks for."""
+    values = {name: call.params.values[name] for name in _PROOF if name in call.params.values}
+    values |= {key: value for key, value in one.modifiers if key in ("limit", "summary")}
+    if one.children:
+        values["fields"] = write_fields(one.children)
     return Asked(
         one.children,
         read_limit(one.modifier("limit")),
@@ -63,16 +69,16 @@ def asked_in_field(call: Call, one: Field, parent: str) -> Asked:
         one.modifier("before"),
         one.modifier("summary") in ("true", "1", "total_count"),
         f"/{parent}/{one.name}",
-        False,
+        values,
     )
 
 
-def _bound(call: Call, asked: Asked) -> str:
+def bound_to(call: Call, asked: Asked) -> str:
     """What a cursor is bound to: this caller and this edge."""
     return f"{call.hash.hex()}{asked.path}"
 
 
-def _wrap(
+def wrap(
     call: Call,
     asked: Asked,
     data: list[dict[str, Any]],
@@ -83,7 +89,7 @@ def _wrap(
     """``{data, paging, summary}`` of one page; ``positions`` are those of the items, in order."""
     answer: dict[str, Any] = {"data": data}
     if positions:
-        sealer, bound = call.services.sealer, _bound(call, asked)
+        sealer, bound = call.services.sealer, bound_to(call, asked)
         first, last = (
             make_cursor(sealer, positions[0], bound),
             make_cursor(sealer, positions[-1], bound),
@@ -94,7 +100,7 @@ def _wrap(
             call.services.base_url,
             call.version,
             asked.path,
-            call.params.values if asked.top else {},
+            asked.values,
             call.token,
             first,
             last,
@@ -108,7 +114,7 @@ def _wrap(
 def _place(call: Call, asked: Asked, cursor: str | None) -> int | None:
     if cursor is None:
         return None
-    text = read_cursor(call.services.sealer, cursor, _bound(call, asked))
+    text = read_cursor(call.services.sealer, cursor, bound_to(call, asked))
     return int(text) if text.isdecimal() else None
 
 
@@ -119,15 +125,17 @@ async def list_nodes(call: Call, loaded: Loaded, wanted: Filter, node_type: Node
     async with call.services.store.read() as tx:
         page = await visible.page(tx, viewer, wanted, call.now, asked.limit, after, before)
         total = await visible.count(tx, viewer, wanted, call.now) if asked.summary else None
-        items = [item for item in [await _item(call, tx, one) for one in page.ids] if item is not None]
+        found = await facts.load_many(tx, call.hash, page.ids)
+    items = [item for item in (_item(call, one, each) for one, each in found.items()) if item is not None]
+    if any(one.name == "access_token" for one in asked.fields) and wanted.kinds == {NodeKind.PAGE}:
+        call.page_tokens = await page_tokens(call.services, loaded, call.hash, [item.id for item in items], call.now)
     data = [await show(call, node_type, item, asked.fields) for item in items]
-    return _wrap(call, asked, data, [str(one) for one in page.ids], page.more, total)
+    return wrap(call, asked, data, [str(one) for one in page.ids], page.more, total)
 
 
-async def _item(call: Call, reader: facts.Reader, found: int) -> Item | None:
+def _item(call: Call, found: int, loaded: Loaded) -> Item | None:
     """One listed node, decided like a single read."""
-    loaded = await facts.load(reader, call.hash, found)
-    if loaded is None or loaded.facts.node is None:
+    if loaded.facts.node is None:
         return None
     node = loaded.facts.node
     decision = decide(loaded.facts, ask_for(node.kind, Act.LIST), call.now)
@@ -161,7 +169,7 @@ def _own(kind: NodeKind) -> Edge:
             asked.before,
             asked.summary,
             asked.path,
-            asked.top,
+            asked.values,
         )
         return await list_nodes(call, loaded, Filter(frozenset({kind})), TYPES[kind], changed)
 
@@ -210,42 +218,9 @@ def _seats(system: bool) -> Edge:
         ]
         node_type = SYSTEM_SEAT if system else BUSINESS_USER
         data = [await show(call, node_type, seat, asked.fields) for seat in seats]
-        return _wrap(call, asked, data, [str(row.id) for row in kept], more, total)
+        return wrap(call, asked, data, [str(row.id) for row in kept], more, total)
 
     return edge
-
-
-async def feed(call: Call, item: Item, asked: Asked) -> dict[str, Any]:
-    """``{page}/feed``: posts, newest first."""
-
-    def place(cursor: str | None) -> tuple[datetime, int] | None:
-        if cursor is None:
-            return None
-        at, _, last = read_cursor(call.services.sealer, cursor, _bound(call, asked)).partition(":")
-        return (from_micros(int(at)), int(last)) if at.isdecimal() and last.isdecimal() else None
-
-    before = place(asked.before)
-    async with call.services.store.read() as tx:
-        rows = await posts.list_posts(tx, item.id, asked.limit, place(asked.after), before)
-        total = await posts.count_posts(tx, item.id) if asked.summary else None
-    more = len(rows) > asked.limit
-    kept = rows[-asked.limit :] if before is not None else rows[: asked.limit]
-    data = [await show(call, POST, row, asked.fields) for row in kept]
-    positions = [f"{to_micros(row.created_at)}:{row.id}" for row in kept]
-    return _wrap(call, asked, data, positions, more, total)
-
-
-async def write_post(call: Call, item: Item) -> dict[str, Any]:
-    """``POST {page}/feed``: a post with ``message``. Raises WireError 100 without one."""
-    message = call.params.values.get("message", "")
-    if not message.strip() or len(message) > 63_206 or "\x00" in message:
-        raise WireError(100, "(#100) The parameter message is required: 1 to 63206 characters, none of them NUL.")
-    account = item.loaded.facts.account
-    assert account is not None
-    post_id = call.services.entropy.new_id(NodeKind.POST)
-    async with call.services.store.write() as tx:
-        await posts.add_post(tx, post_id, item.id, account.id, item.loaded.app_id, message, call.now)
-    return {"id": f"{item.id}_{post_id}"}
 
 
 async def permissions(call: Call, loaded: Loaded, asked: Asked) -> dict[str, Any]:
@@ -291,18 +266,33 @@ async def page_access_token(call: Call, item: Item, one: Field) -> Any:
     """Field ``access_token`` of a page: the page token that belongs to the calling token."""
     if is_page_token(item.loaded):
         return call.token
-    made = await page_tokens(call.services, item.loaded, call.hash, [item.id], call.now)
-    return made[item.id]
+    if item.id not in call.page_tokens:
+        call.page_tokens |= await page_tokens(call.services, item.loaded, call.hash, [item.id], call.now)
+    return call.page_tokens[item.id]
 
 
 async def owner(call: Call, item: Item, one: Field) -> Any:
-    """Field ``business`` of an asset: who owns it, as far as it is a business."""
+    """Field ``business`` of an asset: id and name of its owner; more only if this call may read that business."""
     found = item.business_id
-    if found is None or item.kind is NodeKind.BUSINESS:
-        return None
+    if found is None:
+        return OMIT
+    if not all(child.name in ("id", "name") for child in one.children):
+        return await show(call, TYPES[NodeKind.BUSINESS], await call.reach(str(found)), one.children)
+    if found not in call.owners:
+        async with call.services.store.read() as tx:
+            row = await records.find_business(tx, found)
+        assert row is not None
+        call.owners[found] = row.name
+    both = {"id": str(found), "name": call.owners[found]}
+    return {"id": both["id"], **{child.key: both[child.name] for child in one.children}} if one.children else both
+
+
+async def created(call: Call, item: Item, one: Field) -> Any:
+    """Field ``created_time`` (of a pixel: ``creation_time``)."""
     async with call.services.store.read() as tx:
-        row = await records.find_business(tx, found)
-    return None if row is None else {"id": str(row.id), "name": row.name}
+        find = records.find_business if item.kind is NodeKind.BUSINESS else records.find_asset
+        row = await find(tx, item.id)
+    return OMIT if row is None else wire_time(row.created_at)
 
 
 USER_EDGES: dict[str, Edge] = {
@@ -326,4 +316,3 @@ BUSINESS_EDGES: dict[str, Edge] = {
     "business_users": _seats(False),
     "system_users": _seats(True),
 }
-PAGE_EDGES: dict[str, Edge] = {"feed": feed}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from workbadge.access import Deny
-from workbadge.terms.ids import kind_of
+from workbadge.terms.ids import kind_of, parse_id
 from workbadge.terms.instants import to_wire
 from workbadge.terms.kinds import NodeKind
 from workbadge.terms.reasons import Reason
@@ -108,8 +108,8 @@ def missing(node_text: str) -> WireError:
     """The object does not exist or may not be known: the same bytes for both (MT-01)."""
     return WireError(
         100,
-        f"Unsupported get request. Object with ID '{node_text}' does not exist, cannot be loaded due to missing "
-        "permissions, or does not support this operation. Please read the Graph API documentation.",
+        f"Unsupported get request. Object with ID '{node_text[:100]}' does not exist, cannot be loaded due to missing "
+        "permissions, or does not support this operation.",
         33,
         "GraphMethodException",
     )
@@ -142,5 +142,13 @@ def refuse(denial: Deny, node_text: str, app_id: int, base_url: str, known: bool
     )
 
 
+def nothing_named(text: str) -> WireError:
+    """The error for a path that names no node: an id that nobody has, or an alias, of which there are none."""
+    if text.isdecimal() or text.startswith("act_"):
+        return missing(text)
+    return WireError(803, f"(#803) Some of the aliases you requested do not exist: {text[:100]}")
+
+
 def _is_page(node_text: str) -> bool:
-    return node_text.isdecimal() and len(node_text) == 18 and kind_of(int(node_text)) is NodeKind.PAGE
+    found = parse_id(node_text.partition("_")[0])
+    return found is not None and kind_of(found) is NodeKind.PAGE

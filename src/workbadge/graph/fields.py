@@ -19,6 +19,8 @@ MODIFIERS = frozenset(
         "fields",
         "offset",
         "type",
+        "width",
+        "height",
         "since",
         "until",
     }
@@ -38,6 +40,17 @@ class Field:
     def modifier(self, name: str) -> str | None:
         """The argument of a modifier, or None."""
         return next((value for key, value in self.modifiers if key == name), None)
+
+    def write(self) -> str:
+        """The field as the grammar writes it."""
+        modifiers = "".join(f".{key}({value})" for key, value in self.modifiers)
+        children = f"{{{write_fields(self.children)}}}" if self.children else ""
+        return f"{self.name}{modifiers}{children}"
+
+
+def write_fields(fields: tuple[Field, ...]) -> str:
+    """The text that ``parse_fields`` reads as ``fields``."""
+    return ",".join(one.write() for one in fields)
 
 
 def _error(at: int, text: str) -> WireError:

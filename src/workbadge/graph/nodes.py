@@ -4,6 +4,7 @@ A field that is asked for and has no value is left out, never null (``wire.md`` 
 error. Sources: ``wire.md`` §2.1, §3.4, §3.6.
 """
 
+import zlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,9 +13,10 @@ from typing import Any
 
 import msgspec
 
-from workbadge.terms.kinds import NodeKind
+from workbadge.access import Allow, Ask, decide
+from workbadge.terms.kinds import Act, NodeKind
 from workbadge.terms.reasons import Reason
-from workbadge.terms.tasks import task_names
+from workbadge.terms.tasks import NONE, TASKS_OF, Task, task_names
 from workbadge.web.wire import WireError
 
 from .context import Call, Item
@@ -67,27 +69,27 @@ def _detail(name: str) -> Render:
 
 
 def _category_list(call: Call, item: Item) -> Any:
+    """The page's one category; its id is made from its name, so that equal categories have equal ids."""
     category = msgspec.json.decode(item.details).get("category")
-    return OMIT if category is None else [{"id": "1", "name": category}]
+    return OMIT if category is None else [{"id": str(zlib.crc32(category.encode())), "name": category}]
 
 
 def _tasks(call: Call, item: Item) -> Any:
     return task_names(_held_tasks(call, item))
 
 
-def _held_tasks(call: Call, item: Item) -> Any:
-    """Tasks on the routes that are open now."""
-    held = 0
-    for route in item.loaded.facts.routes:
-        in_membership = route.membership is None or route.membership.covers(call.now)
-        if in_membership and (route.share is None or route.share.covers(call.now)):
-            held |= int(route.tasks)
-    return type(item.loaded.facts.routes[0].tasks)(held) if item.loaded.facts.routes else 0
+_EACH_TASK = {
+    kind: [(task, Ask(Act.READ, tasks=task)) for task in Task if task in tasks] for kind, tasks in TASKS_OF.items()
+}
 
 
-def _created(call: Call, item: Item) -> Any:
-    value = msgspec.json.decode(item.details).get("created_time")
-    return OMIT if value is None else value
+def _held_tasks(call: Call, item: Item) -> Task:
+    """Tasks with which this call would be let through, each decided like a call that asks for it alone."""
+    held = NONE
+    for task, ask in _EACH_TASK.get(item.kind, ()):
+        if isinstance(decide(item.loaded.facts, ask, call.now), Allow):
+            held |= task
+    return held
 
 
 _BASIC: dict[str, Render] = {
@@ -148,7 +150,6 @@ BUSINESS = NodeType(
         "link": _link,
         "verification_status": lambda call, item: "not_verified",
         "is_hidden": lambda call, item: False,
-        "created_time": _created,
     },
 )
 

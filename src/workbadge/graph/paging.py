@@ -11,6 +11,8 @@ from workbadge.web.wire import WireError
 
 DEFAULT_LIMIT = 25
 LARGEST_LIMIT = 100
+_DROPPED = frozenset({"after", "before", "access_token", "ids", "method", "_method"})
+"""Parameters that a link to another page does not repeat: they say something else there."""
 
 
 def read_limit(text: str | None) -> int:
@@ -48,7 +50,7 @@ def page_links(
 ) -> dict[str, Any]:
     """``paging``: cursors, and ``next``/``previous`` only where there is more; absolute, with the token (§3.9)."""
     paging: dict[str, Any] = {"cursors": {"before": first, "after": last}}
-    kept = {key: value for key, value in values.items() if key not in ("after", "before", "access_token")}
+    kept = {key: value for key, value in values.items() if key not in _DROPPED}
     if token is not None:
         kept["access_token"] = token
     address = f"{base_url}/v{version}{path}"

@@ -52,12 +52,12 @@ def _given(value: str | None) -> Any:
     return OMIT if value is None else value
 
 
-def _first(call: Call, person: Person) -> Any:
-    return person.name.split()[0]
+def _first(call: Call, person: Any) -> Any:
+    return (person.name.split() or [OMIT])[0]
 
 
-def _last(call: Call, person: Person) -> Any:
-    return person.name.split()[-1] if " " in person.name else OMIT
+def _last(call: Call, person: Any) -> Any:
+    return (person.name.split()[1:] or [OMIT])[-1]
 
 
 def _middle(call: Call, person: Person) -> Any:
@@ -113,8 +113,8 @@ BUSINESS_USER = NodeType(
     {
         "id": lambda call, seat: str(seat.id),
         "name": lambda call, seat: seat.name,
-        "first_name": lambda call, seat: seat.name.split()[0],
-        "last_name": lambda call, seat: seat.name.split()[-1],
+        "first_name": _first,
+        "last_name": _last,
         "email": lambda call, seat: _given(seat.email),
         "role": lambda call, seat: seat.role,
         "business": lambda call, seat: {

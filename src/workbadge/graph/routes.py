@@ -3,14 +3,16 @@
 ``NODE_EDGES`` and ``IDENTITY_EDGES`` are the route table; the IDOR matrix of the tests is generated from it.
 """
 
+import re
+import traceback
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import structlog
 from starlette.types import Receive, Scope, Send
 
-from workbadge.store import records, rights
-from workbadge.store.facts import Loaded
+from workbadge.store.engine import StoreBusyError
 from workbadge.terms.ids import kind_of, parse_id
 from workbadge.terms.kinds import AccountKind, Act, NodeKind
 from workbadge.web.state import Site, now_of, site_of
@@ -27,34 +29,36 @@ from .context import Call, Item, is_page_token
 from .debug import debug_token
 from .edges import (
     BUSINESS_EDGES,
-    PAGE_EDGES,
     USER_EDGES,
     Edge,
     asked_at_top,
     asked_in_field,
+    created,
     delete_permissions,
     owner,
     page_access_token,
-    write_post,
 )
-from .errors import missing
+from .errors import missing, nothing_named
+from .feed import PAGE_EDGES, read_post, read_post_id, write_post
 from .fields import Field, parse_fields
+from .identity import answer_app, find_person, read_app, read_business_user, read_system_user
 from .nodes import TYPES, NodeType, show
-from .people import (
-    APPLICATION,
-    BUSINESS_USER,
-    SYSTEM_USER,
-    USER,
-    AppShown,
-    Person,
-    Seat,
-)
+from .people import APPLICATION, SYSTEM_USER, USER
 
 NODE_EDGES: dict[NodeKind, dict[str, Edge]] = {
     NodeKind.BUSINESS: BUSINESS_EDGES,
     NodeKind.PAGE: PAGE_EDGES,
 }
 MOST_IDS = 50
+_CREATED = {
+    NodeKind.BUSINESS: "created_time",
+    NodeKind.AD_ACCOUNT: "created_time",
+    NodeKind.PIXEL: "creation_time",
+}
+_ONCE = frozenset({"input_token", "appsecret_proof", "appsecret_time", "method", "_method", "ids"})
+"""Parameters on which it depends who asks for what: two different values are refused, not chosen from (WB-14)."""
+_EDGE_NAME = re.compile("[a-z]+(?:_[a-z]+)*").fullmatch
+log = structlog.get_logger()
 
 
 def _expansion(edge: Edge) -> Any:
@@ -79,9 +83,17 @@ for _kind, _type in list(TYPES.items()):
     _more = {} if _kind is NodeKind.BUSINESS else {"business": owner}
     if _kind is NodeKind.PAGE:
         _more["access_token"] = page_access_token
+    if _kind in _CREATED:
+        _more[_CREATED[_kind]] = created
     TYPES[_kind] = _with_expansions(_type, NODE_EDGES.get(_kind, {}), _more)
 _USER = _with_expansions(USER, USER_EDGES, {})
 _SYSTEM_USER = _with_expansions(SYSTEM_USER, USER_EDGES, {})
+
+
+def _where(error: Exception) -> str:
+    """File and line in which an error was raised."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{frame.filename.rpartition('/')[2]}:{frame.lineno}"
 
 
 class Graph:
@@ -95,10 +107,20 @@ class Graph:
         try:
             version, path = split_version(scope["path"].removeprefix(scope.get("root_path", "")) or "/")
             params = await read_params(scope, receive)
+            if params.doubled and not params.doubled.isdisjoint(_ONCE):
+                raise WireError(100, f"(#100) {min(params.doubled & _ONCE)} was sent twice with different values.")
             payload = await self._answer(site, now_of(scope), scope["method"], path, params, version)
-            await send_json(send, payload, version, trace)
         except WireError as error:
             await send_error(send, error, version, trace)
+        except StoreBusyError:
+            busy = WireError(2, "Service temporarily unavailable", transient=True)
+            await send_error(send, busy, version, trace)
+        except Exception as error:
+            # Only its kind and place are kept: its text may hold tokens and what people wrote.
+            log.error("graph.failed", trace=trace, error=type(error).__name__, at=_where(error))
+            await send_error(send, WireError(1, "An unknown error occurred"), version, trace)
+        else:
+            await send_json(send, payload, version, trace)
 
     async def _answer(
         self,
@@ -126,11 +148,10 @@ class Graph:
             return {"success": True}
         if head == "" or len(parts) > 3:
             raise WireError(2500, f"Unknown path components: {path[:200]}")
-        if "ids" in params.values and method == "GET" and len(parts) == 1 and head.isalpha() and head != "me":
+        if "ids" in params.values and method == "GET" and len(parts) == 1 and _EDGE_NAME(head) and head != "me":
             return await self._many(site, now, f"/{head}", params, version)
         call = Call(site, now, params, version, path, head == "me")
-        answer = await self._node(call, method, head, parts[1:])
-        return answer
+        return await self._node(call, method, head, parts[1:])
 
     async def _many(self, site: Site, now: datetime, edge: str, params: WireParams, version: str) -> dict[str, Any]:
         """``?ids=a,b``: a map from id to object; one bad id fails all."""
@@ -149,18 +170,27 @@ class Graph:
         """One node, or one of its edges."""
         found = parse_id(text.removeprefix("act_"))
         kind = None if found is None else kind_of(found)
+        if call.by_app:
+            return await self._own_app(call, method, await answer_app(call, text, found), rest)
         if kind in TYPES:
             return await self._asset(call, method, text, rest)
         if text == "me" or kind in (NodeKind.SCOPED_ACCOUNT, NodeKind.ACCOUNT):
             return await self._person(call, method, text, found, rest)
         if kind is NodeKind.MEMBERSHIP and method == "GET" and not rest and found is not None:
-            return await self._seat(call, text, found)
-        if kind is NodeKind.APP and method == "GET" and not rest and found is not None:
-            return await self._app(call, text, found)
-        await call.alive()
-        if text.isdecimal() or text.startswith("act_"):
-            raise missing(text)
-        raise WireError(803, f"(#803) Some of the aliases you requested do not exist: {text[:100]}")
+            return await read_business_user(call, text, found)
+        post = read_post_id(text) if method == "GET" and not rest else None
+        if post is not None:
+            return await read_post(call, text, *post)
+        loaded = await call.alive()
+        if kind is NodeKind.APP and found == loaded.app_id:
+            return await self._own_app(call, method, loaded.app_id, rest)
+        raise nothing_named(text)
+
+    async def _own_app(self, call: Call, method: str, app_id: int, rest: list[str]) -> Any:
+        """The calling app."""
+        if rest or method != "GET":
+            raise self._no_edge(APPLICATION, method, rest)
+        return await read_app(call, app_id)
 
     async def _asset(self, call: Call, method: str, text: str, rest: list[str]) -> Any:
         """An asset or a business."""
@@ -175,7 +205,7 @@ class Graph:
                 parse_fields(call.params.values.get("fields", "")),
             )
         if writes and item.kind is NodeKind.PAGE:
-            return await write_post(call, item)
+            return await write_post(call, text)
         edge = NODE_EDGES.get(item.kind, {}).get(rest[0]) if len(rest) == 1 else None
         if edge is not None and method == "GET":
             return await edge(call, item, asked_at_top(call))
@@ -198,9 +228,11 @@ class Graph:
             if text != "me":
                 raise missing(text)  # nothing but its page, not even the person behind it (MT-10)
             return await self._asset(call, method, str(loaded.facts.token.page_id), rest)
-        person = await self._who(call, loaded)
+        person = await find_person(call, loaded)
         account = loaded.facts.account
         if found is not None and found != person.shown_id and (account is None or found != account.id):
+            if kind_of(found) is NodeKind.ACCOUNT and method == "GET" and not rest:
+                return await read_system_user(call, text, found)
             raise missing(text)
         node_type = _SYSTEM_USER if person.kind is AccountKind.SYSTEM else _USER
         if not rest and method == "GET":
@@ -217,70 +249,6 @@ class Graph:
         if edge is not None and method == "GET":
             return await edge(call, loaded, asked_at_top(call))
         raise self._no_edge(node_type, method, rest)
-
-    async def _who(self, call: Call, loaded: Loaded) -> Person:
-        account = loaded.facts.account
-        assert account is not None
-        async with call.services.store.read() as tx:
-            row = await records.find_account(tx, account.id)
-            scoped = await records.find_scoped_id(tx, loaded.app_id, account.id)
-        assert row is not None
-        shown = account.id if account.kind is AccountKind.SYSTEM or scoped is None else scoped
-        return Person(
-            shown,
-            account.kind,
-            row.name,
-            row.email,
-            row.locale,
-            row.created_at,
-            row.business_id,
-            call.scopes(loaded),
-        )
-
-    async def _seat(self, call: Call, text: str, found: int) -> Any:
-        """A BusinessUser, to whoever may read its business."""
-        await call.alive()
-        async with call.services.store.read() as tx:
-            state = await rights.find_membership(tx, found)
-            person = None if state is None else await records.find_account(tx, state.account_id)
-        if state is None or person is None or not state.is_open(call.now):
-            raise missing(text)
-        try:
-            business = await call.reach(text, node_id=state.business_id)
-        except WireError as error:
-            raise missing(text) from error
-        seat = Seat(
-            found,
-            person.name,
-            person.email,
-            state.role.value,
-            person.created_at,
-            business.id,
-            business.name,
-        )
-        return await show(
-            call,
-            BUSINESS_USER,
-            seat,
-            parse_fields(call.params.values.get("fields", "")),
-        )
-
-    async def _app(self, call: Call, text: str, found: int) -> Any:
-        """The calling app."""
-        loaded = await call.alive()
-        if loaded.app_id != found:
-            raise missing(text)
-        async with call.services.store.read() as tx:
-            row = await records.find_app(tx, found)
-        assert row is not None
-        shown = AppShown(
-            row.id,
-            row.name,
-            row.user_support_url,
-            row.user_support_email,
-            row.created_at,
-        )
-        return await show(call, APPLICATION, shown, parse_fields(call.params.values.get("fields", "")))
 
 
 def make_graph() -> Graph:

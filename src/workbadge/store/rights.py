@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, func, insert, or_, select, update
 
 from workbadge.lifecycle.changes import MembershipState
 from workbadge.terms.kinds import EndCause, Role
@@ -207,21 +207,11 @@ async def list_seats(
 ) -> list[Row[Any]]:
     """People (or system users) who hold a place in a business at ``now``, by membership id, ``limit`` + 1 at most.
 
-    Columns: id (membership), role, account_id, name, email, kind, created_at. Places that were handed over are not
-    among them.
+    Columns: those of ``find_seat``. Places that were handed over are not among them.
     """
     statement = (
-        select(
-            membership.c.id,
-            membership.c.role,
-            membership.c.account_id,
-            account.c.name,
-            account.c.email,
-            account.c.kind,
-            account.c.created_at,
-        )
-        .join(account, account.c.id == membership.c.account_id)
-        .where(membership.c.business_id == business_id, _open_seat(now))
+        _seats(now)
+        .where(membership.c.business_id == business_id)
         .where((account.c.kind == "system") if system else (account.c.kind != "system"))
     )
     if after is not None:
@@ -232,6 +222,35 @@ async def list_seats(
         )
         return list(reversed(rows))
     return await tx.rows(statement.order_by(membership.c.id).limit(limit + 1))
+
+
+async def find_seat(
+    tx: Tx, now: datetime, membership_id: int | None = None, account_id: int | None = None
+) -> Row[Any] | None:
+    """One place that ``list_seats`` would list, by its membership or (a system user's) by its account.
+
+    Columns: id (membership), role, business_id, account_id, name, email, kind, created_at.
+    """
+    which = membership.c.account_id == account_id if membership_id is None else membership.c.id == membership_id
+    return await tx.one(_seats(now).where(which).order_by(membership.c.id))
+
+
+def _seats(now: datetime) -> Select[Any]:
+    """Places that are open and were not handed over, with who holds them."""
+    return (
+        select(
+            membership.c.id,
+            membership.c.role,
+            membership.c.business_id,
+            membership.c.account_id,
+            account.c.name,
+            account.c.email,
+            account.c.kind,
+            account.c.created_at,
+        )
+        .join(account, account.c.id == membership.c.account_id)
+        .where(_open_seat(now))
+    )
 
 
 def _open_seat(now: datetime) -> ColumnElement[bool]:

@@ -11,8 +11,9 @@ from workbadge.commands.services import Services
 from workbadge.keys import hash_secret, proof_matches, read_token, same
 from workbadge.store import facts, records
 from workbadge.store.facts import Loaded
+from workbadge.terms.ids import kind_of, parse_id
 from workbadge.terms.instants import to_micros
-from workbadge.terms.kinds import TokenKind
+from workbadge.terms.kinds import NodeKind, TokenKind
 
 from .wire import WireError, WireParams
 
@@ -37,9 +38,10 @@ def token_hash(text: str) -> bytes:
 
 
 def is_app_token(text: str) -> bool:
-    """Whether the text has the form of an app token: digits, a bar, something."""
+    """Whether the text has the form of an app token: the id of an app, a bar, something."""
     head, bar, rest = text.partition("|")
-    return bool(bar and rest) and head.isascii() and head.isdecimal()
+    found = parse_id(head) if bar and rest else None
+    return found is not None and kind_of(found) is NodeKind.APP
 
 
 async def find_app_caller(services: Services, text: str, now: datetime) -> AppCaller:
@@ -50,7 +52,7 @@ async def find_app_caller(services: Services, text: str, now: datetime) -> AppCa
         "Error validating application. Cannot get application info due to a system error.",
         www="invalid_token",
     )
-    if len(head) != 18:
+    if not is_app_token(text):
         raise refused
     async with services.store.read() as tx:
         app = await records.find_app(tx, int(head))
@@ -70,14 +72,23 @@ async def find_app_caller(services: Services, text: str, now: datetime) -> AppCa
 
 def check_proof(services: Services, loaded: Loaded, params: WireParams, token: str, now: datetime) -> None:
     """``appsecret_proof``, whenever it is present, and always when the app requires it. Raises WireError 100."""
+    if "appsecret_proof" in params.values:
+        check_given_proof(services.sealer.open(loaded.app_secret, SECRET_PLACE), params, token, now)
+    elif loaded.require_proof:
+        raise WireError(
+            100,
+            "API calls from the server require an appsecret_proof argument",
+            kind="GraphMethodException",
+        )
+
+
+def check_given_proof(secret: str, params: WireParams, token: str, now: datetime) -> None:
+    """``appsecret_proof`` if it is present: of this token, under the app's secret, in time. Raises WireError 100.
+
+    An app token needs none: it is, or stands for, the secret itself.
+    """
     proof = params.values.get("appsecret_proof")
     if proof is None:
-        if loaded.require_proof:
-            raise WireError(
-                100,
-                "API calls from the server require an appsecret_proof argument",
-                kind="GraphMethodException",
-            )
         return
     at = params.values.get("appsecret_time")
     seconds: int | None = None
@@ -85,7 +96,6 @@ def check_proof(services: Services, loaded: Loaded, params: WireParams, token: s
     if at is not None:
         seconds = int(at) if at.isascii() and at.isdecimal() and len(at) <= 12 else -1
         fresh = abs(to_micros(now) // 1_000_000 - seconds) <= PROOF_SECONDS
-    secret = services.sealer.open(loaded.app_secret, SECRET_PLACE)
     if "appsecret_proof" in params.doubled or not fresh or not proof_matches(proof, secret, token, seconds):
         raise WireError(
             100,

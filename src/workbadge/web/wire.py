@@ -121,12 +121,14 @@ class WireParams:
     """Merged parameters. Body wins over query; ``token`` is the first explicit ``access_token``, else the header's.
 
     ``basic``: user and password of HTTP Basic. Values of JSON bodies that are not strings are kept as JSON text.
+    ``doubled``: names that came twice with different values. ``idempotency_key``: of a writing request (house rule 18).
     """
 
     values: dict[str, str] = field(default_factory=dict)
     token: str | None = None
     basic: tuple[str, str] | None = None
     doubled: frozenset[str] = frozenset()
+    idempotency_key: str | None = None
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """One value."""
@@ -197,6 +199,9 @@ async def read_params(scope: Scope, receive: Receive) -> WireParams:
         body = await read_body(receive, scope)
         if body:
             pairs += await _body_pairs(body, content_type.decode("latin-1"))
+        for name, value in scope["headers"]:
+            if name == b"idempotency-key":
+                params.idempotency_key = value.decode("latin-1")
     values = params.values
     for key, text in pairs:
         if key in values and values[key] != text:

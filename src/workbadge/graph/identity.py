@@ -1,0 +1,88 @@
+"""Reading who is who: the caller, the seats of a business, the calling app (``wire.md`` §3.4, §3.6)."""
+
+from typing import Any
+
+from workbadge.store import records, rights
+from workbadge.store.facts import Loaded
+from workbadge.terms.kinds import AccountKind
+from workbadge.web.caller import check_given_proof, find_app_caller
+from workbadge.web.wire import WireError
+
+from .context import Call
+from .errors import NO_TOKEN_ME, missing, nothing_named
+from .fields import parse_fields
+from .nodes import NodeType, show
+from .people import APPLICATION, BUSINESS_USER, SYSTEM_SEAT, AppShown, Person, Seat
+
+
+async def find_person(call: Call, loaded: Loaded) -> Person:
+    """The account behind the call, under the id by which the app knows it."""
+    account = loaded.facts.account
+    assert account is not None
+    async with call.services.store.read() as tx:
+        row = await records.find_account(tx, account.id)
+        scoped = await records.find_scoped_id(tx, loaded.app_id, account.id)
+    assert row is not None
+    shown = account.id if account.kind is AccountKind.SYSTEM or scoped is None else scoped
+    return Person(
+        shown,
+        account.kind,
+        row.name,
+        row.email,
+        row.locale,
+        row.created_at,
+        row.business_id,
+        call.scopes(loaded),
+    )
+
+
+async def read_business_user(call: Call, text: str, found: int) -> Any:
+    """A BusinessUser by its membership, to whoever may read its business; the same ones as in the list (I10)."""
+    async with call.services.store.read() as tx:
+        seat = await rights.find_seat(tx, call.now, membership_id=found)
+    if seat is None or seat.kind == AccountKind.SYSTEM.value:
+        await call.alive()
+        raise missing(text)
+    return await _show_seat(call, text, BUSINESS_USER, found, seat)
+
+
+async def read_system_user(call: Call, text: str, found: int) -> Any:
+    """A SystemUser by its account, to whoever may read its business; the same ones as in the list (I10)."""
+    async with call.services.store.read() as tx:
+        seat = await rights.find_seat(tx, call.now, account_id=found)
+    if seat is None or seat.kind != AccountKind.SYSTEM.value:
+        await call.alive()
+        raise missing(text)
+    return await _show_seat(call, text, SYSTEM_SEAT, found, seat)
+
+
+async def _show_seat(call: Call, text: str, node_type: NodeType, shown_id: int, row: Any) -> Any:
+    """A seat, if its business may be read; else nothing is known of it."""
+    await call.alive()
+    try:
+        business = await call.reach(text, node_id=row.business_id)
+    except WireError as error:
+        raise missing(text) from error
+    seat = Seat(shown_id, row.name, row.email, row.role, row.created_at, business.id, business.name)
+    return await show(call, node_type, seat, parse_fields(call.params.values.get("fields", "")))
+
+
+async def read_app(call: Call, app_id: int) -> Any:
+    """An app, shown to itself."""
+    async with call.services.store.read() as tx:
+        row = await records.find_app(tx, app_id)
+    assert row is not None
+    shown = AppShown(row.id, row.name, row.user_support_url, row.user_support_email, row.created_at)
+    return await show(call, APPLICATION, shown, parse_fields(call.params.values.get("fields", "")))
+
+
+async def answer_app(call: Call, text: str, found: int | None) -> int:
+    """The id of the app that calls with an app token and names itself by ``text``. Such a token stands for nobody,
+    so nothing else can be reached by it. Raises WireError."""
+    caller = await find_app_caller(call.services, call.token, call.now)
+    check_given_proof(caller.secret, call.params, call.token, call.now)
+    if text == "me":
+        raise WireError(2500, NO_TOKEN_ME, www="invalid_request")
+    if found != caller.app_id:
+        raise nothing_named(text)
+    return caller.app_id
