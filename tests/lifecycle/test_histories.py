@@ -180,8 +180,8 @@ class Histories(RuleBasedStateMachine):
         roles=st.tuples(st.just(Role.ADMIN), st.sampled_from(list(Role)), st.just(Role.EMPLOYEE)),
         tasks=SOME,
         shared=st.booleans(),
-        days=st.sampled_from([None, 1, 8]),
-        claims=st.sets(WHICH, max_size=3),
+        days=st.sampled_from([None, 8, 9, 20]),
+        claims=st.sets(st.integers(0, 5), max_size=2),
     )
     def begin(
         self, second: bool, roles: tuple[Role, ...], tasks: Task, shared: bool, days: int | None, claims: set[int]
@@ -393,8 +393,8 @@ class Histories(RuleBasedStateMachine):
         if record is None:
             return
         ends = self.invited_place(record).ends
-        if ends is not None and ends > self.now:
-            self.now = ends
+        if ends is not None:
+            self.now = max(self.now, ends)
             self.outside = self._outside()
             self._claim(record, False)
 
@@ -482,12 +482,13 @@ class Histories(RuleBasedStateMachine):
         if self.place(person, business) is None and self.place(MANAGED[person], business) is None:
             self._seat(person, business, role, {201: tasks})
 
-    @rule(which=WHICH, wanted=st.booleans())
-    def leave(self, which: int, wanted: bool) -> None:
+    @rule(which=WHICH)
+    def leave(self, which: int) -> None:
         """The managed account is suspended: every grace of the person ends with it (A5)."""
-        if not wanted:
+        graced = [person for (_, person), seat in self.model.seats.items() if self._in_grace(seat)]
+        if not graced:
             return
-        person, _ = self.choose(which)
+        person = graced[which % len(graced)]
         managed = MANAGED[person]
         if managed not in self.world.accounts or self.world.accounts[managed].suspended is not None:
             return
