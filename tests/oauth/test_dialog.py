@@ -386,11 +386,13 @@ async def test_two_thousand_assets_stay_usable_without_scripts(site: LoginSite) 
     page = await _assets_page(browser, site.dialog())
     assert len(browser.boxes(page, "target")) == 2005
     page = await browser.submit(page, action="search", q="branch 01", target=[world.assets["ads"]])
-    assert len(browser.boxes(page, "target")) == 100
+    found = [number for number in range(2000) if "01" in f"{number:04}"]
+    assert len(browser.boxes(page, "target")) == len(found)
+    pages = sum(number % 2 == 0 for number in found)
     page = await browser.submit(page, select="page")
-    assert len(browser.ticked(page, "target")) == 51
+    assert len(browser.ticked(page, "target")) == pages + 1
     page = await browser.submit(page, action="search", q="")
-    assert len(browser.ticked(page, "target")) == 51
+    assert len(browser.ticked(page, "target")) == pages + 1
     page = await browser.submit(page, select="page")
     assert len(browser.ticked(page, "target")) == 1004
     page = await browser.submit(page, action="next")

@@ -151,8 +151,8 @@ def ask_permissions(flow: Flow, account: SignedIn, found: Question, declined: tu
 
 
 def _matches(one: OfferedAsset, choice: Choice) -> bool:
-    text = choice.search.casefold()
-    return not text or text in one.name.casefold() or text == str(one.id)
+    name = one.name.casefold()
+    return choice.search == str(one.id) or all(word in name for word in choice.search.casefold().split())
 
 
 async def ask_assets(flow: Flow, account: SignedIn, choice: Choice, offered: list[OfferedBusiness]) -> Response:

@@ -87,7 +87,8 @@
     var any = false;
     tree.querySelectorAll("[data-tree-item]").forEach(function (item) {
       var text = item.getAttribute("data-tree-item");
-      item.hidden = !wanted.every(function (word) { return text.indexOf(word) >= 0; });
+      var byId = wanted.length === 1 && wanted[0] === item.getAttribute("data-tree-id");
+      item.hidden = !byId && !wanted.every(function (word) { return text.indexOf(word) >= 0; });
     });
     ["[data-tree-group]", "[data-tree-business]"].forEach(function (part) {
       tree.querySelectorAll(part).forEach(function (box) {
