@@ -132,6 +132,24 @@ async def test_seats_are_listed_exactly_when_they_can_be_read(api: Api) -> None:
         assert status == (200 if one in after else 400), one
 
 
+async def test_a_lost_asset_says_whose_access_it_was(api: Api) -> None:
+    """The error of a lost asset names the person as the app knows them, on reads, writes and page tokens (L6)."""
+    world, token = api.world, await emil(api)
+    page, me = world.assets["page"], (await api.get("/me", token))["id"]
+    of_page = await api.page_token(token)
+    cut_off = (await world.claim(await world.start("emil", now=T0), "emil", T0)).cut_off
+    assert cut_off is not None
+    api.now = cut_off
+    for answer in (
+        await api.call(f"/{page}", token),
+        await api.call(f"/act_{world.assets['ads']}", token),
+        await api.call(f"/{page}/feed", token, "POST", message="x"),
+        await api.call("/me", of_page),
+    ):
+        assert error(answer) == (400, 100, None)
+        assert answer.json()["error"]["error_data"]["user_id"] == me
+
+
 async def test_nested_lists_page_as_they_were_asked(api: Api) -> None:
     """``next`` of a list inside a node keeps its fields and its limit, and leads to the rest (§3.9, 9.16)."""
     token = await emil(api)

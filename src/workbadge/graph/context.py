@@ -5,11 +5,12 @@ from datetime import datetime
 
 from workbadge.access import Allow, Ask, Deny, decide
 from workbadge.keys import TokenText
-from workbadge.store import facts
+from workbadge.store import facts, records
+from workbadge.store.engine import Tx
 from workbadge.store.facts import Loaded
 from workbadge.store.visible import Viewer
 from workbadge.terms.ids import kind_of, parse_id
-from workbadge.terms.kinds import ASSET_KINDS, Act, NodeKind, TokenKind
+from workbadge.terms.kinds import ASSET_KINDS, AccountKind, Act, NodeKind, TokenKind
 from workbadge.terms.reasons import Reason
 from workbadge.terms.scopes import scopes_for
 from workbadge.terms.tasks import tasks_for
@@ -80,7 +81,7 @@ class Call:
         self.owners: dict[int, str] = {}
         self._proven = False
 
-    async def load(self, node_id: int | None, reader: facts.Reader | None = None) -> Loaded:
+    async def load(self, node_id: int | None, reader: Tx | None = None) -> Loaded:
         """The caller's facts, with a node's when one is asked. Raises WireError 190, 100 (proof)."""
         loaded = await facts.load(reader or self.services.store, self.hash, node_id)
         if loaded is None:
@@ -90,9 +91,7 @@ class Call:
             self._proven = True
         return loaded
 
-    async def reach(
-        self, text: str, act: Act = Act.READ, node_id: int | None = None, reader: facts.Reader | None = None
-    ) -> Item:
+    async def reach(self, text: str, act: Act = Act.READ, node_id: int | None = None, reader: Tx | None = None) -> Item:
         """The asset or business that ``text`` names, if this call may reach it. Raises WireError.
 
         ``node_id``: the node, when ``text`` names something inside it. ``reader``: the transaction that a write is in.
@@ -111,17 +110,26 @@ class Call:
         loaded = await self.load(found, reader)
         decision = decide(loaded.facts, ask, self.now)
         if isinstance(decision, Deny):
-            raise self.refusal(decision, loaded, text)
+            raise await self._refusal(decision, loaded, text, reader)
         node = loaded.facts.node
         assert node is not None
         return Item(found, kind, loaded.name, loaded.details, node.business_id, decision, loaded)
 
-    def refusal(self, denial: Deny, loaded: Loaded, text: str) -> WireError:
-        """The error for a denial of this call."""
+    async def _refusal(self, denial: Deny, loaded: Loaded, text: str, reader: Tx | None) -> WireError:
+        """The error for a denial of this call; one that says what to do also says whose access it was (L6)."""
         known = loaded.facts.grant is not None and loaded.facts.grant.selected is not None
         if denial.reason is Reason.SCOPE_MISSING and not known:
             return missing(text)
-        return refuse(denial, text, loaded.app_id, self.services.base_url, known)
+        error = refuse(denial, text, loaded.app_id, self.services.base_url, known)
+        if error.data is None:
+            return error
+        if reader is not None:
+            whose = await find_shown_id(reader, loaded)
+        else:
+            async with self.services.store.read() as tx:
+                whose = await find_shown_id(tx, loaded)
+        error.data = {**error.data, "user_id": None if whose is None else str(whose)}
+        return error
 
     async def alive(self) -> Loaded:
         """The caller's own facts, after deciding that token, app, grant and account are alive. Raises WireError."""
@@ -151,6 +159,14 @@ class Call:
         """One of the scopes for a kind of node is granted. Raises WireError 200."""
         if scopes_for(kind, act).isdisjoint(self.scopes(loaded)):
             raise refuse(Deny(Reason.SCOPE_MISSING), "", loaded.app_id, self.services.base_url)
+
+
+async def find_shown_id(tx: Tx, loaded: Loaded) -> int | None:
+    """The id under which the app knows the token's account: app-scoped for people (``wire.md`` §3.4)."""
+    account = loaded.facts.account
+    if account is None or account.kind is AccountKind.SYSTEM:
+        return None if account is None else account.id
+    return await records.find_scoped_id(tx, loaded.app_id, account.id)
 
 
 def is_page_token(loaded: Loaded) -> bool:

@@ -10,13 +10,13 @@ from workbadge.store.facts import Loaded
 from workbadge.store.visible import Filter, Viewer
 from workbadge.terms.ids import kind_of
 from workbadge.terms.instants import EPOCH, from_micros, to_micros
-from workbadge.terms.kinds import ASSET_KINDS, NodeKind, TokenKind
+from workbadge.terms.kinds import ASSET_KINDS, NodeKind
 from workbadge.terms.scopes import SCOPES
 from workbadge.web.caller import check_given_proof, find_app_caller, is_app_token
 from workbadge.web.state import Site
 from workbadge.web.wire import WireError, WireParams
 
-from .context import PERSONAL, Call
+from .context import PERSONAL, Call, find_shown_id
 from .errors import MALFORMED, refuse
 
 _MOST = 100_000
@@ -99,12 +99,12 @@ async def _describe(services: Services, given: str, app_id: int, now: Any) -> di
                 "(#100) The App_id in the input_token did not match the Viewing App",
             )
         )
-    token, account = loaded.facts.token, loaded.facts.account
+    token = loaded.facts.token
     assert token is not None
     async with services.store.read() as tx:
         row = await grants.find_token(tx, hashed)
         app = await records.find_app(tx, app_id)
-        user_id = 0 if account is None else await _user_id(tx, loaded, account.id)
+        user_id = await find_shown_id(tx, loaded)
     assert row is not None and app is not None
     data: dict[str, Any] = {
         "app_id": str(app_id),
@@ -114,7 +114,7 @@ async def _describe(services: Services, given: str, app_id: int, now: Any) -> di
         "expires_at": 0 if token.expires is None else _seconds(token.expires),
         "issued_at": _seconds(row.issued_at),
         "is_valid": True,
-        "user_id": str(user_id),
+        "user_id": str(user_id or 0),
     }
     if token.page_id is not None:
         data["profile_id"] = str(token.page_id)
@@ -136,13 +136,6 @@ async def _describe(services: Services, given: str, app_id: int, now: Any) -> di
 
 def _seconds(at: Any) -> int:
     return int((at - EPOCH).total_seconds())
-
-
-async def _user_id(tx: Any, loaded: Loaded, account_id: int) -> int:
-    """The id under which the app knows the token's account."""
-    if loaded.facts.token is not None and loaded.facts.token.kind is TokenKind.SYSTEM_USER:
-        return account_id
-    return await records.find_scoped_id(tx, loaded.app_id, account_id) or account_id
 
 
 async def _granular(services: Services, loaded: Loaded, held: list[str], now: Any) -> list[dict[str, Any]]:

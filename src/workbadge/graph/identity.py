@@ -8,7 +8,7 @@ from workbadge.terms.kinds import AccountKind
 from workbadge.web.caller import check_given_proof, find_app_caller
 from workbadge.web.wire import WireError
 
-from .context import Call
+from .context import Call, find_shown_id
 from .errors import NO_TOKEN_ME, missing, nothing_named
 from .fields import parse_fields
 from .nodes import NodeType, show
@@ -21,9 +21,8 @@ async def find_person(call: Call, loaded: Loaded) -> Person:
     assert account is not None
     async with call.services.store.read() as tx:
         row = await records.find_account(tx, account.id)
-        scoped = await records.find_scoped_id(tx, loaded.app_id, account.id)
-    assert row is not None
-    shown = account.id if account.kind is AccountKind.SYSTEM or scoped is None else scoped
+        shown = await find_shown_id(tx, loaded)
+    assert row is not None and shown is not None
     return Person(
         shown,
         account.kind,
