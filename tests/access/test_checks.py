@@ -75,7 +75,7 @@ def ends(facts: Facts, reason: Reason, ask: Ask = READ) -> None:
 
 
 def test_a_token_with_a_way_is_allowed_without_an_end() -> None:
-    """An allowed question has no end where nothing that it rests on has one."""
+    """An allowed question has no end where nothing that it rests on has one (I8)."""
     assert decide(allowed(), READ, NOW) == Allow(None, Reason.MEMBERSHIP, None)
     assert decide(allowed(), WRITE, NOW) == Allow(None, Reason.MEMBERSHIP, None)
 
@@ -112,7 +112,7 @@ def test_what_ends_holds_until_its_end_and_not_at_it(facts: Facts, reason: Reaso
 
 
 def test_both_ends_of_an_account_and_of_a_token_count() -> None:
-    """Of two known ends of the same thing the earlier is told, whichever it is."""
+    """Of two known ends of the same thing the earlier is told, whichever it is (I8)."""
     for first, second in permutations((END, END + DAY)):
         twice = replace(allowed(), account=AccountFacts(1, AccountKind.PERSONAL, suspended=first, deleted=second))
         for facts in (twice, with_token(revoked=first, parent_revoked=second)):
@@ -131,7 +131,7 @@ def test_both_ends_of_an_account_and_of_a_token_count() -> None:
     ],
 )
 def test_what_starts_holds_from_its_start_on(later: Facts) -> None:
-    """A membership, a share or a selection is not there a microsecond before it starts and is there at it."""
+    """A membership, a share or a selection is not there a microsecond before it starts and is there at it (MT-16)."""
     assert isinstance(decide(later, READ, END - TICK), Deny)
     assert isinstance(decide(later, READ, END), Allow)
 
@@ -146,7 +146,7 @@ def test_a_page_token_reaches_its_page_only() -> None:
 
 
 def test_an_app_token_stands_for_nobody() -> None:
-    """An app token reaches neither assets nor personal data."""
+    """An app token reaches neither assets nor personal data (house 11)."""
     facts = Facts(None, TokenFacts(TokenKind.APP, T0, frozenset()), AppFacts(3), node=NodeFacts(PAGE, NodeKind.PAGE))
     assert decide(facts, READ, NOW) == Deny(Reason.NO_ACCOUNT)
     assert decide(facts, PERSONAL, NOW) == Deny(Reason.NO_ACCOUNT)
@@ -156,7 +156,7 @@ def test_an_app_token_stands_for_nobody() -> None:
 
 
 def test_a_token_without_a_grant_is_dead() -> None:
-    """When the grant is gone, the app has been removed and its tokens reach nothing."""
+    """When the grant is gone, the app has been removed and its tokens reach nothing (MT-09)."""
     assert decide(replace(allowed(), grant=None), READ, NOW) == Deny(Reason.APP_REMOVED)
 
 
@@ -182,7 +182,7 @@ def test_personal_data_needs_no_node_and_has_no_end() -> None:
 
 
 def test_a_node_that_does_not_exist_and_one_without_a_way_are_told_apart() -> None:
-    """Nothing is reached where there is no node or no way."""
+    """Nothing is reached where there is no node or no way (house 11)."""
     assert decide(replace(allowed(), node=None), READ, NOW) == Deny(Reason.NODE_UNKNOWN)
     assert decide(allowed(()), READ, NOW) == Deny(Reason.NO_ROUTE)
 
@@ -196,14 +196,14 @@ def test_only_personal_accounts_reach_assets_without_a_business() -> None:
 
 
 def test_the_way_is_named() -> None:
-    """An answer says by which way it came: share, system user, membership."""
+    """An answer says by which way it came: share, system user, membership (L6)."""
     lent = (replace(WAY, share=Interval(T0)),)
     assert decide(allowed(lent), READ, NOW) == Allow(None, Reason.SHARE, None)
     assert decide(allowed(lent, AccountKind.SYSTEM), READ, NOW) == Allow(None, Reason.SYSTEM_USER, None)
 
 
 def test_tasks_decide_what_may_be_done() -> None:
-    """Reading takes any task of the kind, writing one that writes; no task at all reaches nothing."""
+    """Reading takes any task of the kind, writing one that writes; no task at all reaches nothing (MT-10)."""
     reader = allowed((replace(WAY, tasks=Task.ANALYZE),))
     assert isinstance(decide(reader, READ, NOW), Allow)
     assert decide(reader, WRITE, NOW) == Deny(Reason.TASK_MISSING)
@@ -212,7 +212,7 @@ def test_tasks_decide_what_may_be_done() -> None:
 
 
 def test_a_question_that_forgets_its_tasks_gives_nothing_away() -> None:
-    """Asked without tasks, an asset still takes some task; a business takes membership only."""
+    """Asked without tasks, an asset still takes some task; a business takes membership only (house 11)."""
     bare = Ask(Act.READ)
     assert isinstance(decide(allowed(), bare, NOW), Allow)
     nothing = allowed((replace(WAY, tasks=Task(0)),))
@@ -249,7 +249,7 @@ def test_in_grace_nothing_new_goes_by_the_old_login(facts: Facts) -> None:
 
 
 def test_before_the_claim_nothing_is_in_grace() -> None:
-    """Looked at from before the claim a way is a membership; what the claim will end is told with its instant."""
+    """Looked at from before the claim a way is a membership; what the claim will end is told with its instant (M5, I8)."""
     session = Facts(AccountFacts(1, AccountKind.PERSONAL), node=NodeFacts(PAGE, NodeKind.PAGE, 2), routes=(GRACE,))
     assert decide(session, Ask(Act.CONSENT), HANDED - TICK) == Allow(HANDED, Reason.MEMBERSHIP, HANDED)
     assert decide(session, Ask(Act.CONSENT), HANDED) == Deny(Reason.HANDED_OVER, HANDED)
@@ -294,7 +294,7 @@ def test_the_tokens_own_end_is_not_the_assets() -> None:
 
 
 def test_the_order_of_checks_decides_only_the_reason() -> None:
-    """Every check refuses or holds by itself: no check relies on one before it having held."""
+    """Every check refuses or holds by itself: no check relies on one before it having held (house §2)."""
     world = World()
     world.account(1)
     world.node(PAGE, NodeKind.PAGE, 2)

@@ -42,6 +42,6 @@ def test_every_branch_of_the_core_is_taken(tmp_path: Path) -> None:
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("tests", HEAVY)
 def test_many_more_examples_hold(tests: str) -> None:
-    """Properties and histories hold in many more worlds, drawn anew each time."""
+    """Properties and histories hold in many more worlds, drawn anew each time (house 30)."""
     done = run("pytest", "--noconftest", tests, WORKBADGE_EXAMPLES="1000", PYTHONPATH=str(ROOT / "src"))
     assert done.returncode == 0, done.stdout[-6000:]

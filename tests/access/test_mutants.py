@@ -192,14 +192,14 @@ def run(
 
 
 def test_the_unchanged_source_passes(tmp_path: Path) -> None:
-    """Without a planted bug the very run that finds them passes."""
+    """Without a planted bug the very run that finds them passes (house 30)."""
     done = run(tmp_path, None)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant.says for mutant in MUTANTS])
 def test_a_planted_bug_is_found(mutant: Mutant, tmp_path: Path) -> None:
-    """With the bug planted, a property fails (an assertion, not a broken program)."""
+    """With the bug planted, a property fails by an assertion, not a broken program (house 30)."""
     done = run(tmp_path, mutant, chosen=mutant.found_by)
     assert done.returncode == 1, f"survived: {mutant.says}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
     assert "AssertionError" in done.stdout or "assert" in done.stdout, done.stdout[-2000:]
@@ -218,6 +218,6 @@ NOT_BY_HISTORIES = ("a rollback ends a managed", "a second invitation")
     ids=lambda mutant: mutant.says,
 )
 def test_a_planted_bug_is_found_by_histories(mutant: Mutant, tmp_path: Path) -> None:
-    """With a bug planted in a plan, some random history leaves the model."""
+    """With a bug planted in a plan, some random history leaves the model (house 30)."""
     done = run(tmp_path, mutant, "tests/lifecycle/test_histories.py", examples=60)
     assert done.returncode == 1, f"survived: {mutant.says}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"

@@ -5,7 +5,7 @@ from workbadge.terms.kinds import NodeKind
 
 
 def test_the_policy_is_the_reviewed_one() -> None:
-    """Every answer for every actor, kind of node, act and phase is the one that stands in the checked-in table.
+    """Every answer for every actor, kind of node, act and phase is the one that stands in the checked-in table (house 27).
 
     If a difference is meant: `python -m tests.access.table`, and have the difference reviewed.
     """
@@ -13,7 +13,7 @@ def test_the_policy_is_the_reviewed_one() -> None:
 
 
 def test_the_table_is_complete() -> None:
-    """Each actor stands with each kind of asset, and those of the business with the business itself."""
+    """Each actor stands with each kind of asset, and those of the business with the business itself (house 27)."""
     text = table.table()
     for kind in table.KINDS:
         lines = [line for line in text.splitlines() if line.startswith(f"  {kind.value} ")]

@@ -193,7 +193,7 @@ def test_excluding_after_the_deadline_brings_nothing_back() -> None:
 
 
 def test_an_invitation_is_sent_again_until_the_claim() -> None:
-    """Sending again makes one mail due and one audit entry, and is refused once the person has claimed."""
+    """Sending again makes one mail due and one audit entry, and is refused once the person has claimed (M3, I11)."""
     plan = done(plan_resend(PERSON, T0))
     assert [row.kind for row in plan.due] == [DueKind.INVITE]
     world = start()
@@ -514,7 +514,7 @@ def test_each_business_has_its_own_grace() -> None:
 
 
 def test_a_removed_person_has_left() -> None:
-    """Who was removed, left or is gone is neither invited nor in grace."""
+    """Who was removed, left or is gone is neither invited nor in grace (I8)."""
     for place in (None, replace(PERSONAL, ends=T0, cause=EndCause.REMOVED), replace(PERSONAL, cause=EndCause.LEAVER)):
         assert state_of(PERSON, place, T0) is PersonState.LEFT
 

@@ -32,7 +32,7 @@ TICK = timedelta(microseconds=1)
 
 @given(st.sampled_from(NodeKind), st.integers(0, RANDOM_SPAN - 1))
 def test_an_id_names_its_kind_and_fits_the_database(kind: NodeKind, random: int) -> None:
-    """An id has eighteen digits, is below 2**63, and says what it names; its text reads back to it."""
+    """An id has eighteen digits, is below 2**63, and says what it names; its text reads back to it (wire §3.4)."""
     made = make_id(kind, random)
     assert 10**17 <= made < 2**63
     assert kind_of(made) is kind
@@ -41,7 +41,7 @@ def test_an_id_names_its_kind_and_fits_the_database(kind: NodeKind, random: int)
 
 @pytest.mark.parametrize("random", [-1, RANDOM_SPAN])
 def test_an_id_is_not_made_of_a_number_outside_the_span(random: int) -> None:
-    """A random part outside its span is refused, so that it cannot reach into the kind."""
+    """A random part outside its span is refused, so that it cannot reach into the kind (wire §3.4)."""
     with pytest.raises(ValueError, match="random part"):
         make_id(NodeKind.PAGE, random)
 
@@ -71,7 +71,7 @@ def test_ids_in_other_spellings_name_nothing(text: str) -> None:
 
 
 def test_a_number_of_no_kind_is_nothing() -> None:
-    """A number whose first digits name no kind has none."""
+    """A number whose first digits name no kind has none (MT-01)."""
     assert kind_of(5) is None
     assert kind_of(-1) is None
     assert kind_of(99 * RANDOM_SPAN) is None
@@ -88,7 +88,7 @@ def test_an_instant_survives_the_database(at: datetime) -> None:
 
 
 def test_a_naive_instant_is_refused() -> None:
-    """An instant without a zone has no place in the database."""
+    """An instant without a zone has no place in the database (house §2)."""
     with pytest.raises(ValueError, match="zone"):
         to_micros(datetime(2026, 1, 1))  # noqa: DTZ001
     assert to_micros(datetime(1970, 1, 1, 2, tzinfo=timezone(timedelta(hours=2)))) == 0
@@ -102,7 +102,7 @@ def test_an_interval_is_half_open(starts: int, ends: int | None, now: int) -> No
 
 
 def test_the_earliest_end_wins() -> None:
-    """No end never wins over an instant; without any there is none."""
+    """No end never wins over an instant; without any there is none (M15)."""
     assert earliest() is None
     assert earliest(None, None) is None
     assert earliest(None, NOON, NOON - TICK) == NOON - TICK
@@ -151,7 +151,7 @@ def test_the_default_grace_is_in_seconds() -> None:
     ],
 )
 def test_instants_are_read(text: str, meant: datetime) -> None:
-    """An RFC 3339 instant in any zone is one in UTC."""
+    """An RFC 3339 instant in any zone is one in UTC (house §2)."""
     assert parse_instant(text) == meant
 
 
@@ -251,7 +251,7 @@ def test_addresses_with_two_readings_are_refused(text: str) -> None:
 
 
 def test_a_domain_is_trimmed() -> None:
-    """Blanks around a domain and one trailing dot are dropped where a domain is typed by itself."""
+    """Blanks around a domain and one trailing dot are dropped where a domain is typed by itself (AC-10)."""
     assert canonical_domain(" Work.Example. ") == "work.example"
 
 
@@ -306,7 +306,7 @@ def test_reading_takes_no_more_than_writing() -> None:
 
 
 def test_scopes_are_read_in_order_and_once() -> None:
-    """Commas and blanks separate, doubles fall away, nothing is checked."""
+    """Commas and blanks separate, doubles fall away, nothing is checked (wire §3.1)."""
     assert parse_scopes("email, ads_read ads_read,,x") == ("email", "ads_read", "x")
     assert parse_scopes("") == ()
 
@@ -321,6 +321,6 @@ def test_a_managed_account_grants_nothing_about_a_person() -> None:
 
 
 def test_targets_follow_from_scopes() -> None:
-    """What can be selected is what the scopes are about; unknown names add nothing."""
+    """What can be selected is what the scopes are about; unknown names add nothing (MT-16)."""
     assert target_kinds(("ads_read", "email", "nothing_known")) == {NodeKind.AD_ACCOUNT, NodeKind.PIXEL}
     assert target_kinds(frozenset()) == frozenset()
