@@ -135,7 +135,7 @@ async def test_one_address_two_accounts(site: LoginSite) -> None:
     browser = site.browser()
     await browser.sign_in(made.email, "home password")
     page = (await browser.get("/logout")).text
-    assert "Work account of Group" in page
+    assert "Work account" in page
     assert "Personal account" in page
 
 

@@ -67,10 +67,8 @@ async def start(request: Request) -> Response:
         asked = msgspec.structs.replace(asked, only=tuple(one.id for one in fresh))
     if session is None or not session.accounts:
         return redirect(login_address(request, back))
-    asked = msgspec.structs.replace(asked, flow=services.entropy.text(32))
-    sealed = seal_request(services.sealer, asked, session)
-    other = login_address(request, _without_mark(back), another=True)
-    flow = Flow(request, session, asked, app, sealed, other.removeprefix(request.scope.get("root_path", "")))
+    asked = msgspec.structs.replace(asked, flow=services.entropy.text(32), back=_without_mark(back))
+    flow = Flow(request, session, asked, app, seal_request(services.sealer, asked, session))
     if len(flow.accounts) == 1:
         return await with_account(flow, flow.accounts[0])
     return choose_account(flow)

@@ -44,7 +44,8 @@ class RedirectError(Exception):
 
 class Asked(msgspec.Struct, frozen=True):
     """What an app asks for, checked. ``scopes``: existing ones, in order, each once. ``flow``: this run of the dialog, by
-    which it is answered once (OA-47). ``only``: the accounts that may answer (those that signed in afresh); empty: any."""
+    which it is answered once (OA-47). ``only``: the accounts that may answer (those that signed in afresh); empty: any. ``back``: the
+    path that opens this dialog again."""
 
     app_id: int
     redirect_uri: str
@@ -58,6 +59,7 @@ class Asked(msgspec.Struct, frozen=True):
     nonce: str | None = None
     flow: str = ""
     only: tuple[int, ...] = ()
+    back: str = ""
 
     @property
     def mobile(self) -> bool:

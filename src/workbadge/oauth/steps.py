@@ -29,7 +29,7 @@ from workbadge.terms.scopes import SCOPES, Audience, Scope, target_kinds
 from workbadge.web.csrf import csrf_token
 from workbadge.web.pages import render
 from workbadge.web.sessions import BrowserSession, SignedIn
-from workbadge.web.signin import redirect
+from workbadge.web.signin import login_address, redirect
 from workbadge.web.state import now_of, site_of
 
 from .leaving import answer, check_unanswered
@@ -41,15 +41,13 @@ KEPT = ("public_profile", "openid")
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """One run of the dialog in one browser. ``sealed``: the request as the forms carry it; ``other``: the path that
-    signs in with another account, where the dialog can be opened again."""
+    """One run of the dialog in one browser. ``sealed``: the request as the forms carry it."""
 
     request: Request
     session: BrowserSession
     asked: Asked
     app: Any
     sealed: str
-    other: str = ""
 
     @property
     def services(self) -> Services:
@@ -68,6 +66,7 @@ class Flow:
 
     def page(self, template: str, account: SignedIn | None, status: int = 200, **values: Any) -> Response:
         """A page of the dialog. Its forms may lead to the app's redirect address."""
+        root: str = self.request.scope.get("root_path", "")
         return render(
             self.request,
             template,
@@ -78,7 +77,7 @@ class Flow:
             account=account,
             accounts=self.accounts,
             sealed=self.sealed,
-            other=self.other,
+            other=login_address(self.request, self.asked.back, another=True).removeprefix(root),
             **values,
         )
 
