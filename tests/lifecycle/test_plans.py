@@ -20,7 +20,6 @@ from workbadge.lifecycle.changes import (
 )
 from workbadge.lifecycle.membership import plan_assign, plan_leaver, plan_remove, plan_role, plan_take_away
 from workbadge.lifecycle.migration import (
-    REMIND_BEFORE,
     Claim,
     PersonRecord,
     plan_claim,
@@ -241,7 +240,7 @@ def test_a_claim_makes_its_mails_and_webhooks_due() -> None:
     assert [(row.at, row.kind) for row in world.due] == [
         (CLAIMED, DueKind.CLAIMED),
         (CLAIMED, DueKind.ANNOUNCE),
-        *((CUT_OFF - before, DueKind.REMIND_RECONNECT) for before in REMIND_BEFORE),
+        *((CUT_OFF - before, DueKind.REMIND_RECONNECT) for before in (14 * DAY, 7 * DAY, 3 * DAY, DAY)),
         (CUT_OFF, DueKind.CUT_OFF),
     ]
 
@@ -280,7 +279,7 @@ def test_a_late_claim_gives_no_grace() -> None:
     """Claiming after the deadline works, gives the managed account its place, and brings nothing back (M10)."""
     world = start(DEADLINE)
     plan = done(claim(world, DEADLINE))
-    assert world.memberships[51].ends == DEADLINE
+    assert world.memberships[51] == replace(PERSONAL, ends=DEADLINE, cause=EndCause.DEADLINE)  # still the deadline: L6
     assert not world.memberships[51].is_open(DEADLINE)
     assert world.memberships[61].assignments == PERSONAL.assignments
     assert [row.kind for row in plan.due] == [DueKind.CLAIMED]
