@@ -45,6 +45,7 @@ async def test_a_login_from_start_to_end(site: LoginSite) -> None:
     assert browser.ticked(page, "target") == []
     offered = {str(world.assets[name]) for name in ("page", "page2", "ads", "pixel", "other")}
     assert set(browser.boxes(page, "target")) == offered
+    assert "moved to your work account" not in page.text
     page = await browser.submit(page, action="next", target=[world.assets["page"], world.assets["ads"]])
     assert "On 2 assets" in page.text
     answer = Answer((await browser.submit(page, action="allow")).headers["location"])
@@ -105,6 +106,9 @@ async def test_what_was_declined_is_not_asked_again(site: LoginSite) -> None:
     assert again["denied_scopes"] == said["denied_scopes"]
     page = await browser.get(site.dialog(scope=ASKED + ",catalog_management"))
     assert set(browser.boxes(page, "scope")) == {*kept, "catalog_management"}
+    await browser.allow(await browser.get(site.dialog(scope="catalog_management")), ("catalog",))
+    later = Answer((await browser.get(site.dialog(return_scopes="true"))).headers["location"]).query
+    assert later["denied_scopes"] == said["denied_scopes"]
     page = await browser.get(site.dialog(auth_type="rerequest"))
     assert set(browser.boxes(page, "scope")) == set(ASKED.split(","))
     answer = await browser.allow(page, ("ads",))
