@@ -255,7 +255,38 @@ def test_a_domain_is_trimmed() -> None:
     assert canonical_domain(" Work.Example. ") == "work.example"
 
 
+def test_lengths_end_where_mail_software_ends_them() -> None:
+    """64 letters before the @, 253 in a domain and 254 in all are taken, one more of each is refused (AC-14)."""
+    domain = ("x" * 61 + ".") * 4 + "xx.de"
+    assert len(domain) == 253
+    assert canonical_domain(domain) == domain
+    with pytest.raises(ValueError, match="expected a domain"):
+        canonical_domain("x" + domain)
+    assert parse_address("a" * 64 + "@x.de") == "a" * 64 + "@x.de"
+    whole = "a" * 64 + "@" + domain[-189:]
+    assert len(whole) == 254
+    assert parse_address(whole) == whole
+    with pytest.raises(ValueError, match="expected one e-mail address"):
+        parse_address(whole.replace("@", "@y"))
+
+
 # --- tasks ---
+
+WIRE_TASKS = {
+    NodeKind.PAGE: "ADVERTISE ANALYZE CREATE_CONTENT MANAGE MESSAGING MODERATE MANAGE_JOBS MANAGE_LEADS",
+    NodeKind.AD_ACCOUNT: "AA_ANALYZE ADVERTISE ANALYZE DRAFT MANAGE",
+    NodeKind.PRODUCT_CATALOG: "AA_ANALYZE ADVERTISE MANAGE MANAGE_AR",
+    NodeKind.PIXEL: "AA_ANALYZE ADVERTISE ANALYZE EDIT UPLOAD",
+    NodeKind.INSTAGRAM_ACCOUNT: "ADVERTISE ANALYZE CREATE_CONTENT MANAGE MESSAGING MODERATE",
+    NodeKind.WHATSAPP_ACCOUNT: "ANALYZE MANAGE MESSAGING",
+}
+
+
+def test_the_tasks_of_each_kind_are_the_wires() -> None:
+    """Each kind of asset has the tasks that the wire names, no more and no fewer (wire §3.6)."""
+    assert {kind: set(task_names(tasks)) for kind, tasks in TASKS_OF.items()} == {
+        kind: set(names.split()) for kind, names in WIRE_TASKS.items()
+    }
 
 
 def test_every_kind_of_asset_has_tasks_and_writers() -> None:
@@ -303,6 +334,53 @@ def test_reading_takes_no_more_than_writing() -> None:
             assert SCOPES[name].audience is Audience.BUSINESS
             assert kind in SCOPES[name].targets
     assert scopes_for(NodeKind.POST, Act.READ) == frozenset()
+
+
+NEEDED = {
+    NodeKind.BUSINESS: ("business_management", ""),
+    NodeKind.PAGE: (
+        "pages_manage_posts",
+        "pages_show_list pages_read_engagement pages_manage_metadata manage_business_extension",
+    ),
+    NodeKind.AD_ACCOUNT: ("ads_management", "ads_read manage_business_extension"),
+    NodeKind.PIXEL: ("ads_management", "ads_read manage_business_extension"),
+    NodeKind.PRODUCT_CATALOG: ("catalog_management", "manage_business_extension"),
+    NodeKind.INSTAGRAM_ACCOUNT: ("instagram_content_publish", "instagram_basic"),
+    NodeKind.WHATSAPP_ACCOUNT: ("whatsapp_business_management", ""),
+}
+"""What lets an app write a kind of node, and what lets it read only."""
+
+
+def test_what_lets_an_app_read_and_write_is_said_once_more() -> None:
+    """A scope that is about reading never lets an app write, on any kind of node (MT-12)."""
+    for kind, (writing, reading) in NEEDED.items():
+        assert scopes_for(kind, Act.WRITE) == {writing}
+        assert scopes_for(kind, Act.READ) == {writing, *reading.split()}
+
+
+def test_every_scope_that_exists_is_named_here() -> None:
+    """The scopes are these, in the order of the dialog; what is about a person or an identity has no targets (A3)."""
+    identity = ["public_profile", "email", "openid"]
+    private = "friends birthday photos posts likes link gender location hometown age_range videos"
+    person = [f"user_{name}" for name in private.split()]
+    pages = (
+        "pages_show_list pages_read_engagement pages_read_user_content pages_manage_posts pages_manage_metadata"
+        " pages_manage_engagement pages_manage_ads pages_messaging read_insights leads_retrieval"
+    )
+    others = (
+        "ads_read ads_management catalog_management instagram_basic instagram_content_publish"
+        " whatsapp_business_management manage_business_extension"
+    )
+    assert list(SCOPES) == [*identity, *person, "business_management", *pages.split(), *others.split()]
+    assert not any(SCOPES[name].targets for name in [*identity, *person])
+    assert all(SCOPES[name].targets == (NodeKind.PAGE,) for name in pages.split())
+    assert target_kinds(("manage_business_extension",)) == {
+        NodeKind.BUSINESS,
+        NodeKind.PAGE,
+        NodeKind.AD_ACCOUNT,
+        NodeKind.PIXEL,
+        NodeKind.PRODUCT_CATALOG,
+    }
 
 
 def test_scopes_are_read_in_order_and_once() -> None:
