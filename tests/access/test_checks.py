@@ -132,8 +132,18 @@ def test_both_ends_of_an_account_and_of_a_token_count() -> None:
 )
 def test_what_starts_holds_from_its_start_on(later: Facts) -> None:
     """A membership, a share or a selection is not there a microsecond before it starts and is there at it (MT-16)."""
-    assert isinstance(decide(later, READ, END - TICK), Deny)
+    assert decide(later, READ, END - TICK) in (Deny(Reason.NO_ROUTE), Deny(Reason.NOT_SELECTED))
     assert isinstance(decide(later, READ, END), Allow)
+
+
+def test_what_ends_as_it_starts_has_ended() -> None:
+    """A membership or a share that ends in the instant of its start never held; from then on it has ended (M7, L6)."""
+    for way, reason in (
+        (replace(WAY, membership=Interval(END, END)), Reason.MEMBERSHIP_ENDED),
+        (replace(WAY, share=Interval(END, END)), Reason.SHARE_ENDED),
+    ):
+        assert decide(allowed((way,)), READ, END - TICK) == Deny(Reason.NO_ROUTE)
+        assert decide(allowed((way,)), READ, END) == Deny(reason, END)
 
 
 def test_a_page_token_reaches_its_page_only() -> None:

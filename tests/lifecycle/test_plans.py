@@ -7,6 +7,7 @@ import pytest
 
 from tests.access.worlds import DAY, T0, TICK, World
 from workbadge.lifecycle.changes import (
+    DropAssignment,
     DueKind,
     ForgetSelections,
     MembershipState,
@@ -16,6 +17,7 @@ from workbadge.lifecycle.changes import (
     PutAssignment,
     Refusal,
     SetMembershipEnd,
+    SetRole,
     SuspendAccount,
 )
 from workbadge.lifecycle.membership import plan_assign, plan_leaver, plan_remove, plan_role, plan_take_away
@@ -95,6 +97,7 @@ def test_an_invitation_without_a_deadline_ends_nothing() -> None:
     """Without a deadline the invitation is a mail and nothing else (M3)."""
     world = start()
     assert world.memberships[51] == PERSONAL
+    assert plan_invite(PERSON, PERSONAL, 1, T0).changes == ()
     assert [(row.at, row.kind) for row in world.due] == [(T0, DueKind.INVITE)]
     assert [entry.act for entry in world.audit] == ["migration.invite"]
 
@@ -112,6 +115,31 @@ def test_a_deadline_ends_the_membership_by_itself() -> None:
     assert [row.at for row in world.due if row.kind is DueKind.DEADLINE] == [DEADLINE]
     assert state(world, DEADLINE - TICK) is PersonState.INVITED
     assert state(world, DEADLINE) is PersonState.MISSED
+
+
+def test_a_reminder_lies_before_its_end_and_after_the_present() -> None:
+    """A reminder that would be due this very instant is left out; a microsecond later it is not (M3, B5)."""
+    for late, reminders in ((TICK, [7 * DAY, 3 * DAY, DAY]), (0 * TICK, [3 * DAY, DAY])):
+        deadline = T0 + 7 * DAY + late
+        plan = done(plan_invite(replace(PERSON, deadline=deadline), PERSONAL, 1, T0))
+        assert [deadline - row.at for row in plan.due if row.kind is DueKind.REMIND_CLAIM] == reminders
+
+
+def test_of_two_ends_the_deadline_counts_if_it_is_earlier() -> None:
+    """An end that comes after the deadline gives way to it; one in the same instant keeps its own cause (M10, I6)."""
+    for before, cause in ((TICK, EndCause.REMOVED), (0 * TICK, EndCause.REMOVED), (-TICK, EndCause.DEADLINE)):
+        world = start(DEADLINE, replace(PERSONAL, ends=DEADLINE - before, cause=EndCause.REMOVED))
+        place = world.memberships[51]
+        assert (place.ends, place.cause) == (min(DEADLINE - before, DEADLINE), cause)
+
+
+def test_only_an_admin_can_be_the_last_admin() -> None:
+    """An employee loses the business at the deadline and is rolled back whoever else is an admin (M10, M12, I9)."""
+    (end,) = plan_invite(replace(PERSON, deadline=DEADLINE), PERSONAL, 0, T0).changes
+    assert end == SetMembershipEnd(51, DEADLINE, EndCause.DEADLINE, None)
+    world = start()
+    claim(world)
+    done(roll_back(world, other_admins=0))
 
 
 def test_the_last_admin_stays_past_the_deadline_until_the_claim() -> None:
@@ -287,6 +315,8 @@ def test_a_late_claim_gives_no_grace() -> None:
     person, place = world.persons[90], world.memberships[51]
     assert plan_extension(person, place, CUT_OFF, LIMIT, DEADLINE).refusal is Refusal.AFTER_CUT_OFF
     assert roll_back(world, DEADLINE).refusal is Refusal.AFTER_CUT_OFF
+    assert DEADLINE.isoformat() in plan.audit[0].detail.values()
+    assert (DEADLINE + GRACE).isoformat() not in plan.audit[0].detail.values()
 
 
 def test_a_claim_a_microsecond_before_the_deadline_has_its_grace() -> None:
@@ -337,6 +367,18 @@ def test_a_claim_adds_to_a_managed_membership_that_is_there() -> None:
 # --- extension ---
 
 
+def test_a_claim_writes_nothing_that_is_there_already() -> None:
+    """An older managed membership that holds everything is left alone: neither role nor assignment is written (M9)."""
+    managed = replace(OWN, role=Role.ADMIN, assignments={7: EDIT, 8: EDIT, 9: READ})
+    for personal in (PERSONAL, replace(PERSONAL, role=Role.ADMIN)):
+        world = start(None, personal, managed)
+        plan = done(claim(world, claim=KNOWN))
+        assert not any(isinstance(change, (SetRole, PutAssignment)) for change in plan.changes)
+        assert world.memberships[62] == managed
+        again = done(roll_back(world))
+        assert not any(isinstance(change, (SetRole, DropAssignment)) for change in again.changes)
+
+
 def test_a_grace_is_extended_everywhere_at_once() -> None:
     """An extension moves the end, keeps the hand-over, and makes announcement and reminders due anew (M11)."""
     world = start()
@@ -348,6 +390,7 @@ def test_a_grace_is_extended_everywhere_at_once() -> None:
     assert [row.at for row in world.due if row.kind is DueKind.CUT_OFF] == [to]
     assert [row.at for row in world.due if row.kind is DueKind.ANNOUNCE] == [CUT_OFF - TICK]
     assert world.audit[-1].act == "migration.extend"
+    assert world.audit[-1].detail == {"person": 90, "from": CUT_OFF.isoformat(), "to": to.isoformat()}
 
 
 def test_an_extension_has_limits() -> None:
@@ -365,6 +408,10 @@ def test_an_extension_has_limits() -> None:
     assert extend(CUT_OFF + TICK) is None
     assert extend(CLAIMED + LIMIT) is None
     assert extend(CLAIMED + LIMIT + TICK) is Refusal.BEYOND_LIMIT
+    for cause in (EndCause.DEADLINE, EndCause.REMOVED, EndCause.LEAVER):  # an end, but not a grace's
+        other = replace(place, cause=cause)
+        assert plan_extension(person, other, CUT_OFF + DAY, LIMIT, CLAIMED).refusal is Refusal.AFTER_CUT_OFF
+        assert plan_rollback(person, other, world.memberships[61], 1, CLAIMED).refusal is Refusal.AFTER_CUT_OFF
     roll_back(world)
     again = plan_extension(world.persons[90], world.memberships[51], CUT_OFF + DAY, LIMIT, CLAIMED)
     assert again.refusal is Refusal.NOT_CLAIMED
@@ -463,6 +510,10 @@ def test_an_older_managed_admin_stays_one() -> None:
     claim(world, claim=KNOWN)
     done(roll_back(world, other_admins=0))
     assert world.memberships[62].role is Role.ADMIN
+    both = start(None, replace(PERSONAL, role=Role.ADMIN), replace(OWN, role=Role.ADMIN))
+    claim(both, claim=KNOWN)
+    done(roll_back(both))
+    assert both.memberships[51].role is both.memberships[62].role is Role.ADMIN
     promoted = start(None, PERSONAL, OWN)
     claim(promoted, claim=KNOWN)
     promoted.apply(plan_role(promoted.memberships[62], (), Role.ADMIN, 0, CLAIMED))
@@ -550,6 +601,7 @@ def test_what_is_taken_in_grace_is_taken_from_both() -> None:
         assert world.memberships[51].assignments.get(asset, Task(0)) == tasks & READ
     assert world.memberships[51].assignments == {}
     assert [entry.subject for entry in world.audit] == [11, 1, 11, 1, 11, 1]
+    assert world.memberships[61].assignments == {7: Task.MESSAGING}  # no tasks: the row is gone, not empty
 
 
 def test_nothing_is_written_about_a_grace_that_is_over() -> None:
