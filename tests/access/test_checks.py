@@ -303,6 +303,20 @@ def test_the_tokens_own_end_is_not_the_assets() -> None:
     assert decide(replace(facts, routes=(GRACE,)), READ, NOW) == Allow(END - DAY, Reason.GRACE, END)
 
 
+def test_of_several_ends_on_one_way_the_earliest_is_told() -> None:
+    """Membership, share, business, token, grant and app: whichever ends first is the end, whatever else ends later (I8)."""
+    for first in range(6):
+        ends_at = [END + DAY] * 6
+        ends_at[first] = END
+        member, share, business, token, grant, app = ends_at
+        way = replace(WAY, membership=Interval(T0, member), share=Interval(T0, share), business_suspended=business)
+        facts = replace(with_token(expires=token), routes=(way,), app=AppFacts(3, app))
+        facts = replace(facts, grant=GrantFacts(SCOPES, grant, T0))
+        reach = END if first < 3 else END + DAY
+        assert decide(facts, READ, NOW) == Allow(END, Reason.SHARE, reach)
+        assert isinstance(decide(facts, READ, END), Deny)
+
+
 def test_the_order_of_checks_decides_only_the_reason() -> None:
     """Every check refuses or holds by itself: no check relies on one before it having held (house §2)."""
     world = World()
