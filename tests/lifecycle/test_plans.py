@@ -630,6 +630,15 @@ def test_only_an_open_membership_of_ones_own_is_changed() -> None:
     assert plan_take_away(NEW, (), 77, CLAIMED) == Plan()
 
 
+def test_nothing_is_taken_from_the_old_login_alone() -> None:
+    """From a handed-over membership alone nothing is taken: the managed one keeps it, a rollback would restore it (AC-37)."""
+    world = admitted(OLD, NEW)
+    for plan in (plan_take_away(OLD, (), 7, CLAIMED), plan_assign(OLD, (), 7, Task(0), CLAIMED)):
+        assert plan == Plan(refusal=Refusal.NOT_A_MEMBER)
+    done(world.apply(plan_take_away(NEW, (OLD,), 7, CLAIMED)))
+    assert 7 not in world.memberships[51].assignments
+
+
 def test_a_demotion_holds_for_the_old_login_and_a_promotion_does_not() -> None:
     """A role that is taken is taken from both, one that is given is the managed account's alone (M16)."""
     world = admitted(replace(OLD, role=Role.ADMIN), replace(NEW, role=Role.ADMIN))

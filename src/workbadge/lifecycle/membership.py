@@ -62,9 +62,10 @@ def plan_take_away(
 ) -> Plan:
     """Take an asset from a member; the linked personal membership in grace loses it too (M16).
 
-    Nobody has it: nothing is written. Refused: NOT_A_MEMBER.
+    Nobody has it: nothing is written. Refused: NOT_A_MEMBER (also for the personal membership itself, once handed
+    over: the managed one would keep the asset, and a rollback would bring it back; AC-37).
     """
-    if not membership.is_open(now):
+    if not membership.is_open(now) or membership.handed_over is not None:
         return refuse(Refusal.NOT_A_MEMBER)
     affected = [one for one in (membership, *_running(graces, now)) if asset_id in one.assignments]
     return Plan(
