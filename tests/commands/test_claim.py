@@ -426,3 +426,19 @@ async def test_the_managed_account_has_the_chosen_password(world: World) -> None
         world.organization,
     )
     assert await world.services.passwords.verify(row.password_hash, PASSWORD)
+
+
+async def test_an_old_link_is_dead_once_the_person_joined_again(world: World) -> None:
+    """An invitation hands over only the place it was made for; whoever joins again is invited anew (M5, M18, AC-36)."""
+    await world.start("emil", deadline=T0 + 9 * DAY)
+    old, again, emil = await world.link("emil"), T0 + 12 * DAY, world.people["emil"]
+    async with world.services.store.write() as tx:
+        await portfolio.add_member(tx, world.services, emil, world.business, Role.EMPLOYEE, {}, None, again)
+    refused = await refusal(world.confirm(old, "emil", again + DAY))
+    assert refused.problem is Problem.NOT_FOUND
+    async with world.services.store.read() as tx:
+        assert await may_open(tx, emil, world.business, again + DAY)
+    await world.start("emil", now=again + DAY)
+    await world.confirm(await world.link("emil"), "emil", again + 2 * DAY)
+    async with world.services.store.read() as tx:
+        assert not await may_open(tx, emil, world.business, again + 2 * DAY)

@@ -480,6 +480,10 @@ class Histories(RuleBasedStateMachine):
         """Who was removed, or missed the deadline, is a member again with the personal login."""
         person, business = self.choose(which)
         if self.place(person, business) is None and self.place(MANAGED[person], business) is None:
+            for record in list(self.world.persons.values()):
+                mine = (record.personal_id, record.business_id) == (person, business)
+                if mine and record.claimed is None and record.excluded is None:
+                    assert self.do(plan_exclude(record, self.invited_place(record), self.now))
             self._seat(person, business, role, {201: tasks})
 
     @rule(which=WHICH)

@@ -10,7 +10,8 @@ from typing import Any
 
 from workbadge.lifecycle.changes import Audit, MembershipState, OpenMembership, Plan
 from workbadge.lifecycle.membership import plan_assign
-from workbadge.store import records, rights
+from workbadge.lifecycle.migration import plan_exclude
+from workbadge.store import migrations, records, rights
 from workbadge.store.apply import apply_plan, write_audit
 from workbadge.store.engine import Tx
 from workbadge.terms.addresses import canonical_domain, domain_of, parse_address
@@ -117,12 +118,21 @@ async def add_member(
     actor_id: int | None,
     now: datetime,
 ) -> NodeId:
-    """Put an account into a business. Raises CONFLICT when it is in already."""
+    """Put an account into a business. Raises CONFLICT when it is in already.
+
+    Invitations to hand over an earlier, ended place there are closed: whoever comes back is invited anew, and an old link
+    cannot hand over a place that it was not made for (M5, M18).
+    """
     if await rights.find_member(tx, account_id, business_id, now, lock=True) is not None:
         raise conflict(
             "This account is in the business already.",
             "an account that is not a member",
         )
+    for row in await migrations.list_open_invitations(tx, business_id, account_id):
+        former = await rights.find_membership(tx, row.personal_membership_id, lock=True)
+        if row.claimed_at is None and former is not None:
+            closing = plan_exclude(migrations.as_record(row), former, now)
+            await apply_plan(tx, closing, actor_id, services.entropy.new_id, now)
     membership_id = services.entropy.new_id(NodeKind.MEMBERSHIP)
     state = MembershipState(membership_id, account_id, business_id, role, now, assignments=assignments)
     audit = Audit("membership.add", account_id, business_id, None, {"role": role.value})
