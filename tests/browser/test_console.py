@@ -133,7 +133,7 @@ def test_an_employee_claims_and_sees_what_to_reconnect(browser: Browser, served:
     expect(banner.get_by_role("link", name="Reconnect Postbox")).to_have_attribute(
         "href", re.compile("/postbox/connect")
     )
-    assert banner.get_by_role("button").count() == 0
+    expect(banner.get_by_role("button")).to_have_count(0)
     watched.check("home with banner")
 
 
@@ -148,7 +148,7 @@ def test_the_banner_counts_down_and_goes(browser: Browser, served: Served, days:
         page.goto(served.home + path)
         banner = page.get_by_role("region", name=re.compile("Reconnect your apps"))
         if says is None:
-            assert banner.count() == 0
+            expect(banner).to_have_count(0)
         else:
             expect(banner).to_contain_text(says.split(" ")[0])
     watched.check(f"after {days} days")
@@ -181,5 +181,5 @@ def test_a_system_users_token_is_shown_once(browser: Browser, served: Served) ->
     assert (secret.text_content() or "").startswith("EAA")
     watched.check("token shown")
     page.goto(f"{served.home}/system-users")
-    assert page.locator(".wb-secret-value").count() == 0
+    expect(page.locator(".wb-secret-value")).to_have_count(0)
     expect(page.get_by_text("Nightly export")).to_be_visible()

@@ -99,7 +99,7 @@ def test_a_whole_login_is_clean_on_every_screen(browser: Browser, login: Login) 
     page.get_by_label("See your birthday").uncheck()
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_text("Nothing selected")).to_be_visible()
-    assert page.locator("[name=target]:checked").count() == 0
+    expect(page.locator("[name=target]:checked")).to_have_count(0)
     watched.check("assets")
     page.get_by_label("Harbour Bakery").check()
     page.get_by_label("Select all ad accounts of Harbour Coffee Company").check()
@@ -121,15 +121,15 @@ def test_a_whole_login_without_scripts(browser: Browser, login: Login) -> None:
     page.get_by_role("button", name="Continue").click()
     page.locator("#f-q").fill("ads")
     page.locator("#f-q").press("Enter")
-    assert page.locator("[name=target][type=checkbox]").count() == 2
+    expect(page.locator("[name=target][type=checkbox]")).to_have_count(2)
     page.get_by_role("button", name="Select all ad accounts found").click()
     page.locator("#f-q").fill("")
     page.get_by_role("button", name="Search").click()
-    assert page.locator("[name=target]:checked").count() == 2
+    expect(page.locator("[name=target]:checked")).to_have_count(2)
     page.get_by_label("Harbour Beans").check()
     page.get_by_role("button", name="Continue").click()
     page.get_by_role("button", name="Back").click()
-    assert page.locator("[name=target]:checked").count() == 3
+    expect(page.locator("[name=target]:checked")).to_have_count(3)
     page.get_by_role("button", name="Continue").click()
     page.get_by_role("button", name="Allow").click()
     assert set(_came_back(page)) == {"code", "state"}
@@ -146,7 +146,7 @@ def test_the_tree_helps_and_selects_nothing_by_itself(browser: Browser, login: L
     page.get_by_placeholder("Search assets").press("Enter")
     page.get_by_label("Select all ad accounts of Harbour Coffee Company").check()
     page.get_by_placeholder("Search assets").fill("")
-    assert page.locator("[name=target]:checked").count() == 1
+    expect(page.locator("[name=target]:checked")).to_have_count(1)
     expect(page.get_by_text("1 selected")).to_be_visible()
     page.get_by_label("Harbour Bakery").press("Enter")
     expect(page.get_by_role("heading", name="On 1 asset")).to_be_visible()
@@ -161,14 +161,14 @@ def test_what_the_app_had_before_is_one_click(browser: Browser, login: Login) ->
         page.goto(login.address(auth_type="rerequest"))
         _sign_in(page, login.who("employee"))
         page.get_by_role("button", name="Continue").click()
-        assert page.locator("[name=target]:checked").count() == 0
+        expect(page.locator("[name=target]:checked")).to_have_count(0)
         page.get_by_role("button", name="Select the 1 asset this app had before").click()
         expect(page.get_by_label("Harbour Bakery")).to_be_checked()
-        assert page.locator("[name=target]:checked").count() == 1
+        expect(page.locator("[name=target]:checked")).to_have_count(1)
         page.goto(login.address(auth_type="rerequest"))
         page.get_by_role("button", name="Continue").click()
         page.get_by_label("Harbour Coffee", exact=True).press("Enter")
-        assert page.locator("[name=target]:checked").count() == 0
+        expect(page.locator("[name=target]:checked")).to_have_count(0)
 
 
 def test_straight_back_from_signing_in_and_from_the_chooser(browser: Browser, login: Login) -> None:
@@ -329,7 +329,7 @@ def test_a_large_portfolio_stays_quick(browser: Browser, tmp_path: Path) -> None
                 document.body.offsetHeight; return performance.now() - from }"""
         )
         found = sum("19" in f"{number:04}" for number in range(2000))
-        assert page.locator("[data-tree-item]:not([hidden])").count() == found
+        expect(page.locator("[data-tree-item]:not([hidden])")).to_have_count(found)
         assert took < 1000
         page.get_by_label("Select all pages of Books").check()
         expect(page.get_by_text(f"{found} selected")).to_be_visible()

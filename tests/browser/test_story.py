@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests._browser import Watched, chromium
 
@@ -76,7 +76,7 @@ def test_the_story_in_a_browser(demo: str, browser: Browser) -> None:
     emil.goto(f"{demo}/demo")
     apps = emil.get_attribute("a:has-text('third-party app Postbox')", "href") or ""
     emil.goto(apps)
-    assert emil.locator("td .ok").count() == 4
+    expect(emil.locator("td .ok")).to_have_count(4)
     _claim(emil, demo, "emil")
     assert emil.locator("main a[href='https://postbox.example/help']").count() > 0
     assert emil.locator("main a[href='mailto:support@adlens.example']").count() > 0
@@ -88,13 +88,13 @@ def test_the_story_in_a_browser(demo: str, browser: Browser) -> None:
     banner = emil.locator("section.wb-countdown")
     assert "30" in banner.inner_text() and "Postbox" in banner.inner_text() and "Adlens" in banner.inner_text()
     assert "0 of 3 assets" in banner.inner_text()
-    assert banner.locator("button").count() == 0
+    expect(banner.locator("button")).to_have_count(0)
     Watched(emil).check("home with banner")
 
     # the old login works until the cut-off, and says so
     emil.goto(apps)
-    assert emil.locator("td .soon").count() == 3
-    assert emil.locator("td .ok").count() == 1  # the other business
+    expect(emil.locator("td .soon")).to_have_count(3)
+    expect(emil.locator("td .ok")).to_have_count(1)  # the other business
 
     # reconnect Postbox with the work account; everything is selected from scratch
     emil.goto(f"{demo}/console")
@@ -105,10 +105,10 @@ def test_the_story_in_a_browser(demo: str, browser: Browser) -> None:
     Watched(emil).check("permissions")
     emil.click("button:has-text('Continue')")
     emil.wait_for_selector("button:has-text('this app had before')")
-    assert emil.locator("input[name=target]:checked").count() == 0  # L2
+    expect(emil.locator("input[name=target]:checked")).to_have_count(0)  # L2
     Watched(emil).check("assets")
     emil.click("button:has-text('this app had before')")
-    assert emil.locator("input[name=target]:checked").count() == 3
+    expect(emil.locator("input[name=target]:checked")).to_have_count(3)
     emil.click("button:has-text('Continue')")
     Watched(emil).check("review")
     emil.click("button:has-text('Allow')")
@@ -117,8 +117,8 @@ def test_the_story_in_a_browser(demo: str, browser: Browser) -> None:
     emil.goto(f"{demo}/console")
     emil.click("a:has-text('Harbour Coffee Company')")
     emil.wait_for_selector("section.wb-countdown")
-    assert emil.locator("[aria-label='Reconnect Postbox']").count() == 0
-    assert emil.locator("[aria-label='Reconnect Adlens']").count() == 1
+    expect(emil.locator("[aria-label='Reconnect Postbox']")).to_have_count(0)
+    expect(emil.locator("[aria-label='Reconnect Adlens']")).to_have_count(1)
 
     # Selma claims and is rolled back by an admin
     _claim(selma, demo, "selma")
@@ -143,10 +143,10 @@ def test_the_story_in_a_browser(demo: str, browser: Browser) -> None:
     emil.click("button:has-text('To the next cut-off')")
     emil.wait_for_selector("text=The clock was moved")
     emil.goto(apps)
-    assert emil.locator("td .ok").count() == 4
+    expect(emil.locator("td .ok")).to_have_count(4)
     emil.goto(apps.replace("postbox", "adlens"))
-    assert emil.locator("td .lost").count() == 3
+    expect(emil.locator("td .lost")).to_have_count(3)
     assert "error 100" in emil.inner_text("main") and "error 190" not in emil.inner_text("main")
-    assert emil.locator("td .ok").count() == 1  # its system user
+    expect(emil.locator("td .ok")).to_have_count(1)  # its system user
     emil.goto(apps.replace("postbox", "stockfeed"))
-    assert emil.locator("td .lost").count() == 0
+    expect(emil.locator("td .lost")).to_have_count(0)
