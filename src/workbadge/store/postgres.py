@@ -31,6 +31,7 @@ _STALE = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InvalidCachedStatementError,
+    asyncpg.InternalClientError,  # the driver met the end of the connection halfway
     OSError,
 )
 """What says that a connection kept open is of no use any more: server gone or restarted, schema changed."""
