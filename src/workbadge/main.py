@@ -9,7 +9,7 @@ import os
 import re
 from pathlib import Path
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from workbadge.commands.services import Services
 from workbadge.config import Config, load_config, load_keys
@@ -34,6 +34,7 @@ class Application:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._clock = site.clock
+        self._secure = site.secure_cookies
         self._graph = make_graph()
         oauth, console = make_oauth(), make_console()
         self._rooms: dict[str, ASGIApp] = {"static": static_files, "console": console}
@@ -47,7 +48,21 @@ class Application:
         first, _, rest = path[1:].partition("/")
         if _VERSION.fullmatch(first):
             first = rest.partition("/")[0]
-        await self._rooms.get(first, self._graph)(scope, receive, send)
+        await self._rooms.get(first, self._graph)(scope, receive, _over_https(send) if self._secure else send)
+
+
+_HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+
+
+def _over_https(send: Send) -> Send:
+    """Every answer of a site that is reached over https says that it always will be (WB-01)."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", []), _HSTS]
+        await send(message)
+
+    return sending
 
 
 def make_application(site: Site) -> Application:

@@ -234,6 +234,8 @@ def _walk(route: Route, facts: Facts, ask: Ask, now: datetime) -> Held | Deny:
     until: datetime | None = None
     for check in ROUTE_CHECKS:
         answer = check(route, facts, ask, now)
+        if answer is HOLDS:
+            continue
         if isinstance(answer, Deny):
             return answer
         ends = answer.until

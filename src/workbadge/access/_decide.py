@@ -4,7 +4,7 @@ from datetime import datetime
 
 from workbadge.terms.reasons import Reason
 
-from ._checks import CHECKS
+from ._checks import CHECKS, HOLDS
 from .facts import Allow, Ask, Decision, Deny, Facts
 
 
@@ -20,6 +20,8 @@ def decide(facts: Facts, ask: Ask, now: datetime) -> Decision:
     because = Reason.PERSONAL_DATA
     for check in CHECKS:
         answer = check(facts, ask, now)
+        if answer is HOLDS:
+            continue
         if isinstance(answer, Deny):
             return answer
         ends = answer.until

@@ -5,6 +5,7 @@ look-up. Sixteen random digits follow; the shell supplies them (``house.md`` §3
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NewType, TypeAlias
 
 from .kinds import NodeKind
@@ -44,6 +45,7 @@ def make_id(kind: NodeKind, random: int) -> NodeId:
     return NodeId(_PREFIX[kind] * RANDOM_SPAN + random)
 
 
+@lru_cache(maxsize=65_536)
 def parse_id(text: str) -> NodeId | None:
     """The id that ``text`` writes, or None when it has not exactly the form of one.
 

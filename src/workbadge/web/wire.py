@@ -275,7 +275,6 @@ _COMMON: list[tuple[bytes, bytes]] = [
     (b"expires", b"Sat, 01 Jan 2000 00:00:00 GMT"),
     (b"vary", b"Accept-Encoding"),
     (b"x-content-type-options", b"nosniff"),
-    (b"strict-transport-security", b"max-age=31536000; includeSubDomains"),
     (b"x-fb-rev", b"1"),
 ]
 _FRESH = (b"cache-control", b"private, no-cache, no-store, must-revalidate")
