@@ -1,0 +1,1 @@
+"""The tables of apps beyond their login: settings, roles, permissions, webhooks, test users."""

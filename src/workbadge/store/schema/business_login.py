@@ -1,0 +1,1 @@
+"""The tables of Login for Business and the Business Extension: configurations, installs."""

@@ -1,0 +1,1 @@
+"""The tables of the business portfolio beyond assets and people: invitations, asset groups."""
