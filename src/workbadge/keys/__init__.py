@@ -7,20 +7,32 @@ from .entropy import Entropy, SeededEntropy
 from .passwords import PasswordError, Passwords
 from .proof import app_secret_proof, proof_matches, same
 from .seal import Sealer
-from .tokens import TokenText, derive_token, hash_secret, make_token, read_token
+from .tokens import (
+    RestrictedText,
+    TokenText,
+    derive_token,
+    hash_secret,
+    make_restricted,
+    make_token,
+    read_restricted,
+    read_token,
+)
 
 __all__ = [
     "Entropy",
     "PasswordError",
     "Passwords",
+    "RestrictedText",
     "Sealer",
     "SeededEntropy",
     "TokenText",
     "app_secret_proof",
     "derive_token",
     "hash_secret",
+    "make_restricted",
     "make_token",
     "proof_matches",
+    "read_restricted",
     "read_token",
     "same",
 ]

@@ -2,6 +2,9 @@
 
 ``EAA`` + 100 letters and digits: 94 random ones, then 6 of checksum (CRC-32 of all before, base 62). Garbage is
 refused without a database read. Only the SHA-256 of a token is stored.
+
+A restricted token (bound to a key, RFC 9449, or meant for another resource, RFC 8707) starts with ``EAR``: what takes
+plain tokens refuses it by its form alone, so that no place can forget to ask.
 """
 
 import hashlib
@@ -13,7 +16,11 @@ from .entropy import Entropy
 TokenText = NewType("TokenText", str)
 """A token whose checksum was right; whether it is known and alive is another question."""
 
+RestrictedText = NewType("RestrictedText", str)
+"""A restricted token whose checksum was right."""
+
 _PREFIX = "EAA"
+_RESTRICTED = "EAR"
 _RANDOM = 94
 _LENGTH = len(_PREFIX) + _RANDOM + 6
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -35,6 +42,12 @@ def make_token(entropy: Entropy) -> TokenText:
     return TokenText(text + _checksum(text))
 
 
+def make_restricted(entropy: Entropy) -> RestrictedText:
+    """A fresh restricted token of 103 characters."""
+    text = _RESTRICTED + entropy.text(_RANDOM)
+    return RestrictedText(text + _checksum(text))
+
+
 def derive_token(mac: bytes) -> TokenText:
     """The token that a 32-byte MAC stands for: the same each time, as unguessable as the MAC's key."""
     number = int.from_bytes(hashlib.sha512(mac).digest() + hashlib.sha512(mac + b"+").digest(), "big")
@@ -48,9 +61,18 @@ def derive_token(mac: bytes) -> TokenText:
 
 def read_token(text: str) -> TokenText | None:
     """``text`` as a token, or None when its form or checksum is wrong."""
-    if len(text) != _LENGTH or not text.startswith(_PREFIX) or not text.isascii() or not text.isalnum():
-        return None
-    return TokenText(text) if _checksum(text[:-6]) == text[-6:] else None
+    return TokenText(text) if _is_whole(text, _PREFIX) else None
+
+
+def read_restricted(text: str) -> RestrictedText | None:
+    """``text`` as a restricted token, or None when its form or checksum is wrong."""
+    return RestrictedText(text) if _is_whole(text, _RESTRICTED) else None
+
+
+def _is_whole(text: str, prefix: str) -> bool:
+    if len(text) != _LENGTH or not text.startswith(prefix) or not text.isascii() or not text.isalnum():
+        return False
+    return _checksum(text[:-6]) == text[-6:]
 
 
 def hash_secret(text: str) -> bytes:

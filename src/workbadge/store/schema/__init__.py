@@ -30,6 +30,7 @@ from .core import (
     throttle,
     token,
 )
+from .standards import client, pushed_request, session_app, used_proof
 
 __all__ = [
     "Instant",
@@ -43,6 +44,7 @@ __all__ = [
     "audit",
     "business",
     "business_login",
+    "client",
     "code",
     "direct_role",
     "domain",
@@ -57,12 +59,15 @@ __all__ = [
     "outbox",
     "portfolio",
     "post",
+    "pushed_request",
     "scoped_account",
     "session",
     "session_account",
+    "session_app",
     "setting",
     "share",
     "standards",
     "throttle",
     "token",
+    "used_proof",
 ]

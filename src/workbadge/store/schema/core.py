@@ -219,6 +219,8 @@ token = Table(
     at_column("expires_at"),
     at_column("revoked_at"),
     Column("revoked_because", String(32)),
+    Column("jkt", String(43)),
+    Column("resource", Text),
     Index(None, "grant_id"),
 )
 
@@ -238,6 +240,9 @@ code = Table(
     at_column("expires_at", False),
     at_column("used_at"),
     Column("token_hash", LargeBinary(32)),
+    Column("jkt", String(43)),
+    Column("resource", Text),
+    Column("sid", String(43)),
     Index(None, "token_hash"),
 )
 

@@ -1,0 +1,1 @@
+"""The standards side: RFCs beside the wire."""
