@@ -17,6 +17,8 @@ from workbadge.serving import bind, settings_for
 from workbadge.terms.instants import DAY
 
 pytestmark = pytest.mark.browser
+REFUSED = "Failed to load resource: the server responded with a status of 400 (Bad Request)"
+"""What Chromium itself says of a form that comes back with what is wrong."""
 
 
 @dataclass
@@ -183,3 +185,30 @@ def test_a_system_users_token_is_shown_once(browser: Browser, served: Served) ->
     page.goto(f"{served.home}/system-users")
     expect(page.locator(".wb-secret-value")).to_have_count(0)
     expect(page.get_by_text("Nightly export")).to_be_visible()
+
+
+def test_a_person_changes_the_password(browser: Browser, served: Served) -> None:
+    """wire 3.12: from the account menu to the form, a mistake said at its field, and the change: each step is clean."""
+    watched = Watched(browser.new_page())
+    page = watched.page
+    _sign_in(page, served, login("emil"))
+    page.goto(f"{served.base}/console/account")
+    page.locator("summary.wb-account").click()
+    page.get_by_role("link", name="Change password").first.click()
+    expect(page.get_by_text("2 apps lose access through this login")).to_be_visible()
+    watched.check("password form")
+    page.get_by_label("Present password").fill("not the present one")
+    page.get_by_label("New password", exact=True).fill("a quite different phrase")
+    page.get_by_label("The new password once more").fill("a quite different phrase")
+    page.get_by_role("button", name="Change password").click()
+    expect(page.get_by_label("Present password")).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_role("alert").get_by_role("link", name="The present password is wrong.")).to_be_visible()
+    assert watched.said == [REFUSED]
+    watched.said.clear()
+    watched.check("password refused")
+    page.get_by_label("Present password").fill(login("emil")[1])
+    page.get_by_label("New password", exact=True).fill("a quite different phrase")
+    page.get_by_label("The new password once more").fill("a quite different phrase")
+    page.get_by_role("button", name="Change password").click()
+    expect(page.get_by_role("status").filter(has_text="The password was changed.")).to_be_visible()
+    watched.check("password changed")

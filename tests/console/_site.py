@@ -103,6 +103,7 @@ class Site:
             "grant": next(row.grant_id for row in access if row.name == "Selma Second"),
             "migration": view.id,
             "person": bruno,
+            "account": bruno,
             **{f"person:{name}": one.personal_id for name, one in by_name.items()},
         }
 

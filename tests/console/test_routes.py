@@ -18,6 +18,8 @@ POLICY = {
     "GET /console": OWN,
     "GET /console/account": OWN,
     "POST /console/account": OWN,
+    "GET /console/account/password/{account}": OWN,
+    "POST /console/account/password/{account}": OWN,
     "GET /console/outbox": OPEN,
     "GET /console/claim/{link}": CLAIM,
     "POST /console/claim/{link}": CLAIM,

@@ -39,6 +39,7 @@ SAYS = {
     "unshared": "The asset is no longer shared.",
     "disconnected": "The app was disconnected: its tokens for this login are dead.",
     "signed-out": "Signed out.",
+    "password": "The password was changed. Other browsers are signed out, and apps have to be connected again.",
 }
 """What a page says after something was done: ``?done=`` carries one of these words, never a text."""
 
@@ -187,7 +188,7 @@ async def _frame(request: Request, session: BrowserSession, active: str, admin: 
         nav=_nav(business_id, member.role is Role.ADMIN, site.show_outbox or site.sandbox, banner is not None),
         active=active,
         places=_places(places, business_id, now),
-        account_links=_LINKS,
+        account_links=_links(account.id),
         banners=() if banner is None else (banner,),
         flashes=() if done is None else (Flash(done),),
         sandbox=site.sandbox,
@@ -195,10 +196,13 @@ async def _frame(request: Request, session: BrowserSession, active: str, admin: 
     return Frame(request, session, account, member, business, shell)
 
 
-_LINKS = (
-    Link("Your account", "/console/account", "user-cog"),
-    Link("Sign in with another account", "/login?another=1", "login"),
-)
+def _links(account_id: int) -> tuple[Link, ...]:
+    """The account menu of somebody."""
+    return (
+        Link("Your account", "/console/account", "user-cog"),
+        Link("Change password", f"/console/account/password/{account_id}", "key"),
+        Link("Sign in with another account", "/login?another=1", "login"),
+    )
 
 
 def _nav(business_id: int, admin: bool, outbox: bool, in_grace: bool) -> list[NavGroup]:
@@ -230,10 +234,12 @@ def _outbox(shown: bool) -> list[NavGroup]:
     return [NavGroup("Demo", [NavItem("outbox", "Outbox", "/console/outbox", "mail")])] if shown else []
 
 
-async def outer_shell(request: Request, tx: Tx, session: BrowserSession, active: str) -> Shell:
-    """The frame of pages that belong to no business."""
+async def outer_shell(
+    request: Request, tx: Tx, session: BrowserSession, active: str, viewer: SignedIn | None = None
+) -> Shell:
+    """The frame of pages that belong to no business; ``viewer``: whose page it is, where it is one account's."""
     site, now = site_of(request.scope), now_of(request.scope)
-    first = session.accounts[0]
+    first = viewer or session.accounts[0]
     places = _places(await overview.list_places(tx, [one.id for one in session.accounts]), 0, now)
     groups = [NavGroup("", [NavItem("account", "Your account", "/console/account", "user-cog")])]
     if places:
@@ -245,7 +251,7 @@ async def outer_shell(request: Request, tx: Tx, session: BrowserSession, active:
         nav=groups + _outbox(site.show_outbox or site.sandbox),
         active=active,
         places=places,
-        account_links=_LINKS,
+        account_links=_links(first.id),
         flashes=() if done is None else (Flash(done),),
         sandbox=site.sandbox,
     )

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from workbadge.store.engine import StoreConflictError
 from workbadge.web.pages import render
 
-from . import account, assets, claim, home, migration
+from . import account, assets, claim, home, migration, password
 
 _IN = "/console/{business}"
 
@@ -17,6 +17,8 @@ ROUTES = (
     Route("/console", home.start, methods=["GET"]),
     Route("/console/account", account.show, methods=["GET"]),
     Route("/console/account", account.act, methods=["POST"]),
+    Route("/console/account/password/{account}", password.show, methods=["GET"]),
+    Route("/console/account/password/{account}", password.change, methods=["POST"]),
     Route("/console/outbox", account.outbox, methods=["GET"]),
     Route("/console/claim/{link}", claim.open_page, methods=["GET"]),
     Route("/console/claim/{link}", claim.confirm, methods=["POST"]),
