@@ -30,7 +30,7 @@ from .core import (
     throttle,
     token,
 )
-from .standards import client, pushed_request, session_app, used_proof
+from .standards import client_terms, pushed_request, session_app, used_proof
 
 __all__ = [
     "Instant",
@@ -44,7 +44,7 @@ __all__ = [
     "audit",
     "business",
     "business_login",
-    "client",
+    "client_terms",
     "code",
     "direct_role",
     "domain",

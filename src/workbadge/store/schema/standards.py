@@ -4,32 +4,32 @@ from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBina
 
 from .columns import at_column, metadata, ref_column
 
-client = Table(
-    "client",
+client_terms = Table(
+    "client_terms",
     metadata,
     Column("app_id", BigInteger, ForeignKey("app.id"), primary_key=True, autoincrement=False),
-    Column("auth_method", String(32), nullable=False),
     Column("auth_alg", String(16)),
     Column("jwks", Text),
     Column("jwks_uri", Text),
     Column("grant_types", Text, nullable=False),
-    Column("id_token_alg", String(16)),
     Column("post_logout_redirect_uris", Text, nullable=False),
     Column("backchannel_logout_uri", Text),
+    Column("logout_with_session", Integer, nullable=False),
     Column("frontends", Text, nullable=False),
     Column("resources", Text, nullable=False),
     Column("dpop_bound", Integer, nullable=False),
     Column("dpop_nonce", Integer, nullable=False),
     Column("require_pushed", Integer, nullable=False),
+    Column("about", Text, nullable=False),
     Column("second_secret", LargeBinary),
     at_column("second_secret_ends"),
     Column("registration_hash", LargeBinary(32)),
     at_column("registered_at", False),
 )
-"""How an app behaves on the standards side; an app without a row is a confidential client with the default of everything.
+"""What an app agreed on beyond the common way; an app without a row has the default of everything.
 
-``grant_types``: comma list. ``post_logout_redirect_uris``, ``frontends`` (origins that may call across origins), ``resources``: JSON
-lists. ``second_secret``: the one before a rotation, sealed, good until ``second_secret_ends`` (OA-31).
+``grant_types``: comma list. ``post_logout_redirect_uris``, ``frontends`` (origins of its pages), ``resources``: JSON lists. ``about``: JSON
+object of what is only shown. ``second_secret``: the one before a rotation, sealed, good until ``second_secret_ends`` (OA-31).
 """
 
 used_proof = Table(

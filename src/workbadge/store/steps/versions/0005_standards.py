@@ -17,27 +17,27 @@ def upgrade() -> None:
 
 def _clients() -> None:
     op.create_table(
-        "client",
+        "client_terms",
         sa.Column("app_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("auth_method", sa.String(length=32), nullable=False),
         sa.Column("auth_alg", sa.String(length=16), nullable=True),
         sa.Column("jwks", sa.Text(), nullable=True),
         sa.Column("jwks_uri", sa.Text(), nullable=True),
         sa.Column("grant_types", sa.Text(), nullable=False),
-        sa.Column("id_token_alg", sa.String(length=16), nullable=True),
         sa.Column("post_logout_redirect_uris", sa.Text(), nullable=False),
         sa.Column("backchannel_logout_uri", sa.Text(), nullable=True),
+        sa.Column("logout_with_session", sa.Integer(), nullable=False),
         sa.Column("frontends", sa.Text(), nullable=False),
         sa.Column("resources", sa.Text(), nullable=False),
         sa.Column("dpop_bound", sa.Integer(), nullable=False),
         sa.Column("dpop_nonce", sa.Integer(), nullable=False),
         sa.Column("require_pushed", sa.Integer(), nullable=False),
+        sa.Column("about", sa.Text(), nullable=False),
         sa.Column("second_secret", sa.LargeBinary(), nullable=True),
         sa.Column("second_secret_ends", sa.BigInteger(), nullable=True),
         sa.Column("registration_hash", sa.LargeBinary(length=32), nullable=True),
         sa.Column("registered_at", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["app_id"], ["app.id"], name=op.f("fk_client_app_id")),
-        sa.PrimaryKeyConstraint("app_id", name=op.f("pk_client")),
+        sa.ForeignKeyConstraint(["app_id"], ["app.id"], name=op.f("fk_client_terms_app_id")),
+        sa.PrimaryKeyConstraint("app_id", name=op.f("pk_client_terms")),
     )
     op.create_table(
         "used_proof",
