@@ -81,12 +81,32 @@ class Outgoing:
 
     def _allowed(self, address: str) -> bool:
         """A public address, in every form that one can be written in."""
-        if self._allow_private:
-            return True
-        ip = ipaddress.ip_address(address.partition("%")[0])
-        mapped = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
-        teredo = getattr(ip, "teredo", None)
-        inner = [one for one in (mapped, *(teredo or ())) if one is not None]
-        if ip in ipaddress.ip_network("64:ff9b::/96") if ip.version == 6 else False:
-            inner.append(ipaddress.ip_address(int(ip) & 0xFFFFFFFF))
-        return all(one.is_global and not one.is_multicast for one in (ip, *inner))
+        return self._allow_private or is_public(address)
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is public, in every form that one can be written in."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    mapped = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
+    teredo = getattr(ip, "teredo", None)
+    inner = [one for one in (mapped, *(teredo or ())) if one is not None]
+    if ip in ipaddress.ip_network("64:ff9b::/96") if ip.version == 6 else False:
+        inner.append(ipaddress.ip_address(int(ip) & 0xFFFFFFFF))
+    return all(one.is_global and not one.is_multicast for one in (ip, *inner))
+
+
+_LOCAL_NAMES = ("localhost", "local", "internal", "localdomain", "home.arpa")
+
+
+def is_private_name(host: str) -> bool:
+    """Whether a host can be seen, without looking it up, to be no public one: an address that is not public in any notation
+    that a resolver takes, a local name, or a name without a dot."""
+    plain = host.rstrip(".").lower()
+    try:
+        return not is_public(plain)
+    except ValueError:
+        pass
+    try:
+        return not is_public(socket.inet_ntoa(socket.inet_aton(plain)))
+    except OSError:
+        return "." not in plain or any(plain == one or plain.endswith(f".{one}") for one in _LOCAL_NAMES)
