@@ -47,7 +47,7 @@ def reference() -> str:
     )
     lines += [
         "",
-        "Besides: `/debug_token`, `/?ids=`, `POST /{page}/feed`, `DELETE /me/permissions[/{permission}]`.",
+        "Besides: `POST /` with `batch` (guides/graph.md), `/debug_token`, `/?ids=`, `POST /{page}/feed`, `DELETE /me/permissions[/{permission}]`.",
         "",
     ]
     lines += ["## Addresses of login and consent", "", ", ".join(f"`/{one}`" for one in sorted(OAUTH_SEGMENTS)), ""]

@@ -17,6 +17,7 @@ from workbadge.terms.ids import kind_of, parse_id
 from workbadge.terms.kinds import AccountKind, Act, NodeKind
 from workbadge.web.state import Site, now_of, site_of
 from workbadge.web.wire import (
+    NEWEST_TEXT,
     WireError,
     WireParams,
     read_params,
@@ -25,6 +26,7 @@ from workbadge.web.wire import (
     split_version,
 )
 
+from .batch import Outcome, Prepare, run_batch
 from .context import Call, Item, is_page_token
 from .debug import debug_token
 from .edges import (
@@ -55,7 +57,7 @@ _CREATED = {
     NodeKind.AD_ACCOUNT: "created_time",
     NodeKind.PIXEL: "creation_time",
 }
-_ONCE = frozenset({"input_token", "appsecret_proof", "appsecret_time", "method", "_method", "ids"})
+_ONCE = frozenset({"input_token", "appsecret_proof", "appsecret_time", "method", "_method", "ids", "batch"})
 """Parameters on which it depends who asks for what: two different values are refused, not chosen from (WB-14)."""
 _EDGE_NAME = re.compile("[a-z]+(?:_[a-z]+)*").fullmatch
 log = structlog.get_logger()
@@ -103,24 +105,47 @@ class Graph:
         """One request: an answer or an error of the dialect, never anything else."""
         site = site_of(scope)
         trace = site.services.entropy.bytes(9).hex()
-        version = "26.0"
+        outcome, version, _ = await self._run(site, now_of(scope), scope, receive, NEWEST_TEXT, trace)
+        if isinstance(outcome, WireError):
+            await send_error(send, outcome, version, trace)
+        else:
+            await send_json(send, outcome, version, trace)
+
+    async def _run(
+        self,
+        site: Site,
+        now: datetime,
+        scope: Scope,
+        receive: Receive,
+        version: str,
+        trace: str,
+        prepare: Prepare | None = None,
+    ) -> Outcome:
+        """What a request or an operation of a batch comes to: payload or WireError, and the version that answers.
+
+        ``prepare``: completes the parameters of an operation, which only a batch gives; it holds no other batch.
+        """
         try:
-            version, path = split_version(scope["path"].removeprefix(scope.get("root_path", "")) or "/")
+            version, path = split_version(scope["path"].removeprefix(scope.get("root_path", "")) or "/", version)
             params = await read_params(scope, receive)
+            if prepare is not None:
+                prepare(params)
             if params.doubled and not params.doubled.isdisjoint(_ONCE):
                 raise WireError(100, f"(#100) {min(params.doubled & _ONCE)} was sent twice with different values.")
-            payload = await self._answer(site, now_of(scope), scope["method"], path, params, version)
+            method = scope["method"]
+            if path == "/" and method == "POST" and "batch" in params.values:
+                if prepare is not None:
+                    raise WireError(100, "(#100) A batch cannot hold another batch.")
+                return await run_batch(self._run, site, now, params, version), version, ()
+            return await self._answer(site, now, method, path, params, version), version, ()
         except WireError as error:
-            await send_error(send, error, version, trace)
+            return error, version, ()
         except StoreBusyError:
-            busy = WireError(2, "Service temporarily unavailable", transient=True)
-            await send_error(send, busy, version, trace)
+            return WireError(2, "Service temporarily unavailable", transient=True), version, ()
         except Exception as error:
             # Only its kind and place are kept: its text may hold tokens and what people wrote.
             log.error("graph.failed", trace=trace, error=type(error).__name__, at=_where(error))
-            await send_error(send, WireError(1, "An unknown error occurred"), version, trace)
-        else:
-            await send_json(send, payload, version, trace)
+            return WireError(1, "An unknown error occurred"), version, ()
 
     async def _answer(
         self,

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 import msgspec
@@ -96,13 +96,14 @@ def _read_version(segment: str) -> str | None:
     return f"{version[0]}.{version[1]}"
 
 
-_NEWEST_TEXT = f"{NEWEST[0]}.{NEWEST[1]}"
+NEWEST_TEXT = f"{NEWEST[0]}.{NEWEST[1]}"
 
 
-def split_version(path: str) -> tuple[str, str]:
+def split_version(path: str, default: str = NEWEST_TEXT) -> tuple[str, str]:
     """``("20.0", "/me")`` of ``/v20.0/me/``: the version to echo and the rest without a trailing slash.
 
-    Retired versions are served as asked for; none means the newest. Raises WireError 2500 for one that does not exist yet.
+    Retired versions are served as asked for; none means ``default``, the newest. Raises WireError 2500 for one that
+    does not exist yet.
     """
     version: str | None = None
     rest = path
@@ -113,7 +114,7 @@ def split_version(path: str) -> tuple[str, str]:
             rest = "/" + tail
     if len(rest) > 1 and rest[-1] == "/":
         rest = rest[:-1]
-    return version or _NEWEST_TEXT, rest
+    return version or default, rest
 
 
 @dataclass(slots=True)
@@ -279,48 +280,46 @@ _COMMON: list[tuple[bytes, bytes]] = [
 ]
 _FRESH = (b"cache-control", b"private, no-cache, no-store, must-revalidate")
 _NO_STORE = (b"cache-control", b"no-store")
-_ENCODER = msgspec.json.Encoder()
+encode = msgspec.json.Encoder().encode
+"""A body of the wire."""
+
+
+Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
+
+
+def make_headers(body: bytes, version: str, trace: str, status: int, more: Headers) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer (``wire.md`` §3.13)."""
+    mark = trace.encode()
+    return [
+        *_COMMON,
+        _FRESH if status == 200 else _NO_STORE,
+        (b"content-length", b"%d" % len(body)),
+        (b"etag", b'"%08x"' % zlib.crc32(body)),
+        (b"facebook-api-version", b"v" + version.encode()),
+        (b"x-fb-request-id", mark),
+        (b"x-fb-trace-id", mark),
+        *more,
+    ]
 
 
 async def send_json(
-    send: Send,
-    payload: Any,
-    version: str,
-    trace: str,
-    status: int = 200,
-    headers: tuple[tuple[bytes, bytes], ...] = (),
+    send: Send, payload: Any, version: str, trace: str, status: int = 200, headers: Headers = ()
 ) -> None:
     """Send an answer of the wire. ``payload``: anything that msgspec encodes. ``trace``: this request's id."""
-    body = _ENCODER.encode(payload)
-    mark = trace.encode()
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [
-                *_COMMON,
-                _FRESH if status == 200 else _NO_STORE,
-                (b"content-length", b"%d" % len(body)),
-                (b"etag", b'"%08x"' % zlib.crc32(body)),
-                (b"facebook-api-version", b"v" + version.encode()),
-                (b"x-fb-request-id", mark),
-                (b"x-fb-trace-id", mark),
-                *headers,
-            ],
-        }
-    )
+    body = encode(payload)
+    shown = make_headers(body, version, trace, status, headers)
+    await send({"type": "http.response.start", "status": status, "headers": shown})
     await send({"type": "http.response.body", "body": body})
+
+
+def error_headers(error: WireError) -> Headers:
+    """What an error's answer carries beside the headers of every answer."""
+    if error.www is None:
+        return ()
+    text = error.message.replace('"', "'").encode("latin-1", "replace").replace(b"\r", b" ").replace(b"\n", b" ")
+    return ((b"www-authenticate", b'OAuth "Facebook Platform" "%s" "%s"' % (error.www.encode(), text)),)
 
 
 async def send_error(send: Send, error: WireError, version: str, trace: str) -> None:
     """Send an error envelope."""
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-    if error.www is not None:
-        text = error.message.replace('"', "'").encode("latin-1", "replace").replace(b"\r", b" ").replace(b"\n", b" ")
-        headers = (
-            (
-                b"www-authenticate",
-                b'OAuth "Facebook Platform" "%s" "%s"' % (error.www.encode(), text),
-            ),
-        )
-    await send_json(send, error.envelope(trace), version, trace, error.status, headers)
+    await send_json(send, error.envelope(trace), version, trace, error.status, error_headers(error))
