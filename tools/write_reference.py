@@ -6,7 +6,7 @@ from workbadge.console.routes import ROUTES
 from workbadge.graph.edges import USER_EDGES
 from workbadge.graph.errors import TABLE
 from workbadge.graph.nodes import TYPES
-from workbadge.graph.routes import NODE_EDGES
+from workbadge.graph.routes import APP_EDGES, NODE_EDGES
 from workbadge.oauth.routes import OAUTH_SEGMENTS
 from workbadge.terms.reasons import Reason
 from workbadge.terms.scopes import SCOPES
@@ -45,6 +45,7 @@ def reference() -> str:
     lines.append(
         f"| User, SystemUser (`me`) | see `graph/people.py` | {', '.join(f'`{name}`' for name in USER_EDGES)} |"
     )
+    lines.append(f"| Application | see `graph/people.py` | {', '.join(f'`{name}`' for name in APP_EDGES)} |")
     lines += [
         "",
         "Besides: `POST /` with `batch` (guides/graph.md), `/debug_token`, `/?ids=`, `POST /{page}/feed`, `DELETE /me/permissions[/{permission}]`.",

@@ -11,7 +11,7 @@ import pytest
 from tests.commands._world import T0, World
 from workbadge.commands import membership, portfolio
 from workbadge.graph.edges import USER_EDGES
-from workbadge.graph.routes import NODE_EDGES
+from workbadge.graph.routes import APP_EDGES, NODE_EDGES
 from workbadge.store import records
 from workbadge.terms.ids import make_id
 from workbadge.terms.instants import DAY
@@ -77,6 +77,8 @@ USER_ROWS = {
     "permissions": None,
 }
 PAGE_ROWS = {"feed"}
+APP_ROWS = {"reconnects": frozenset({"app token"})}
+"""Edges of an app, by who reads them; other callers that know the app are told that they may not."""
 
 
 def test_every_edge_has_a_row() -> None:
@@ -85,6 +87,7 @@ def test_every_edge_has_a_row() -> None:
     assert set(NODE_EDGES[NodeKind.BUSINESS]) == set(BUSINESS_ROWS) | set(SEAT_ROWS)
     assert set(NODE_EDGES[NodeKind.PAGE]) == PAGE_ROWS
     assert set(USER_EDGES) == set(USER_ROWS)
+    assert set(APP_EDGES) == set(APP_ROWS)
 
 
 @dataclass
@@ -335,10 +338,24 @@ async def test_people_apps_and_inner_ids(stage: Stage) -> None:
                 assert answer.status_code == 200, (title, name, answer.text)
             else:
                 await _refused(stage, who, "/{}", _ghost(kind), name)
+            if kind is NodeKind.APP:
+                await _app_edges(stage, title, name, title in shown.get(name, ()))
             if kind in (NodeKind.SCOPED_ACCOUNT, NodeKind.ACCOUNT) and title not in shown[name]:
                 for edge in USER_ROWS:
                     await _refused(stage, who, "/{}/" + edge, _ghost(kind), name)
                 await _refused(stage, who, "/{}/permissions", _ghost(kind), name, "DELETE")
+
+
+async def _app_edges(stage: Stage, title: str, name: str, known: bool) -> None:
+    """Edges of an app for one caller: read, refused by right, or as of an app that never existed."""
+    who = stage.everybody[title]
+    for edge, readers in APP_ROWS.items():
+        path = "/{}/" + edge
+        if not known:
+            await _refused(stage, who, path, _ghost(NodeKind.APP), name)
+            continue
+        answer = await stage.api.call(path.format(stage.text(name)), who.token)
+        assert answer.status_code == (200 if title in readers else 403), (title, name, edge, answer.text)
 
 
 async def test_headers_and_parameters_do_not_choose_the_tenant(stage: Stage) -> None:

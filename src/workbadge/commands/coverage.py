@@ -12,8 +12,9 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from workbadge.store import coverage, records
+from workbadge.store.coverage import Whose
 from workbadge.store.engine import Tx
-from workbadge.terms.instants import to_micros
+from workbadge.terms.instants import earliest, to_micros
 from workbadge.terms.kinds import Act, NodeKind
 from workbadge.terms.scopes import scopes_for
 
@@ -22,16 +23,17 @@ from .registration import redirect_uris
 
 @dataclass(frozen=True, slots=True)
 class MissingAsset:
-    """An asset that the app no longer reaches after the cut-off, unless it is selected again."""
+    """An asset that the app no longer reaches after ``until``, unless it is selected again (None: no end is set yet)."""
 
     id: int
     name: str
     kind: str
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AppCoverage:
-    """One app of one person. ``covered``: every asset is reached again."""
+    """One app of one person. ``covered``: every asset is reached again. ``scopes``: of the old login's grant."""
 
     app_id: int
     name: str
@@ -42,6 +44,7 @@ class AppCoverage:
     help_url: str | None
     support_email: str | None
     reconnect_url: str
+    scopes: tuple[str, ...] = ()
 
     @property
     def covered(self) -> bool:
@@ -63,6 +66,7 @@ class Connection:
     """One person's use of one app in a business. ``ends``: of the old login there; ``covered_at``: when the last asset
     was selected again (None: something is missing)."""
 
+    business_id: int
     personal_id: int
     managed_id: int | None
     app: AppCoverage
@@ -100,16 +104,21 @@ async def list_connections(
     personal_id: int | None = None,
     claimed_only: bool = True,
 ) -> list[Connection]:
-    """Connections of a business (or of one person in it), by person and app. Two queries, whatever the number of assets."""
-    carried = await coverage.carried_until(tx, business_id, personal_id, claimed_only)
-    rows = await coverage.coverage_rows(tx, business_id, now, personal_id, claimed_only)
-    groups: dict[tuple[int, int], dict[int, Any]] = {}
-    for row in rows:
-        if _is_carried(row, carried.get((row.personal_id, row.grant_id), {}), now):
-            group = groups.setdefault((row.personal_id, row.app_id), {})
+    """Connections of a business (or of one person in it), by person and app."""
+    whose = Whose(business_id=business_id, personal_id=personal_id, claimed_only=claimed_only)
+    return await connections_in(tx, base_url, whose, now)
+
+
+async def connections_in(tx: Tx, base_url: str, whose: Whose, now: datetime) -> list[Connection]:
+    """Connections by business, person and app. Three queries, whatever the number of people and assets."""
+    carried = await coverage.carried_until(tx, whose)
+    groups: dict[tuple[int, int, int], dict[int, Any]] = {}
+    for row in await coverage.coverage_rows(tx, whose, now):
+        if _is_carried(row, carried.get((row.business_id, row.personal_id, row.grant_id), {}), now):
+            group = groups.setdefault((row.business_id, row.personal_id, row.app_id), {})
             group[row.asset_id] = row
-    apps = await coverage.apps_by_id(tx, sorted({app_id for _, app_id in groups}))
-    return [_connection(list(group.values()), apps[app_id], base_url) for (_, app_id), group in groups.items()]
+    apps = await coverage.apps_by_id(tx, sorted({app_id for *_, app_id in groups}))
+    return [_connection(list(group.values()), apps[app_id], base_url) for (*_, app_id), group in groups.items()]
 
 
 def _again_at(row: Any) -> datetime | None:
@@ -145,7 +154,9 @@ def _connection(rows: list[Any], app: Any, base_url: str) -> Connection:
     first = rows[0]
     again = [_again_at(row) for row in rows]
     missing = tuple(
-        MissingAsset(row.asset_id, row.name, row.kind) for row, at in zip(rows, again, strict=True) if at is None
+        MissingAsset(row.asset_id, row.name, row.kind, earliest(row.ends, row.lent_until))
+        for row, at in zip(rows, again, strict=True)
+        if at is None
     )
     used = [row.last_used_at for row in rows if row.last_used_at is not None]
     shown = AppCoverage(
@@ -158,9 +169,11 @@ def _connection(rows: list[Any], app: Any, base_url: str) -> Connection:
         app.user_support_url,
         app.user_support_email,
         reconnect_url(base_url, app, first.scopes),
+        tuple(one for one in first.scopes.split(",") if one),
     )
     covered = [at for at in again if at is not None]
     return Connection(
+        first.business_id,
         first.personal_id,
         first.managed_id,
         shown,
@@ -208,7 +221,8 @@ class BusinessCoverage:
     rows: tuple[CoverageRow, ...]
 
 
-def _share(states: list[str]) -> Share:
+def count_states(states: list[str]) -> Share:
+    """How many connections there are of each state."""
     return Share(
         states.count("at_risk"),
         states.count("reconnected"),
@@ -223,13 +237,13 @@ async def business_coverage(tx: Tx, base_url: str, business_id: int, now: dateti
     accounts = await records.list_accounts(tx, sorted({one.personal_id for one in found}))
     rows = [CoverageRow(accounts[one.personal_id].name, one.state(now), one) for one in found]
     rows.sort(key=lambda row: (row.name.lower(), row.connection.app.name.lower()))
-    return BusinessCoverage(_share([row.state for row in rows]), tuple(rows))
+    return BusinessCoverage(count_states([row.state for row in rows]), tuple(rows))
 
 
 async def business_share(tx: Tx, base_url: str, business_id: int, now: datetime) -> Share:
     """The headline share of a business, over everybody who was invited."""
     found = await list_connections(tx, base_url, business_id, now, claimed_only=False)
-    return _share([one.state(now) for one in found])
+    return count_states([one.state(now) for one in found])
 
 
 async def count_coverage(tx: Tx, business_id: int, now: datetime) -> dict[int, tuple[int, int]]:

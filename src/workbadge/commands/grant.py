@@ -21,13 +21,16 @@ from .services import Services
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What a person chose. A permission declined earlier stays declined until it is granted. ``targets`` maps a node id to the business in whose name it was selected (None: none)."""
+    """What a person chose. A permission declined earlier stays declined until it is granted. ``targets`` maps a node id to
+    the business in whose name it was selected (None: none). ``offered``: the nodes that could be chosen, if only some could
+    (docs/protocols/reconnect.md); what else is selected stays so."""
 
     account_id: int
     app_id: int
     asked: tuple[str, ...]
     declined: tuple[str, ...] = ()
     targets: dict[int, int | None] | None = None
+    offered: frozenset[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ async def record_consent(tx: Tx, services: Services, consent: Consent, now: date
             raise invalid("scope", f"Invalid Scopes: {name[:80]}.", "scopes that exist")
     scopes = tuple(name for name in grantable(consent.asked, AccountKind(account.kind)) if name not in consent.declined)
     chosen = await _with_businesses(tx, consent, scopes, now)
-    await _check_targets(tx, consent.account_id, chosen, scopes, now)
+    await _check_targets(tx, consent, chosen, scopes, now)
     grant = await grants.find_grant(tx, consent.account_id, consent.app_id, lock=True)
     if grant is None:
         grant_id: int = services.entropy.new_id(NodeKind.RECORD)
@@ -92,7 +95,7 @@ async def record_consent(tx: Tx, services: Services, consent: Consent, now: date
         held = [name for name in dict.fromkeys((*held, *scopes)) if name not in consent.declined]
         refused = [name for name in dict.fromkeys((*refused, *consent.declined)) if name not in scopes]
         await grants.set_grant_scopes(tx, grant_id, ",".join(held), ",".join(refused), now)
-        known = await _drop_unchosen(tx, consent.account_id, grant_id, chosen, now)
+        known = await _drop_unchosen(tx, consent, grant_id, chosen, now)
     await grants.add_targets(
         tx,
         grant_id,
@@ -136,14 +139,16 @@ async def _with_businesses(tx: Tx, consent: Consent, scopes: tuple[str, ...], no
 
 async def _check_targets(
     tx: Tx,
-    account_id: int,
+    consent: Consent,
     chosen: dict[int, int | None],
     scopes: tuple[str, ...],
     now: datetime,
 ) -> None:
-    """Every chosen node fits the scopes and may be selected by this account."""
+    """Every chosen node fits the scopes, was offered, and may be selected by this account."""
     kinds = target_kinds(scopes) | {NodeKind.BUSINESS}
-    may = await selectable(tx, account_id, chosen, now)
+    may = await selectable(tx, consent.account_id, chosen, now)
+    if consent.offered is not None:
+        may -= set(consent.targets or ()) - consent.offered
     for node_id in sorted(chosen):
         if kind_of(node_id) not in kinds:
             raise invalid(
@@ -159,11 +164,12 @@ async def _check_targets(
 
 
 async def _drop_unchosen(
-    tx: Tx, account_id: int, grant_id: int, chosen: dict[int, int | None], now: datetime
+    tx: Tx, consent: Consent, grant_id: int, chosen: dict[int, int | None], now: datetime
 ) -> set[int]:
     """Unselect what could have been chosen and was not; the ids that stay selected."""
     held = {row.target_id for row in await grants.list_targets(tx, grant_id)}
-    gone = await selectable(tx, account_id, held - set(chosen), now)
+    unchosen = held - set(chosen) if consent.offered is None else (held & consent.offered) - set(chosen)
+    gone = await selectable(tx, consent.account_id, unchosen, now)
     await grants.drop_targets(tx, grant_id, sorted(gone))
     return held - gone
 

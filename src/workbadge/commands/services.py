@@ -15,6 +15,7 @@ class Policy:
     grace: timedelta = GRACE_DEFAULT  # M7; an organization may set its own
     extension_limit: timedelta = 90 * DAY  # M11, from the claim on
     claim_link: timedelta = 60 * DAY  # life of a claim link
+    reconnect_link: timedelta = 30 * DAY  # life of a link to the dialog (docs/protocols/reconnect.md)
     code: timedelta = timedelta(seconds=60)  # OA-22
     short_token: timedelta = timedelta(hours=2)
     long_token: timedelta = timedelta(seconds=5_183_944)  # wire.md §3.2

@@ -1,6 +1,6 @@
 """The graph's paths: ``/[vN.N/]<node>[/<edge>]``. One ASGI application, no framework on the hot path.
 
-``NODE_EDGES`` and ``IDENTITY_EDGES`` are the route table; the IDOR matrix of the tests is generated from it.
+``NODE_EDGES``, ``USER_EDGES`` and ``APP_EDGES`` are the route table; the IDOR matrix of the tests is generated from it.
 """
 
 import re
@@ -46,11 +46,14 @@ from .fields import Field, parse_fields
 from .identity import answer_app, find_person, read_app, read_business_user, read_system_user
 from .nodes import TYPES, NodeType, show
 from .people import APPLICATION, SYSTEM_USER, USER
+from .reconnects import reconnects
 
 NODE_EDGES: dict[NodeKind, dict[str, Edge]] = {
     NodeKind.BUSINESS: BUSINESS_EDGES,
     NodeKind.PAGE: PAGE_EDGES,
 }
+APP_EDGES: dict[str, Edge] = {"reconnects": reconnects}
+"""Edges of the calling app."""
 MOST_IDS = 50
 _CREATED = {
     NodeKind.BUSINESS: "created_time",
@@ -213,9 +216,12 @@ class Graph:
 
     async def _own_app(self, call: Call, method: str, app_id: int, rest: list[str]) -> Any:
         """The calling app."""
-        if rest or method != "GET":
-            raise self._no_edge(APPLICATION, method, rest)
-        return await read_app(call, app_id)
+        if not rest and method == "GET":
+            return await read_app(call, app_id)
+        edge = APP_EDGES.get(rest[0]) if len(rest) == 1 else None
+        if edge is not None and method == "GET":
+            return await edge(call, app_id, asked_at_top(call))
+        raise self._no_edge(APPLICATION, method, rest)
 
     async def _asset(self, call: Call, method: str, text: str, rest: list[str]) -> Any:
         """An asset or a business."""

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from workbadge.commands.errors import CommandError, Problem
+from workbadge.commands.reconnects import Link, missing_assets
 from workbadge.store import records
 from workbadge.terms.ids import parse_id
 from workbadge.web.csrf import check_form
@@ -21,6 +22,7 @@ from workbadge.web.state import now_of, site_of
 
 from .leaving import cancelled, failed
 from .request import (
+    Asked,
     PageError,
     RedirectError,
     fresh_since,
@@ -64,14 +66,28 @@ async def start(request: Request) -> Response:
         if session is None or not fresh:
             mark = mark_fresh(services.sealer, session, now)
             return redirect(login_address(request, f"{_without_mark(back)}&{_SINCE}={mark}", another=True))
-        asked = msgspec.structs.replace(asked, only=tuple(one.id for one in fresh))
+        only = tuple(one.id for one in fresh if not asked.only or one.id in asked.only)
+        asked = msgspec.structs.replace(asked, only=only or (0,))
     if session is None or not session.accounts:
         return redirect(login_address(request, back))
+    if asked.link is not None:
+        asked = await _limited(request, asked, asked.link)
     asked = msgspec.structs.replace(asked, flow=services.entropy.text(32), back=_without_mark(back))
     flow = Flow(request, session, asked, app, seal_request(services.sealer, asked, session))
+    if not flow.accounts:
+        return flow.page("oauth/other_account.html", None, 403)
     if len(flow.accounts) == 1:
         return await with_account(flow, flow.accounts[0])
     return choose_account(flow)
+
+
+async def _limited(request: Request, asked: Asked, link: Link) -> Asked:
+    """The request of a reconnect link with what is missing now; where nothing is, it is a login like any other."""
+    async with site_of(request.scope).services.store.read() as tx:
+        missing = await missing_assets(tx, link, asked.app_id, now_of(request.scope))
+    if not missing:
+        return msgspec.structs.replace(asked, auth_types=())
+    return msgspec.structs.replace(asked, offered=missing)
 
 
 def _fresh(request: Request, session: BrowserSession | None) -> tuple[SignedIn, ...]:

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 import msgspec
 from starlette.requests import Request
 
+from workbadge.commands.reconnects import Link, LinkError, open_link
 from workbadge.commands.registration import redirect_uris
 from workbadge.commands.token import CHALLENGE
 from workbadge.keys import Sealer
@@ -16,7 +17,7 @@ from workbadge.store import records
 from workbadge.terms.instants import from_micros, to_micros
 from workbadge.terms.scopes import DEFAULT_SCOPES, SCOPES, parse_scopes
 from workbadge.web.sessions import BrowserSession
-from workbadge.web.state import site_of
+from workbadge.web.state import now_of, site_of
 
 RESPONSE_TYPES = frozenset({"code", "token", "granted_scopes"})
 AUTH_TYPES = frozenset({"rerequest", "reauthenticate", "reauthorize"})
@@ -45,7 +46,8 @@ class RedirectError(Exception):
 class Asked(msgspec.Struct, frozen=True):
     """What an app asks for, checked. ``scopes``: existing ones, in order, each once. ``flow``: this run of the dialog, by
     which it is answered once (OA-47). ``only``: the accounts that may answer (those that signed in afresh); empty: any. ``back``: the
-    path that opens this dialog again."""
+    path that opens this dialog again. ``link``: of a reconnect; ``offered``: its assets, to which the choice is limited (None: it
+    is not)."""
 
     app_id: int
     redirect_uri: str
@@ -60,6 +62,8 @@ class Asked(msgspec.Struct, frozen=True):
     flow: str = ""
     only: tuple[int, ...] = ()
     back: str = ""
+    link: Link | None = None
+    offered: tuple[int, ...] | None = None
 
     @property
     def mobile(self) -> bool:
@@ -72,7 +76,7 @@ class Asked(msgspec.Struct, frozen=True):
     @property
     def rerequest(self) -> bool:
         """Everything is asked and selected again."""
-        return bool({"rerequest", "reauthorize"} & set(self.auth_types))
+        return self.offered is not None or bool({"rerequest", "reauthorize"} & set(self.auth_types))
 
     def address(self, values: dict[str, str | None], fragment: bool = False) -> str:
         """The redirect address with ``values`` and the state, byte for byte as it came."""
@@ -100,6 +104,7 @@ _SINGLE = frozenset(
         "nonce",
         "display",
         "return_scopes",
+        "reconnect",
     }
 )
 
@@ -139,7 +144,22 @@ async def read_request(request: Request, query: str) -> tuple[Asked, Any]:
             "This login cannot be opened",
             "The address that the app wants you to come back to is not one that it registered.",
         )
-    return _checked(values, app, redirect), app
+    asked = _checked(values, app, redirect)
+    return (asked if "reconnect" not in values else _linked(request, asked, values["reconnect"])), app
+
+
+def _linked(request: Request, asked: Asked, text: str) -> Asked:
+    """The request of a reconnect link: only the account that it is for may answer. Raises PageError."""
+    sealer, now = site_of(request.scope).services.sealer, now_of(request.scope)
+    try:
+        link = open_link(sealer, text, asked.app_id, now)
+    except LinkError as error:
+        raise PageError(
+            100,
+            "This link has run out" if error.expired else "This link cannot be used",
+            "Start again in the app: it can give you a fresh one.",
+        ) from error
+    return msgspec.structs.replace(asked, link=link, only=(link.managed_id,))
 
 
 async def leads_to_app(request: Request, path: str) -> tuple[Any, str] | None:

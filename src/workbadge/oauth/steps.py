@@ -5,7 +5,7 @@ and assets are refused by the consent itself when this account may not select th
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from starlette.requests import Request
@@ -129,10 +129,19 @@ async def _read(flow: Flow, account: SignedIn, form: Any) -> tuple[Question, Cho
         offered: list[OfferedBusiness] = []
         if target_kinds(granted):
             now = now_of(flow.request.scope)
-            offered = await offer(tx, account.id, account.kind, flow.asked.app_id, granted, now)
+            offered = _limited(await offer(tx, account.id, account.kind, flow.asked.app_id, granted, now), flow.asked)
     given = (parse_id(str(one)) for one in form.getlist("target"))
     chosen = tuple(dict.fromkeys(one for one in given if one is not None))
     return found, Choice(granted, declined, chosen, str(form.get("q") or "").strip()[:100]), offered
+
+
+def _limited(offered: list[OfferedBusiness], asked: Asked) -> list[OfferedBusiness]:
+    """What is offered, of a reconnect only what is missing."""
+    if asked.offered is None:
+        return offered
+    only = set(asked.offered)
+    kept = [replace(one, assets=tuple(asset for asset in one.assets if asset.id in only)) for one in offered]
+    return [one for one in kept if one.assets]
 
 
 def ask_permissions(flow: Flow, account: SignedIn, found: Question, declined: tuple[str, ...]) -> Response:
@@ -180,6 +189,7 @@ async def ask_assets(flow: Flow, account: SignedIn, choice: Choice, offered: lis
         kinds=sorted({one.kind.value for business in offered for one in business.assets}),
         before=sum(one.before for business in offered for one in business.assets),
         moved=moved,
+        reconnect=flow.asked.offered is not None,
     )
 
 
@@ -209,7 +219,8 @@ async def allow(
     services, asked, now = flow.services, flow.asked, now_of(flow.request.scope)
     targets = contexts(offered, list(choice.chosen))
     declined = (*found.refused, *choice.declined)
-    consent = Consent(account.id, asked.app_id, (*choice.granted, *declined), declined, targets)
+    limit = None if asked.offered is None else frozenset(asked.offered)
+    consent = Consent(account.id, asked.app_id, (*choice.granted, *declined), declined, targets, limit)
 
     async def work(tx: Tx) -> str:
         await check_unanswered(tx, services, asked, choice.granted)

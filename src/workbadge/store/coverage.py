@@ -1,8 +1,10 @@
 """Coverage: which assets an app reached through old logins and reaches again through new ones (B1-B3).
 
-Two queries for a whole business or for one person; never one per asset or per token.
+Two queries for a whole business, for one person, or for a page of an app's people; never one per asset or per token.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +19,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    tuple_,
     type_coerce,
 )
 
@@ -52,11 +55,22 @@ def _old_grants() -> FromClause:
     )
 
 
-def _meant(business_id: int, personal_id: int | None, claimed_only: bool) -> list[ColumnElement[bool]]:
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """Whose connections are looked at; what is None does not narrow. ``pairs``: of business and personal account.
+    ``claimed_only`` False: invited people too."""
+
+    business_id: int | None = None
+    personal_id: int | None = None
+    app_id: int | None = None
+    pairs: Sequence[tuple[int, int]] | None = None
+    claimed_only: bool = True
+
+
+def _meant(whose: Whose) -> list[ColumnElement[bool]]:
     """Which people are looked at: those whose old login ends (or will end) by the migration."""
     person = migration_person.c
     where: list[ColumnElement[bool]] = [
-        person.business_id == business_id,
         person.rolled_back_at.is_(None),
         person.excluded_at.is_(None),
         or_(
@@ -64,17 +78,22 @@ def _meant(business_id: int, personal_id: int | None, claimed_only: bool) -> lis
             _mine.c.end_cause.in_((EndCause.GRACE.value, EndCause.DEADLINE.value)),
         ),
     ]
-    if personal_id is not None:
-        where.append(person.personal_id == personal_id)
-    if claimed_only:
+    if whose.business_id is not None:
+        where.append(person.business_id == whose.business_id)
+    if whose.personal_id is not None:
+        where.append(person.personal_id == whose.personal_id)
+    if whose.app_id is not None:
+        where.append(_old.c.app_id == whose.app_id)
+    if whose.pairs is not None:
+        where.append(tuple_(person.business_id, person.personal_id).in_(whose.pairs))
+    if whose.claimed_only:
         where.append(person.claimed_at.is_not(None))
     return where
 
 
-async def carried_until(
-    tx: Tx, business_id: int, personal_id: int | None, claimed_only: bool
-) -> dict[tuple[int, int], dict[int | None, int]]:
-    """(personal_id, grant id) to: page id, or None for user tokens, to the last end (microseconds) of such tokens.
+async def carried_until(tx: Tx, whose: Whose) -> dict[tuple[int, int, int], dict[int | None, int]]:
+    """(business_id, personal_id, grant id) to: page id, or None for user tokens, to the last end (microseconds) of such
+    tokens.
 
     Only tokens of consents before the hand-over count: later ones reach nothing here (M5).
     """
@@ -90,6 +109,7 @@ async def carried_until(
     )
     statement = (
         select(
+            person.business_id,
             person.personal_id,
             _old.c.id.label("grant_id"),
             token.c.page_id,
@@ -97,18 +117,18 @@ async def carried_until(
         )
         .select_from(source)
         .where(
-            *_meant(business_id, personal_id, claimed_only),
+            *_meant(whose),
             token.c.kind.in_(_CARRYING),
             or_(
                 _mine.c.handed_over.is_(None),
                 token.c.authorized_at <= _mine.c.handed_over,
             ),
         )
-        .group_by(person.personal_id, _old.c.id, token.c.page_id)
+        .group_by(person.business_id, person.personal_id, _old.c.id, token.c.page_id)
     )
-    found: dict[tuple[int, int], dict[int | None, int]] = {}
+    found: dict[tuple[int, int, int], dict[int | None, int]] = {}
     for row in await tx.rows(statement):
-        found.setdefault((row.personal_id, row.grant_id), {})[row.page_id] = row.ends
+        found.setdefault((row.business_id, row.personal_id, row.grant_id), {})[row.page_id] = row.ends
     return found
 
 
@@ -120,19 +140,13 @@ def _least(first: ColumnElement[int], *others: ColumnElement[int]) -> ColumnElem
     return least
 
 
-async def coverage_rows(
-    tx: Tx,
-    business_id: int,
-    now: datetime,
-    personal_id: int | None = None,
-    claimed_only: bool = True,
-) -> list[Row[Any]]:
+async def coverage_rows(tx: Tx, whose: Whose, now: datetime) -> list[Row[Any]]:
     """One row for each (person, grant of the old login, asset selected in this business's name).
 
-    Columns: personal_id, managed_id, claimed_at; of the old login's membership: ends, handed_over; of its grant:
-    app_id, grant_id, scopes, revoked_at, last_used_at; asset_id, name, kind; of the managed account's grant for the
-    same app: new_scopes, again_at (when it selected the asset; None: not, or it does not reach it). Ordered by
-    person, app, asset, grant. ``claimed_only`` False: invited people too.
+    Columns: business_id, personal_id, managed_id, claimed_at; of the old login's membership: ends, handed_over; of its grant:
+    app_id, grant_id, scopes, revoked_at, last_used_at; asset_id, name, kind, lent_until (of one that is lent
+    here; None: the business owns it, or no end); of the managed account's grant for the same app: new_scopes, again_at
+    (when it selected the asset; None: not, or it does not reach it). Ordered by business, person, app, asset, grant.
 
     Not among them: assets that left the business, apps that are switched off, and what the old login goes on reaching by
     another way after the cut-off (M15).
@@ -182,6 +196,7 @@ async def coverage_rows(
     )
     statement = (
         select(
+            person.business_id,
             person.personal_id,
             person.managed_id,
             person.claimed_at,
@@ -195,12 +210,13 @@ async def coverage_rows(
             asset.c.id.label("asset_id"),
             asset.c.name,
             asset.c.kind,
+            case((asset.c.business_id != person.business_id, _lent_until(person, now))).label("lent_until"),
             new.c.scopes.label("new_scopes"),
             case((reached, again.c.selected_at)).label("again_at"),
         )
         .select_from(source)
         .where(
-            *_meant(business_id, personal_id, claimed_only),
+            *_meant(whose),
             or_(
                 _mine.c.handed_over.is_(None),
                 _selected.c.selected_at <= _mine.c.handed_over,
@@ -209,7 +225,7 @@ async def coverage_rows(
             or_(asset.c.business_id == person.business_id, _lent(person, now)),
             ~_other_way(now),
         )
-        .order_by(person.personal_id, _old.c.app_id, asset.c.id, _old.c.created_at)
+        .order_by(person.business_id, person.personal_id, _old.c.app_id, asset.c.id, _old.c.created_at)
     )
     return await tx.rows(statement)
 
@@ -225,6 +241,15 @@ def _lent(person: Any, now: datetime) -> ColumnElement[bool]:
         share.c.partner_business_id == person.business_id,
         _open_share(now),
     )
+
+
+def _lent_until(person: Any, now: datetime) -> ColumnElement[datetime]:
+    """When the last share by which the asset is lent to the person's business ends; None: never."""
+    last = func.max(func.coalesce(type_coerce(share.c.ends, BigInteger), _WITHOUT_END))
+    found = select(func.nullif(last, _WITHOUT_END)).where(
+        share.c.asset_id == asset.c.id, share.c.partner_business_id == person.business_id, _open_share(now)
+    )
+    return type_coerce(found.correlate(asset, migration_person).scalar_subquery(), share.c.ends.type)
 
 
 def _other_way(now: datetime) -> ColumnElement[bool]:
@@ -263,6 +288,38 @@ def _other_way(now: datetime) -> ColumnElement[bool]:
         here,
         holds,
     )
+
+
+async def people_of_app(
+    tx: Tx,
+    whose: Whose,
+    limit: int,
+    until: datetime | None,
+    after: tuple[int, int] | None,
+    before: tuple[int, int] | None,
+) -> list[tuple[int, int]]:
+    """(business, personal account) of the people in ``whose`` whose old login ends by ``until``, ascending: the first
+    ``limit`` after a pair, or the last ``limit`` before one."""
+    person = migration_person.c
+    pair = tuple_(person.business_id, person.personal_id)
+    where = _meant(whose)
+    if until is not None:
+        where.append(_mine.c.ends <= until)
+    if after is not None:
+        where.append(pair > after)
+    if before is not None:
+        where.append(pair < before)
+    order = (person.business_id, person.personal_id)
+    rows = await tx.rows(
+        select(*order)
+        .distinct()
+        .select_from(_old_grants())
+        .where(*where)
+        .order_by(*(one.desc() if before is not None else one.asc() for one in order))
+        .limit(limit)
+    )
+    found = [(row.business_id, row.personal_id) for row in rows]
+    return found if before is None else found[::-1]
 
 
 async def apps_by_id(tx: Tx, ids: list[int]) -> dict[int, Row[Any]]:

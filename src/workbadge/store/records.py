@@ -73,6 +73,12 @@ async def find_business(tx: Tx, business_id: int) -> Row[Any] | None:
     return await tx.one(select(business).where(business.c.id == business_id))
 
 
+async def business_names(tx: Tx, ids: list[int]) -> dict[int, str]:
+    """Names by id."""
+    rows = await tx.rows(select(business.c.id, business.c.name).where(business.c.id.in_(ids)))
+    return {row.id: row.name for row in rows}
+
+
 async def add_account(
     tx: Tx,
     account_id: int,
@@ -194,6 +200,16 @@ async def find_scoped_id(tx: Tx, app_id: int, account_id: int) -> int | None:
         select(scoped_account.c.id).where(scoped_account.c.app_id == app_id, scoped_account.c.account_id == account_id)
     )
     return None if row is None else int(row.id)
+
+
+async def scoped_ids(tx: Tx, app_id: int, account_ids: list[int]) -> dict[int, int]:
+    """Account to the id by which an app knows it, of those that have one."""
+    rows = await tx.rows(
+        select(scoped_account.c.account_id, scoped_account.c.id).where(
+            scoped_account.c.app_id == app_id, scoped_account.c.account_id.in_(account_ids)
+        )
+    )
+    return {row.account_id: row.id for row in rows}
 
 
 async def add_scoped_id(tx: Tx, scoped_id: int, app_id: int, account_id: int) -> None:
