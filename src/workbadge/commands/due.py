@@ -4,7 +4,6 @@ A row is carried out as of its own instant, however late the worker comes. Nothi
 is decided at each request from the timestamps (M9).
 """
 
-import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,8 +25,9 @@ from . import mails
 from .coverage import AppCoverage, list_connections
 from .grant import scoped_id
 from .migration import grace_of
-from .outbox import MAIL, WEBHOOK, Outgoing, enqueue
+from .outbox import MAIL, Outgoing, enqueue
 from .services import Services
+from .webhooks import MANAGED_META_ACCOUNT, Entry, notify
 
 log = structlog.get_logger()
 RETRY = timedelta(minutes=1)
@@ -203,32 +203,15 @@ async def _announce(case: _Case) -> None:
 
 
 async def _webhooks(case: _Case, kind: str, ends: datetime | None) -> None:
-    outgoing: list[Outgoing] = []
     for app in await coverage.apps_with_selections(case.tx, case.row.personal_id, case.row.business_id):
         user_id = str(await scoped_id(case.tx, case.services, app.id, case.row.personal_id))
         value: dict[str, str | None] = {
             "user_id": user_id,
             "migration_expire_time": None if ends is None else ends.strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
-        entry = {
-            "id": user_id,
-            "time": int(case.at.timestamp()),
-            "changes": [{"field": "migration_expire_time", "value": value}],
-        }
-        body = json.dumps({"object": "managed_meta_account", "entry": [entry]}, separators=(",", ":"))
-        outgoing.append(
-            Outgoing(
-                WEBHOOK,
-                kind,
-                app.webhook_url or "",
-                f"{app.name}: {kind}",
-                body,
-                case.row.business_id,
-                None,
-                app.id,
-            )
-        )
-    await enqueue(case.tx, case.services, outgoing, case.at)
+        entry = Entry(user_id, (("migration_expire_time", value),))
+        business_id = case.row.business_id
+        await notify(case.tx, case.services, app.id, MANAGED_META_ACCOUNT, entry, case.at, kind, business_id)
 
 
 async def _claimed(case: _Case) -> None:

@@ -4,6 +4,7 @@ and for system users, under the same rules and with the same refusals."""
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from workbadge.access import Allow, Ask, decide
 from workbadge.lifecycle.changes import Audit
@@ -17,6 +18,7 @@ from workbadge.terms.tasks import tasks_for
 
 from .errors import conflict, forbidden, invalid, not_found
 from .services import Services
+from .webhooks import PERMISSIONS, Entry, notify
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +91,13 @@ async def record_consent(tx: Tx, services: Services, consent: Consent, now: date
             now,
         )
         known: set[int] = set()
+        before = Standing((), frozenset())
+        held = list(scopes)
     else:
         grant_id = grant.id
-        held, refused = facts.scope_list(grant.scopes), facts.scope_list(grant.declined)
-        held = [name for name in dict.fromkeys((*held, *scopes)) if name not in consent.declined]
+        before = await _standing(tx, grant)
+        refused = facts.scope_list(grant.declined)
+        held = [name for name in dict.fromkeys((*before.scopes, *scopes)) if name not in consent.declined]
         refused = [name for name in dict.fromkeys((*refused, *consent.declined)) if name not in scopes]
         await grants.set_grant_scopes(tx, grant_id, ",".join(held), ",".join(refused), now)
         known = await _drop_unchosen(tx, consent, grant_id, chosen, now)
@@ -102,7 +107,9 @@ async def record_consent(tx: Tx, services: Services, consent: Consent, now: date
         {key: value for key, value in chosen.items() if key not in known},
         now,
     )
-    await scoped_id(tx, services, consent.app_id, consent.account_id)
+    after = Standing(tuple(held), frozenset(chosen) | known)
+    changes = told_of_consent(before, after, fresh=grant is None)
+    await tell_permissions(tx, services, account, consent.app_id, changes, now)
     entry = Audit(
         "grant.consent",
         grant_id,
@@ -186,7 +193,70 @@ async def scoped_id(tx: Tx, services: Services, app_id: int, account_id: int) ->
 async def remove_app(tx: Tx, services: Services, account_id: int, app_id: int, now: datetime) -> None:
     """The account takes the app off: every token of the pair is dead (``wire.md`` §3.5). Repeating is harmless."""
     grant = await grants.find_grant(tx, account_id, app_id, lock=True)
-    if grant is not None:
-        await grants.revoke_grant(tx, grant.id, now)
-        entry = Audit("grant.revoke", grant.id, None, None, {"app": app_id})
-        await write_audit(tx, (entry,), account_id, services.entropy.new_id, now)
+    if grant is None:
+        return
+    before = await _standing(tx, grant)
+    await grants.revoke_grant(tx, grant.id, now)
+    entry = Audit("grant.revoke", grant.id, None, None, {"app": app_id})
+    await write_audit(tx, (entry,), account_id, services.entropy.new_id, now)
+    changes = (*told_of_consent(before, Standing((), frozenset())), ("connected", {"verb": "revoked"}))
+    account = await records.find_account(tx, account_id)
+    await tell_permissions(tx, services, account, app_id, changes, now)
+
+
+async def remove_permission(tx: Tx, services: Services, account_id: int, app_id: int, name: str, now: datetime) -> None:
+    """The account takes one permission back (``wire.md`` §3.5). Raises CommandError INVALID when it is not granted."""
+    grant = await grants.find_grant(tx, account_id, app_id, lock=True)
+    before = Standing((), frozenset()) if grant is None else await _standing(tx, grant)
+    if grant is None or name not in before.scopes:
+        raise invalid("permission", f"The permission {name[:80]} is not granted.", "one that is granted")
+    left = tuple(one for one in before.scopes if one != name)
+    declined = ",".join(dict.fromkeys([*facts.scope_list(grant.declined), name]))
+    await grants.set_grant_scopes(tx, grant.id, ",".join(left), declined, now)
+    entry = Audit("grant.permission_removed", grant.id, None, None, {"permission": name})
+    await write_audit(tx, (entry,), account_id, services.entropy.new_id, now)
+    changes = told_of_consent(before, Standing(left, before.targets))
+    account = await records.find_account(tx, account_id)
+    await tell_permissions(tx, services, account, app_id, changes, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a grant grants: scopes and selected nodes."""
+
+    scopes: tuple[str, ...]
+    targets: frozenset[int]
+
+    def targets_of(self, scope: str) -> list[str]:
+        """The selected nodes that a scope is about."""
+        kinds = SCOPES[scope].targets if scope in SCOPES else ()
+        return [str(one) for one in sorted(self.targets) if kind_of(one) in kinds]
+
+
+async def _standing(tx: Tx, grant: Any) -> Standing:
+    targets = frozenset(row.target_id for row in await grants.list_targets(tx, grant.id))
+    return Standing(tuple(facts.scope_list(grant.scopes)), targets)
+
+
+def told_of_consent(before: Standing, after: Standing, fresh: bool = False) -> tuple[tuple[str, Any], ...]:
+    """The changes of the webhook ``permissions`` (``wire.md`` §6.5): ``connected`` when the app is new to the account, then a
+    permission each that was granted (with its assets as they are now), was taken back, or is about other assets now."""
+    changes: list[tuple[str, Any]] = [("connected", {"verb": "granted"})] if fresh else []
+    for scope in after.scopes:
+        targets = after.targets_of(scope)
+        if scope not in before.scopes or targets != before.targets_of(scope):
+            changes.append((scope, {"verb": "granted", "target_ids": targets}))
+    for scope in before.scopes:
+        if scope not in after.scopes:
+            changes.append((scope, {"verb": "revoked", "target_ids": before.targets_of(scope)}))
+    return tuple(changes)
+
+
+async def tell_permissions(
+    tx: Tx, services: Services, account: Any, app_id: int, changes: tuple[tuple[str, Any], ...], now: datetime
+) -> None:
+    """Tell an app what changed between an account and it, under the id by which it knows the person. Of system users
+    there is nothing to tell: they belong to the business that made them."""
+    user_id = await scoped_id(tx, services, app_id, account.id)
+    if changes and account.kind != AccountKind.SYSTEM.value:
+        await notify(tx, services, app_id, PERMISSIONS, Entry(str(user_id), changes), now)

@@ -1,13 +1,16 @@
 """The outbox: mails and webhooks as rows, written in the transaction that causes them; bodies are sealed at rest."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from workbadge.store import due as rows
+from workbadge.store import webhooks as subscriptions
 from workbadge.store.engine import Tx
 from workbadge.terms.kinds import NodeKind
 
+from .errors import conflict, not_found
 from .services import Services
 from .transaction import in_transaction
 
@@ -16,12 +19,19 @@ MAIL, WEBHOOK = "mail", "webhook"
 CLAIM_FOR = timedelta(minutes=2)
 """A row that is being delivered is left alone for so long; a crash delays it by that at most."""
 
-MOST_TRIES = 12
+MOST_TRIES = 15
+"""With their pauses, tries of one row go on for about 36 hours (``wire.md`` §6.3)."""
+
+GIVE_UP_AFTER = timedelta(hours=36)
+"""When a row is given up, whatever has waited so long for the same subscription is given up with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One mail (``address``: where to) or webhook (``address``: the app's URL, empty when it has none)."""
+    """One mail (``address``: where to) or webhook (``address``: the app's URL, empty when it has none).
+
+    What goes to one ``subscription_id`` goes in order. ``node_id``: sent only while the app still reaches that node.
+    """
 
     channel: str
     kind: str
@@ -31,6 +41,8 @@ class Outgoing:
     business_id: int | None = None
     account_id: int | None = None
     app_id: int | None = None
+    subscription_id: int | None = None
+    node_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +61,10 @@ class Sent:
     next_try_at: datetime | None
     tries: int
     last_error: str | None
+    subscription_id: int | None
+    node_id: int | None
+    parked_at: datetime | None
+    number: int
 
     @property
     def state(self) -> str:
@@ -80,6 +96,8 @@ async def enqueue(tx: Tx, services: Services, outgoing: list[Outgoing], now: dat
                 "body": services.sealer.seal(one.body, PLACE),
                 "next_try_at": now if one.address else None,
                 "tries": 0,
+                "subscription_id": one.subscription_id,
+                "node_id": one.node_id,
             }
             for place, one in enumerate(outgoing, 1)
         ],
@@ -100,6 +118,10 @@ def _opened(services: Services, row: Any) -> Sent:
         row.next_try_at,
         row.tries,
         row.last_error,
+        row.subscription_id,
+        row.node_id,
+        row.parked_at,
+        row.number,
     )
 
 
@@ -125,7 +147,11 @@ async def delivered(services: Services, outbox_id: int, now: datetime) -> None:
 
 async def failed(services: Services, sent: Sent, error: str, now: datetime, final: bool = False) -> None:
     """A try failed: the next one later and later (30 s doubled each time, six hours at most, up to a fifth more by
-    chance), twelve in all; none when ``final``. Whatever else waits for that address waits as long."""
+    chance), fifteen in all; none when ``final``. Whatever else waits for that address waits as long.
+
+    A row that is given up is parked: a dead letter, to be seen and sent again (``replay``). What has waited for the
+    same subscription for 36 hours is parked with it, so that a receiver that comes back starts with what is recent.
+    """
     tries = sent.tries + 1
     wait = min(timedelta(seconds=30) * 2**sent.tries, timedelta(hours=6))
     wait += wait * services.entropy.below(200) / 1000
@@ -134,9 +160,52 @@ async def failed(services: Services, sent: Sent, error: str, now: datetime, fina
     async def work(tx: Tx) -> None:
         if not final:
             await rows.put_off(tx, sent.address, now + wait)
-        await rows.mark_failed(tx, sent.id, error, None if given_up else now + wait)
+        await rows.mark_failed(tx, sent.id, error, None if given_up else now + wait, now)
+        if given_up and not final and sent.subscription_id is not None:
+            await rows.park_waiting(tx, sent.subscription_id, _DOWN, now, now - GIVE_UP_AFTER)
 
     await in_transaction(services, work)
+
+
+_DOWN = "not tried: the receiver was down for 36 hours"
+
+
+async def stop(services: Services, sent: Sent, error: str, now: datetime) -> None:
+    """The receiver says that it is gone for good (410): its subscription is stopped, and all that waits for it is parked
+    (FT-23). Subscribing again starts it."""
+
+    async def work(tx: Tx) -> None:
+        await rows.mark_failed(tx, sent.id, error, None, now)
+        if sent.subscription_id is not None:
+            await subscriptions.set_subscription(tx, sent.subscription_id, {"stopped_at": now})
+            await rows.park_waiting(tx, sent.subscription_id, error, now, now)
+
+    await in_transaction(services, work)
+
+
+async def list_deliveries(
+    tx: Tx, services: Services, app_id: int, limit: int, before: int | None = None, parked: bool = False
+) -> list[Sent]:
+    """Webhooks and callbacks of an app, newest first; ``before``: the number of a neighbour; ``parked``: dead letters."""
+    return [_opened(services, row) for row in await rows.list_of_app(tx, app_id, limit, before, parked)]
+
+
+async def replay(tx: Tx, services: Services, app_id: int, outbox_id: int, now: datetime) -> None:
+    """Send a webhook of an app again, now, under its id, to the address that the app has now; what was written after it
+    and still waits goes after it. Raises CommandError: NOT_FOUND, CONFLICT when it waits already or has nowhere to go."""
+    row = await rows.find_outbox(tx, outbox_id, lock=True)
+    if row is None or row.app_id != app_id or row.channel == MAIL:
+        raise not_found("delivery")
+    if row.next_try_at is not None:
+        raise conflict("This delivery is waiting to be sent already.", "one that was sent or given up")
+    subscription = None
+    if row.channel == WEBHOOK:
+        body = json.loads(services.sealer.open(bytes(row.body), PLACE))
+        subscription = await subscriptions.find_subscription(tx, app_id, body["object"])
+        if subscription is None or subscription.stopped_at is not None:
+            raise conflict("The app does not subscribe to this object any more.", "a live subscription of that object")
+    address = row.address if subscription is None else subscription.callback_url
+    await rows.send_again(tx, row.id, address, None if subscription is None else subscription.id, now)
 
 
 async def keep_mails(services: Services) -> None:

@@ -5,10 +5,12 @@ from datetime import datetime
 from workbadge.store import posts
 from workbadge.store.engine import Tx
 from workbadge.terms.ids import RANDOM_SPAN, make_id
+from workbadge.terms.instants import to_micros
 from workbadge.terms.kinds import NodeKind
 
 from .errors import conflict, invalid
 from .services import Services
+from .webhooks import notify_page
 
 LONGEST = 63_206
 LONGEST_KEY = 255
@@ -44,4 +46,12 @@ async def add_post(
                 raise conflict("The Idempotency-Key was used for another message.", "a key of its own")
             return post_id
     await posts.add_post(tx, post_id, page_id, account_id, app_id, message, now)
+    value = {
+        "item": "status",
+        "verb": "add",
+        "post_id": f"{page_id}_{post_id}",
+        "message": message,
+        "created_time": to_micros(now) // 1_000_000,
+    }
+    await notify_page(tx, services, page_id, "feed", value, now)
     return post_id

@@ -13,6 +13,7 @@ from workbadge.terms.kinds import NodeKind
 
 from .errors import invalid
 from .services import Services
+from .webhooks import MANAGED_META_ACCOUNT, NewSubscription, check_callback, subscribe
 
 NAME_LENGTH = 200
 
@@ -58,7 +59,8 @@ def check_redirect_uri(uri: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class NewApp:
-    """A third party's app. ``login_uri``: where its own login starts (the Reconnect link, B1)."""
+    """A third party's app. ``login_uri``: where its own login starts (the Reconnect link, B1). ``webhook_url``: subscribed to
+    ``managed_meta_account`` without a handshake, as by an operator who knows the receiver."""
 
     name: str
     redirect_uris: tuple[str, ...]
@@ -93,10 +95,12 @@ async def add_app(tx: Tx, services: Services, new: NewApp, now: datetime) -> App
         "login_uri": new.login_uri,
         "user_support_url": new.user_support_url,
         "user_support_email": new.user_support_email,
-        "webhook_url": new.webhook_url,
         "require_proof": int(new.require_proof),
     }
     await records.add_app(tx, app_id, values, now)
+    if new.webhook_url:
+        wanted = NewSubscription(MANAGED_META_ACCOUNT, check_callback(new.webhook_url), None, True)
+        await subscribe(tx, services, app_id, wanted, False, now)
     return AppCreated(app_id, secret)
 
 

@@ -6,10 +6,9 @@ from typing import Any
 
 from workbadge.access import Allow, decide
 from workbadge.commands import grant as grants_commands
+from workbadge.commands.errors import CommandError
 from workbadge.commands.page_token import page_tokens
-from workbadge.lifecycle.changes import Audit
 from workbadge.store import facts, grants, records, rights, visible
-from workbadge.store.apply import write_audit
 from workbadge.store.facts import Loaded
 from workbadge.store.visible import Filter
 from workbadge.terms.kinds import Act, NodeKind
@@ -250,15 +249,10 @@ async def delete_permissions(call: Call, loaded: Loaded, name: str | None) -> di
         if name is None:
             await grants_commands.remove_app(tx, call.services, account.id, loaded.app_id, call.now)
         else:
-            row = await grants.find_grant(tx, account.id, loaded.app_id, lock=True)
-            held = [] if row is None else [one for one in row.scopes.split(",") if one]
-            if row is None or name not in held:
-                raise WireError(100, f"(#100) The permission {name[:80]} is not granted.")
-            left = ",".join(one for one in held if one != name)
-            declined = ",".join(dict.fromkeys([*(one for one in row.declined.split(",") if one), name]))
-            await grants.set_grant_scopes(tx, row.id, left, declined, call.now)
-            entry = Audit("grant.permission_removed", row.id, None, None, {"permission": name})
-            await write_audit(tx, (entry,), account.id, call.services.entropy.new_id, call.now)
+            try:
+                await grants_commands.remove_permission(tx, call.services, account.id, loaded.app_id, name, call.now)
+            except CommandError as error:
+                raise WireError(100, f"(#100) {error.message}") from error
     return {"success": True}
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, exists, func, insert, or_, select, update
 
 from .engine import Tx
 from .schema import due, migration_person, outbox
@@ -100,20 +100,30 @@ async def last_number(tx: Tx) -> int:
     return 0 if row is None or row.number is None else int(row.number)
 
 
+def _ready(channels: list[str], now: datetime) -> ColumnElement[bool]:
+    """Rows to be tried now. Of what goes to one subscription only the first that waits (ordering, FT-21)."""
+    earlier = outbox.alias("earlier")
+    ahead = exists().where(
+        earlier.c.subscription_id == outbox.c.subscription_id,
+        earlier.c.number < outbox.c.number,
+        earlier.c.next_try_at.is_not(None),
+    )
+    return and_(
+        outbox.c.sent_at.is_(None),
+        outbox.c.channel.in_(channels),
+        outbox.c.next_try_at <= now,
+        or_(outbox.c.subscription_id.is_(None), ~ahead),
+    )
+
+
 async def take_outbox(tx: Tx, channels: list[str], now: datetime, until: datetime) -> Row[Any] | None:
     """The oldest row to be tried now, locked; its next try is set to ``until``, so that a crash only delays it."""
     row = await tx.one(
         select(outbox)
-        .where(
-            and_(
-                outbox.c.sent_at.is_(None),
-                outbox.c.channel.in_(channels),
-                outbox.c.next_try_at <= now,
-            )
-        )
+        .where(_ready(channels, now))
         .order_by(outbox.c.next_try_at, outbox.c.number)
         .limit(1)
-        .with_for_update(skip_locked=True)
+        .with_for_update(of=outbox, skip_locked=True)
     )
     if row is not None:
         await tx.run(update(outbox).where(outbox.c.id == row.id).values(next_try_at=until, tries=outbox.c.tries + 1))
@@ -125,19 +135,57 @@ async def mark_sent(tx: Tx, outbox_id: int, now: datetime) -> None:
     await tx.run(update(outbox).where(outbox.c.id == outbox_id).values(sent_at=now, next_try_at=None, last_error=None))
 
 
-async def mark_failed(tx: Tx, outbox_id: int, error: str, next_try: datetime | None) -> None:
-    """A try failed; ``next_try`` None: no further one."""
-    await tx.run(update(outbox).where(outbox.c.id == outbox_id).values(last_error=error[:500], next_try_at=next_try))
+async def mark_failed(tx: Tx, outbox_id: int, error: str, next_try: datetime | None, now: datetime) -> None:
+    """A try failed; ``next_try`` None: no further one, the row is parked."""
+    parked = now if next_try is None else None
+    values = {"last_error": error[:500], "next_try_at": next_try, "parked_at": parked}
+    await tx.run(update(outbox).where(outbox.c.id == outbox_id).values(values))
+
+
+async def park_waiting(tx: Tx, subscription_id: int, error: str, now: datetime, written_by: datetime) -> int:
+    """Park what waits for a subscription and was written by ``written_by``. How many rows."""
+    waiting = and_(
+        outbox.c.subscription_id == subscription_id, outbox.c.next_try_at.is_not(None), outbox.c.at <= written_by
+    )
+    await tx.rows(select(outbox.c.id).where(waiting).order_by(outbox.c.id).with_for_update())
+    return await tx.run(update(outbox).where(waiting).values(last_error=error, next_try_at=None, parked_at=now))
+
+
+async def send_on(tx: Tx, subscription_id: int, address: str, now: datetime) -> None:
+    """What waits for a subscription goes to ``address``, from now on."""
+    waiting = and_(outbox.c.subscription_id == subscription_id, outbox.c.next_try_at.is_not(None))
+    await tx.rows(select(outbox.c.id).where(waiting).order_by(outbox.c.id).with_for_update())
+    await tx.run(update(outbox).where(waiting).values(address=address, next_try_at=now))
+
+
+async def find_outbox(tx: Tx, outbox_id: int, lock: bool = False) -> Row[Any] | None:
+    """One row of the outbox."""
+    statement = select(outbox).where(outbox.c.id == outbox_id)
+    return await tx.one(statement.with_for_update() if lock else statement)
+
+
+async def send_again(tx: Tx, outbox_id: int, address: str, subscription_id: int | None, now: datetime) -> None:
+    """The row waits as on its first day, for that address."""
+    values = {"address": address, "subscription_id": subscription_id, "next_try_at": now}
+    unsent = {"sent_at": None, "parked_at": None, "last_error": None, "tries": 0}
+    await tx.run(update(outbox).where(outbox.c.id == outbox_id).values({**values, **unsent}))
+
+
+async def list_of_app(
+    tx: Tx, app_id: int, limit: int, before: int | None = None, parked: bool = False
+) -> list[Row[Any]]:
+    """What was written for an app, newest first; ``before``: only lower numbers; ``parked``: only what was given up."""
+    statement = select(outbox).where(outbox.c.app_id == app_id)
+    if before is not None:
+        statement = statement.where(outbox.c.number < before)
+    if parked:
+        statement = statement.where(outbox.c.parked_at.is_not(None))
+    return await tx.rows(statement.order_by(outbox.c.number.desc(), outbox.c.id).limit(limit))
 
 
 async def has_outbox(tx: Tx, channels: list[str], now: datetime) -> bool:
     """Whether some row is to be tried now."""
-    where = (
-        outbox.c.sent_at.is_(None),
-        outbox.c.channel.in_(channels),
-        outbox.c.next_try_at <= now,
-    )
-    return await tx.one(select(outbox.c.id).where(*where).limit(1)) is not None
+    return await tx.one(select(outbox.c.id).where(_ready(channels, now)).limit(1)) is not None
 
 
 async def has_due(tx: Tx, now: datetime) -> bool:

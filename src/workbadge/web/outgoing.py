@@ -16,15 +16,17 @@ ANSWER_LIMIT = 65_536
 
 
 class OutgoingError(Exception):
-    """A delivery failed; the message says why in words that are safe to show. ``final``: do not try again."""
+    """A delivery failed; the message says why in words that are safe to show. ``final``: do not try again. ``gone``: the
+    receiver says that it is gone for good."""
 
-    def __init__(self, message: str, final: bool = False) -> None:
+    def __init__(self, message: str, final: bool = False, gone: bool = False) -> None:
         super().__init__(message)
-        self.final = final
+        self.final = final or gone
+        self.gone = gone
 
 
 class Outgoing:
-    """Posts to URLs of apps. ``allow_private``: also private and loopback addresses (test set-ups)."""
+    """Requests to URLs of apps. ``allow_private``: also private and loopback addresses (test set-ups)."""
 
     def __init__(self, allow_private: bool) -> None:
         self._allow_private = allow_private
@@ -34,8 +36,22 @@ class Outgoing:
         """Close the client."""
         await self._client.aclose()
 
-    async def post(self, url: str, body: bytes, headers: dict[str, str]) -> None:
-        """POST a JSON body; 2xx is success. Raises OutgoingError."""
+    async def post(self, url: str, body: bytes, headers: dict[str, str]) -> bytes:
+        """POST a body (JSON unless ``headers`` say otherwise); 2xx is success. The answer's first 64 KiB. Raises OutgoingError."""
+        status, answer = await self._send("POST", url, body, {"Content-Type": "application/json", **headers})
+        if not 200 <= status < 300:
+            raise OutgoingError(f"expected 200, got {status}", gone=status == 410)
+        return answer
+
+    async def get(self, url: str) -> bytes:
+        """GET; only 200 is success. The answer's first 64 KiB. Raises OutgoingError."""
+        status, answer = await self._send("GET", url, None, {})
+        if status != 200:
+            raise OutgoingError(f"expected 200, got {status}")
+        return answer
+
+    async def _send(self, method: str, url: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
+        """Status and the first 64 KiB of the answer. Raises OutgoingError."""
         parts = urlsplit(url)
         if parts.scheme not in ("https", "http") or not parts.hostname or parts.username:
             raise OutgoingError("expected an http(s) address with a host")
@@ -43,30 +59,25 @@ class Outgoing:
         address = await self._resolve(parts.hostname, port)
         host = f"[{address}]" if ":" in address else address
         target = f"{parts.scheme}://{host}:{port}{parts.path or '/'}" + (f"?{parts.query}" if parts.query else "")
-        sent = {
-            **headers,
-            "Host": parts.netloc,
-            "Content-Type": "application/json",
-            "User-Agent": "Workbadge",
-        }
+        sent = {**headers, "Host": parts.netloc, "User-Agent": "Workbadge", "Accept-Encoding": "identity"}
         extensions = {"sni_hostname": parts.hostname}
         try:
             async with (
                 asyncio.timeout(SECONDS * 2),
-                self._client.stream("POST", target, content=body, headers=sent, extensions=extensions) as answer,
+                self._client.stream(method, target, content=body, headers=sent, extensions=extensions) as answer,
             ):
-                await self._drain(answer)
+                return answer.status_code, await self._drain(answer)
         except (httpx2.HTTPError, ssl.SSLError, TimeoutError, OSError) as error:
             raise OutgoingError(f"{type(error).__name__} from {parts.hostname}") from error
-        if not 200 <= answer.status_code < 300:
-            raise OutgoingError(f"expected 200, got {answer.status_code}", answer.status_code == 410)
 
-    async def _drain(self, answer: httpx2.Response) -> None:
-        size = 0
+    async def _drain(self, answer: httpx2.Response) -> bytes:
+        """As much of the answer as is looked at, as it was sent: nothing is unpacked (WB-18)."""
+        kept = b""
         async for part in answer.aiter_raw():
-            size += len(part)
-            if size > ANSWER_LIMIT:
-                return
+            kept += part
+            if len(kept) > ANSWER_LIMIT:
+                return kept[:ANSWER_LIMIT]
+        return kept
 
     async def _resolve(self, host: str, port: int) -> str:
         """One address of the host, all of whose addresses are allowed. Raises OutgoingError."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import hashlib
 import hmac
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,6 +14,7 @@ import structlog
 from workbadge.commands import due, outbox
 from workbadge.commands.outbox import MAIL, WEBHOOK, Sent
 from workbadge.commands.registration import SECRET_PLACE
+from workbadge.commands.webhooks import follows
 from workbadge.store import records
 from workbadge.store.engine import StoreBusyError
 
@@ -99,13 +99,11 @@ class Worker:
             else:
                 await self._webhook(site, waiting)
         except (OutgoingError, aiosmtplib.SMTPException, OSError, ValueError) as error:
-            await outbox.failed(
-                site.services,
-                waiting,
-                f"{type(error).__name__}: {error}",
-                site.clock.now(),
-                _is_final(error),
-            )
+            said, now = f"{type(error).__name__}: {error}", site.clock.now()
+            if isinstance(error, OutgoingError) and error.gone:
+                await outbox.stop(site.services, waiting, said, now)
+            else:
+                await outbox.failed(site.services, waiting, said, now, _is_final(error))
         else:
             await outbox.delivered(site.services, waiting.id, site.clock.now())
 
@@ -131,8 +129,10 @@ class Worker:
     async def _webhook(self, site: Site, waiting: Sent) -> None:
         async with site.services.store.read() as tx:
             app = None if waiting.app_id is None else await records.find_app(tx, waiting.app_id)
-        if app is None:
-            raise OutgoingError("the app no longer exists")
+            if app is None:
+                raise OutgoingError("the app no longer exists", final=True)
+            if waiting.node_id is not None and not await follows(tx, app.id, waiting.node_id, site.clock.now()):
+                raise OutgoingError("dropped: the app no longer reaches what it is about", final=True)
         secret = site.services.sealer.open(app.secret, SECRET_PLACE)
         body = waiting.body.encode("ascii")
         await self._outgoing.post(
@@ -140,6 +140,7 @@ class Worker:
             body,
             {
                 "X-Hub-Signature-256": f"sha256={sign(secret, body)}",
+                "X-Hub-Signature": f"sha1={sign(secret, body, 'sha1')}",
                 "X-Workbadge-Delivery": str(waiting.id),
             },
         )
@@ -156,6 +157,6 @@ def _is_final(error: Exception) -> bool:
     return False
 
 
-def sign(secret: str, body: bytes) -> str:
-    """Hex HMAC-SHA256 of the raw body under the app's secret (``wire.md`` §6.3)."""
-    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+def sign(secret: str, body: bytes, algorithm: str = "sha256") -> str:
+    """Hex HMAC of the raw body under the app's secret (``wire.md`` §6.3; ``sha1`` for older receivers)."""
+    return hmac.new(secret.encode(), body, algorithm).hexdigest()

@@ -1,6 +1,7 @@
 """The tables, a file for each field. Importing this loads all of them, so that ``metadata`` is whole."""
 
 from . import applications, business_login, portfolio, standards
+from .applications import page_subscription, webhook_subscription
 from .columns import Instant, metadata, name_key
 from .core import (
     account,
@@ -57,6 +58,7 @@ __all__ = [
     "name_key",
     "organization",
     "outbox",
+    "page_subscription",
     "portfolio",
     "post",
     "pushed_request",
@@ -70,4 +72,5 @@ __all__ = [
     "throttle",
     "token",
     "used_proof",
+    "webhook_subscription",
 ]

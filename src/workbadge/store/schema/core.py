@@ -162,7 +162,6 @@ app = Table(
     Column("login_uri", Text),
     Column("user_support_url", Text),
     Column("user_support_email", Text),
-    Column("webhook_url", Text),
     Column("require_proof", Integer, nullable=False),
     at_column("created_at", False),
     at_column("disabled_at"),
@@ -357,10 +356,21 @@ outbox = Table(
     at_column("sent_at"),
     Column("tries", Integer, nullable=False),
     Column("last_error", Text),
+    Column("subscription_id", BigInteger),
+    Column("node_id", BigInteger),
+    at_column("parked_at"),
     Index(None, "next_try_at"),
     Index(None, "at", "number"),
     Index(None, "number"),
 )
+Index(
+    "ix_outbox_lane",
+    outbox.c.subscription_id,
+    outbox.c.number,
+    sqlite_where=outbox.c.next_try_at.is_not(None),
+    postgresql_where=outbox.c.next_try_at.is_not(None),
+)
+Index("ix_outbox_app", outbox.c.app_id, outbox.c.number)
 
 audit = Table(
     "audit",
