@@ -7,9 +7,10 @@ grace · tasks.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
+
+import msgspec
 
 from workbadge.terms.instants import earliest
 from workbadge.terms.kinds import AccountKind, EndCause, TokenKind
@@ -19,8 +20,7 @@ from workbadge.terms.tasks import TASKS_OF
 from .facts import Ask, Deny, Facts, Route
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(msgspec.Struct, frozen=True):
     """The check holds, until (None: no end known); ``because`` only where a check decides the answer's cause."""
 
     until: datetime | None = None
@@ -203,7 +203,7 @@ def authorized_before_handover(route: Route, facts: Facts, ask: Ask, now: dateti
 def tasks_suffice(route: Route, facts: Facts, ask: Ask, now: datetime) -> Held | Deny:
     """One of the asked tasks holds on this way. None asked: any task on an asset, for other nodes any way will do."""
     if ask.tasks:
-        return HOLDS if route.tasks & ask.tasks else Deny(Reason.TASK_MISSING)
+        return HOLDS if int.__and__(route.tasks, ask.tasks) else Deny(Reason.TASK_MISSING)
     asset = facts.node is not None and facts.node.kind in TASKS_OF
     return HOLDS if route.tasks or not asset else Deny(Reason.TASK_MISSING)
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
+import msgspec
+
 from workbadge.terms.instants import Interval
 from workbadge.terms.kinds import AccountKind, Act, EndCause, NodeKind, TokenKind
 from workbadge.terms.reasons import Reason
@@ -105,8 +107,7 @@ class Ask:
     tasks: Task = NONE
 
 
-@dataclass(frozen=True, slots=True)
-class Allow:
+class Allow(msgspec.Struct, frozen=True):
     """Yes, until the earliest end of what the answer rests on (None: no end is known).
 
     ``reach_until`` is the end of the latest route alone, whatever the token's own life: the instant that
@@ -118,8 +119,7 @@ class Allow:
     reach_until: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Deny:
+class Deny(msgspec.Struct, frozen=True):
     """No, why, and since when (None: it never was otherwise, or it is not known)."""
 
     reason: Reason

@@ -1,7 +1,8 @@
 """What one request of the graph works with, and the one way to a node: load, decide, answer or refuse."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from workbadge.access import Allow, Ask, Deny, decide
 from workbadge.keys import TokenText
@@ -33,8 +34,7 @@ def ask_for(kind: NodeKind, act: Act) -> Ask:
     return _ASKS[kind, act]
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True):
     """One node that may be shown: an asset or a business, with the decision that allows it."""
 
     id: int

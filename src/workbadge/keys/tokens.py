@@ -24,16 +24,15 @@ _RESTRICTED = "EAR"
 _RANDOM = 94
 _LENGTH = len(_PREFIX) + _RANDOM + 6
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_PAIRS = tuple(low + high for high in _ALPHABET for low in _ALPHABET)
+"""Two digits of base 62 at once, the lower one first."""
 
 
 def _checksum(text: str) -> str:
     """Six letters and digits for the CRC-32 of ``text``."""
-    number = zlib.crc32(text.encode("ascii"))
-    out = ""
-    for _ in range(6):
-        number, digit = divmod(number, 62)
-        out += _ALPHABET[digit]
-    return out
+    number, low = divmod(zlib.crc32(text.encode("ascii")), 3844)
+    high, middle = divmod(number, 3844)
+    return _PAIRS[low] + _PAIRS[middle] + _PAIRS[high]
 
 
 def make_token(entropy: Entropy) -> TokenText:

@@ -1,10 +1,7 @@
 """The clock: read once per request or job, at the edge, and passed down (``house.md`` §3). Nothing else reads it."""
 
-import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
-
-from workbadge.terms.instants import from_micros
 
 
 class Clock(Protocol):
@@ -19,12 +16,15 @@ class SystemClock:
     """The machine's clock; within one process it never runs backwards."""
 
     def __init__(self) -> None:
-        self._last = 0
+        self._last = datetime.min.replace(tzinfo=UTC)
 
     def now(self) -> datetime:
         """The present instant."""
-        self._last = max(self._last, time.time_ns() // 1000)
-        return from_micros(self._last)
+        now = datetime.now(UTC)
+        if now < self._last:
+            return self._last
+        self._last = now
+        return now
 
 
 class SettableClock:

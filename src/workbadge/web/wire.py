@@ -159,7 +159,8 @@ _TOO_MANY = "(#100) The request has more than 500 parameters."
 def parse_form(text: str) -> list[tuple[str, str]]:
     """Pairs of an urlencoded text. Raises WireError 100 when there are too many."""
     if "%" not in text and "+" not in text and text.count("&") < 500:
-        return [(key, value) for key, _, value in (part.partition("=") for part in text.split("&") if part)]
+        pairs = [part.partition("=") for part in text.split("&") if part]
+        return [(key, value) for key, _, value in pairs]
     try:
         return parse_qsl(text, keep_blank_values=True, max_num_fields=500)
     except ValueError as error:
@@ -183,6 +184,9 @@ def _as_text(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
+_BODILESS = frozenset({"GET", "HEAD"})
+
+
 async def read_params(scope: Scope, receive: Receive) -> WireParams:
     """All parameters of a request, wherever they sit (``wire.md`` §3.2, §3.8, §3.10). Raises WireError."""
     query = scope["query_string"]
@@ -196,13 +200,12 @@ async def read_params(scope: Scope, receive: Receive) -> WireParams:
             authorization = value
         elif name == b"content-type":
             content_type = value
-    if scope["method"] not in ("GET", "HEAD") or content_type:
+        elif name == b"idempotency-key":
+            params.idempotency_key = value.decode("latin-1")
+    if scope["method"] not in _BODILESS or content_type:
         body = await read_body(receive, scope)
         if body:
             pairs += await _body_pairs(body, content_type.decode("latin-1"))
-        for name, value in scope["headers"]:
-            if name == b"idempotency-key":
-                params.idempotency_key = value.decode("latin-1")
     values = params.values
     for key, text in pairs:
         if key in values and values[key] != text:
@@ -278,8 +281,8 @@ _COMMON: list[tuple[bytes, bytes]] = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-fb-rev", b"1"),
 ]
-_FRESH = (b"cache-control", b"private, no-cache, no-store, must-revalidate")
-_NO_STORE = (b"cache-control", b"no-store")
+_FRESH = b"private, no-cache, no-store, must-revalidate"
+_NO_STORE = b"no-store"
 encode = msgspec.json.Encoder().encode
 """A body of the wire."""
 
@@ -287,15 +290,20 @@ encode = msgspec.json.Encoder().encode
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
 
+@lru_cache(maxsize=1024)
+def _standing_headers(version: str, fresh: bool) -> Headers:
+    """The headers that every answer of a version has in common."""
+    cache = _FRESH if fresh else _NO_STORE
+    return (*_COMMON, (b"cache-control", cache), (b"facebook-api-version", b"v" + version.encode()))
+
+
 def make_headers(body: bytes, version: str, trace: str, status: int, more: Headers) -> list[tuple[bytes, bytes]]:
     """The headers of an answer (``wire.md`` §3.13)."""
     mark = trace.encode()
     return [
-        *_COMMON,
-        _FRESH if status == 200 else _NO_STORE,
+        *_standing_headers(version, status == 200),
         (b"content-length", b"%d" % len(body)),
         (b"etag", b'"%08x"' % zlib.crc32(body)),
-        (b"facebook-api-version", b"v" + version.encode()),
         (b"x-fb-request-id", mark),
         (b"x-fb-trace-id", mark),
         *more,
