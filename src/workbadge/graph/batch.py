@@ -96,7 +96,7 @@ class _Batch:
         """Complete an operation's parameters: answers of others, the batch's token and its proof. Raises WireError."""
         fill_values(params, self.result)
         if params.token is None:
-            params.token = self.top.token
+            params.token, params.bound, params.hash = self.top.token, self.top.bound, self.top.hash
         if params.token is not None and params.token == self.top.token and "appsecret_proof" not in params.values:
             params.values |= {name: self.top.values[name] for name in _PROOF if name in self.top.values}
 

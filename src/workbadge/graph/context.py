@@ -76,7 +76,7 @@ class Call:
         self.path = path
         self.token = params.token
         self.by_app = "|" in params.token and is_app_token(params.token)
-        self.hash = b"" if self.by_app else token_hash(params.token)
+        self.hash = b"" if self.by_app else params.hash or token_hash(params.token)
         self.page_tokens: dict[int, TokenText] = {}
         self.owners: dict[int, str] = {}
         self._proven = False

@@ -126,7 +126,8 @@ async def list_nodes(call: Call, loaded: Loaded, wanted: Filter, node_type: Node
         total = await visible.count(tx, viewer, wanted, call.now) if asked.summary else None
         found = await facts.load_many(tx, call.hash, page.ids)
     items = [item for item in (_item(call, one, each) for one, each in found.items()) if item is not None]
-    if any(one.name == "access_token" for one in asked.fields) and wanted.kinds == {NodeKind.PAGE}:
+    shows_tokens = any(one.name == "access_token" for one in asked.fields) and not call.params.bound
+    if shows_tokens and wanted.kinds == {NodeKind.PAGE}:
         call.page_tokens = await page_tokens(call.services, loaded, call.hash, [item.id for item in items], call.now)
     data = [await show(call, node_type, item, asked.fields) for item in items]
     return wrap(call, asked, data, [str(one) for one in page.ids], page.more, total)
@@ -257,7 +258,10 @@ async def delete_permissions(call: Call, loaded: Loaded, name: str | None) -> di
 
 
 async def page_access_token(call: Call, item: Item, one: Field) -> Any:
-    """Field ``access_token`` of a page: the page token that belongs to the calling token."""
+    """Field ``access_token`` of a page: the page token that belongs to the calling token. A token that is bound to a key
+    gives none: a page's could be used without the key."""
+    if call.params.bound:
+        return OMIT
     if is_page_token(item.loaded):
         return call.token
     if item.id not in call.page_tokens:

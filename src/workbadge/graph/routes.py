@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from workbadge.store.engine import StoreBusyError
 from workbadge.terms.ids import kind_of, parse_id
 from workbadge.terms.kinds import AccountKind, Act, NodeKind
+from workbadge.web.restricted import admit_caller
 from workbadge.web.state import Site, now_of, site_of
 from workbadge.web.wire import (
     NEWEST_TEXT,
@@ -131,6 +132,8 @@ class Graph:
         try:
             version, path = split_version(scope["path"].removeprefix(scope.get("root_path", "")) or "/", version)
             params = await read_params(scope, receive)
+            if params.bound:
+                await admit_caller(site.services, scope, params, now)
             if prepare is not None:
                 prepare(params)
             if params.doubled and not params.doubled.isdisjoint(_ONCE):

@@ -127,8 +127,11 @@ async def add_token(
     expires: datetime | None = None,
     page_id: int | None = None,
     parent: bytes | None = None,
+    jkt: str | None = None,
+    resource: str | None = None,
 ) -> None:
-    """Insert a token by its hash."""
+    """Insert a token by its hash. ``jkt``: the thumbprint of the key that it is bound to; ``resource``: what it is meant for,
+    None: this server."""
     await tx.run(
         insert(token),
         [
@@ -144,6 +147,8 @@ async def add_token(
                 "authorized_at": authorized,
                 "issued_at": now,
                 "expires_at": expires,
+                "jkt": jkt,
+                "resource": resource,
             }
         ],
     )

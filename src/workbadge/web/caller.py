@@ -8,7 +8,7 @@ from datetime import datetime
 
 from workbadge.commands.registration import SECRET_PLACE
 from workbadge.commands.services import Services
-from workbadge.keys import hash_secret, proof_matches, read_token, same
+from workbadge.keys import hash_secret, proof_matches, read_restricted, read_token, same
 from workbadge.store import facts, records
 from workbadge.store.facts import Loaded
 from workbadge.terms.ids import kind_of, parse_id
@@ -18,6 +18,7 @@ from workbadge.terms.kinds import NodeKind, TokenKind
 from .wire import WireError, WireParams
 
 MALFORMED = "Invalid OAuth access token - Cannot parse access token"
+RESTRICTED = "Invalid OAuth access token - It is bound to a key, or meant for another resource: expected the DPoP scheme with a proof"
 PROOF_SECONDS = 300
 
 
@@ -33,7 +34,7 @@ def token_hash(text: str) -> bytes:
     """The hash of a token whose checksum is right. Raises WireError 190 without a database read."""
     token = read_token(text)
     if token is None:
-        raise WireError(190, MALFORMED, www="invalid_token")
+        raise WireError(190, MALFORMED if read_restricted(text) is None else RESTRICTED, www="invalid_token")
     return hash_secret(token)
 
 

@@ -49,8 +49,11 @@ class WireError(Exception):
         user_title: str | None = None,
         user_message: str | None = None,
         www: str | None = None,
+        challenge: str | None = None,
+        nonce: str | None = None,
     ) -> None:
-        """``www``: reason for ``WWW-Authenticate`` on token errors (``invalid_token``, ``invalid_request``, …)."""
+        """``www``: reason for ``WWW-Authenticate`` on token errors (``invalid_token``, ``invalid_request``, …);
+        ``challenge``: its whole value instead; ``nonce``: to be used in the next proof (RFC 9449 §9)."""
         super().__init__(message)
         self.code = code
         self.message = message
@@ -62,6 +65,8 @@ class WireError(Exception):
         self.user_title = user_title
         self.user_message = user_message
         self.www = www
+        self.challenge = challenge
+        self.nonce = nonce
 
     def envelope(self, trace: str) -> dict[str, Any]:
         """The JSON body."""
@@ -123,6 +128,7 @@ class WireParams:
 
     ``basic``: user and password of HTTP Basic. Values of JSON bodies that are not strings are kept as JSON text.
     ``doubled``: names that came twice with different values. ``idempotency_key``: of a writing request (house rule 18).
+    ``bound``: the token came by the scheme of tokens that are bound to a key (RFC 9449); ``hash``: its hash, once proven.
     """
 
     values: dict[str, str] = field(default_factory=dict)
@@ -130,6 +136,8 @@ class WireParams:
     basic: tuple[str, str] | None = None
     doubled: frozenset[str] = frozenset()
     idempotency_key: str | None = None
+    bound: bool = False
+    hash: bytes = b""
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """One value."""
@@ -253,12 +261,14 @@ def _multipart_pairs(body: bytes, content_type: str) -> list[tuple[str, str]]:
 
 
 def _read_authorization(params: WireParams, header: str) -> None:
-    """Bearer and OAuth carry a token, Basic the client's credentials (percent-encoded, RFC 6749 §2.3.1)."""
+    """Bearer and OAuth carry a token, DPoP one that is bound to a key, Basic the client's credentials (percent-encoded, RFC
+    6749 §2.3.1)."""
     scheme, _, value = header.strip().partition(" ")
     value = value.strip()
-    if scheme.lower() in ("bearer", "oauth"):
+    if scheme.lower() in ("bearer", "oauth", "dpop"):
         if params.token is None and value and " " not in value:
             params.token = value
+            params.bound = scheme.lower() == "dpop"
     elif scheme.lower() == "basic":
         try:
             user, colon, password = base64.b64decode(value, validate=True).decode("utf-8").partition(":")
@@ -322,6 +332,9 @@ async def send_json(
 
 def error_headers(error: WireError) -> Headers:
     """What an error's answer carries beside the headers of every answer."""
+    if error.challenge is not None:
+        nonce = () if error.nonce is None else ((b"dpop-nonce", error.nonce.encode()),)
+        return ((b"www-authenticate", error.challenge.encode("latin-1")), *nonce)
     if error.www is None:
         return ()
     text = error.message.replace('"', "'").encode("latin-1", "replace").replace(b"\r", b" ").replace(b"\n", b" ")

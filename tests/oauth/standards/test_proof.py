@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from workbadge.keys import Entropy, Sealer, foreign
-from workbadge.oauth.rfc9449 import Asked, BadProofError, check, current_nonce, is_nonce
-from workbadge.oauth.rfc9449.proof import plain_address, token_hash
+from workbadge.web.rfc9449 import Asked, BadProofError, check, current_nonce, is_nonce
+from workbadge.web.rfc9449.proof import plain_address, token_hash
 
 from ._forge import Key, new_key, public, raw, seconds, signed
 
