@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from starlette.types import Receive, Scope, Send
 
 from workbadge.commands import claim, migration, outbox
@@ -17,7 +17,11 @@ from workbadge.main import make_application
 from workbadge.sandbox.demo import PASSWORD, Demo, build_demo
 from workbadge.sandbox.world import World
 from workbadge.store import overview, rights
-from workbadge.store.schema import metadata
+from workbadge.store.engine import Store, StoreSettings
+from workbadge.store.opening import make_store
+from workbadge.store.schema import account, membership, metadata
+from workbadge.terms.instants import DAY
+from workbadge.terms.kinds import NodeKind
 from workbadge.web.clock import SettableClock
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -108,10 +112,24 @@ class Site:
         }
 
 
-async def build_site(folder: Path, base: str = BASE) -> Site:
-    """The demo as of ``START``; Emil has claimed with the password ``WORK``."""
-    config = Config().policy()
-    world = World(folder, base, SettableClock(START), make_application, SeededEntropy("console"), config)
+class PostgresWorld(World):
+    """A world on a database with the whole schema, for what needs no checkpoint."""
+
+    def __init__(self, url: str, *given: Any) -> None:
+        self._url = url
+        super().__init__(*given)
+
+    def _open_store(self) -> Store:
+        return make_store(StoreSettings(self._url, durable=False))
+
+    async def create(self) -> None:
+        """The schema is there."""
+
+
+async def build_site(folder: Path, base: str = BASE, postgres: str = "") -> Site:
+    """The demo as of ``START``; Emil has claimed with the password ``WORK``. ``postgres``: address of its database."""
+    given = (folder, base, SettableClock(START), make_application, SeededEntropy("console"), Config().policy())
+    world = PostgresWorld(postgres, *given) if postgres else World(*given)
     await world.create()
     site = Site(world, await build_demo(world, "https://apps.example"))
     link = (await site.links())["emil@example.com"]
@@ -122,6 +140,28 @@ async def build_site(folder: Path, base: str = BASE) -> Site:
     await world.settle()
     await site.names()
     return site
+
+
+async def add_crowd(site: Site, people: int) -> None:
+    """So many more employees, ``Crowd 00000`` on, put in at once."""
+    start, ids = START - DAY, site.world.services.entropy.new_id
+    accounts = [
+        {
+            **{"id": ids(NodeKind.ACCOUNT), "kind": "personal", "name": f"Crowd {n:05}", "locale": "en_US"},
+            **{"email": f"crowd{n:05}@home.example", "email_key": f"crowd{n:05}@home.example", "created_at": start},
+        }
+        for n in range(people)
+    ]
+    places = [
+        {
+            **{"id": ids(NodeKind.MEMBERSHIP), "account_id": one["id"], "business_id": site.demo.business_id},
+            **{"role": "EMPLOYEE", "starts": start},
+        }
+        for one in accounts
+    ]
+    async with site.world.services.store.write() as tx:
+        await tx.run(insert(account), accounts)
+        await tx.run(insert(membership), places)
 
 
 def login(name: str) -> tuple[str, str]:

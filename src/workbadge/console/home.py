@@ -3,15 +3,18 @@
 import json
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from workbadge.commands.coverage import business_coverage
 from workbadge.commands.errors import not_found
-from workbadge.commands.membership import change_role, list_people, remove_member
+from workbadge.commands.membership import change_role, remove_member
 from workbadge.commands.migration import list_migrations
-from workbadge.store import audit, overview, records
+from workbadge.store import audit, members, overview, records
+from workbadge.store.members import Group, Wanted
+from workbadge.store.slices import FIRST
 from workbadge.terms.ids import parse_id
 from workbadge.terms.kinds import PersonState, Role
 from workbadge.web.csrf import csrf_token
@@ -22,6 +25,7 @@ from workbadge.web.state import now_of, site_of
 from workbadge.web.text import moment_text
 
 from .frame import Frame, page, text_of
+from .paging import SIZE, kept_place, page_links, place_asked, search_text
 
 ACTS = {
     "migration.invite": "Invited to a work account",
@@ -44,6 +48,11 @@ ACTS = {
     "grant.cut": "App taken off this business",
 }
 """Entries of the audit in words; others are shown as they are spelled."""
+
+GROUPS = {Group.PEOPLE: "People", Group.OLD_LOGINS: "Old logins", Group.SYSTEM_USERS: "System users"}
+"""What the lists of people are called."""
+
+SHOWN_AT_HOME = 5
 
 _TOLD = ("role", "deadline", "cut_off", "to", "email", "work_email")
 
@@ -84,7 +93,10 @@ async def start(request: Request) -> Response:
 async def home(frame: Frame) -> Response:
     """The overview: the banner above, numbers, and for admins the state of the migration."""
     async with frame.services.store.read() as tx:
-        people = await list_people(tx, frame.business.id, frame.now)
+        seats = await members.count_members(tx, frame.business.id, Wanted(), frame.now)
+        some = await members.slice_of_members(
+            tx, frame.business.id, (Group.PEOPLE,), Wanted(), frame.now, FIRST, SHOWN_AT_HOME
+        )
         assets = await overview.list_business_assets(tx, frame.business.id, frame.now)
         access = await overview.list_access(tx, frame.business.id, frame.now)
         coverage, migrations = None, []
@@ -93,7 +105,8 @@ async def home(frame: Frame) -> Response:
             migrations = await list_migrations(tx, frame.business.id, frame.now)
     return frame.page(
         "home.html",
-        people=[one for one in people if one.handed_over is None and one.kind.value != "system"],
+        people=seats[Group.PEOPLE],
+        some=some.rows,
         assets=assets,
         apps=len({row.app_id for row in access}),
         coverage=coverage,
@@ -104,10 +117,38 @@ async def home(frame: Frame) -> Response:
 
 @page("people")
 async def people(frame: Frame) -> Response:
-    """Everybody with a place here."""
+    """People, old logins in grace, or system users, by name, searched by name or e-mail."""
+    text = search_text(frame)
+    asked = frame.request.query_params.get("show", "")
+    group = Group(asked) if asked in list(Group) else Group.PEOPLE
     async with frame.services.store.read() as tx:
-        members = await list_people(tx, frame.business.id, frame.now)
-    return frame.page("people.html", members=members, roles=[(role.value, role.value.capitalize()) for role in Role])
+        counts = await members.count_members(tx, frame.business.id, Wanted(text), frame.now)
+        found = await members.slice_of_members(
+            tx, frame.business.id, (group,), Wanted(text), frame.now, place_asked(frame, f"people {group}"), SIZE
+        )
+        assets = await members.count_assets(tx, [row.id for row in found.rows])
+    show = "" if group is Group.PEOPLE else group.value
+    return frame.page(
+        "people.html",
+        members=found.rows,
+        assets=assets,
+        group=group.value,
+        tabs=[_tab(frame, one, counts[one], text) for one in Group],
+        matches=counts[group],
+        query=text,
+        keep={"show": show} if show else {},
+        here=kept_place(frame.request.query_params),
+        pages=page_links(frame, f"people {group}", "/people", found, q=text, show=show),
+        roles=[(role.value, role.value.capitalize()) for role in Role],
+    )
+
+
+def _tab(frame: Frame, group: Group, n: int, text: str) -> dict[str, object]:
+    """A group's line above the list; a search goes along."""
+    query = {"show": "" if group is Group.PEOPLE else group.value, "q": text}
+    tail = urlencode({key: value for key, value in query.items() if value})
+    href = f"{frame.path}/people" + (f"?{tail}" if tail else "")
+    return {"key": group.value, "label": GROUPS[group], "href": href, "count": n}
 
 
 def _membership_id(frame: Frame) -> int:
@@ -127,21 +168,23 @@ async def set_role(frame: Frame) -> Response:
     await change_role(
         frame.services, frame.business.id, _membership_id(frame), Role(wanted), frame.account.id, frame.now
     )
-    return frame.go("/people", "saved")
+    return frame.go("/people", "saved", **kept_place(form))
 
 
 @page("people", admin=True, form=True)
 async def remove_person(frame: Frame) -> Response:
     """Remove somebody."""
+    form = await frame.request.form()
     await remove_member(frame.services, frame.business.id, _membership_id(frame), frame.account.id, frame.now)
-    return frame.go("/people", "removed")
+    return frame.go("/people", "removed", **kept_place(form))
 
 
 @page("history", admin=True)
 async def history(frame: Frame) -> Response:
-    """The last audit entries of the business."""
+    """The audit entries of the business, newest first."""
     async with frame.services.store.read() as tx:
-        entries = await audit.list_entries(tx, frame.business.id, 200)
+        found = await audit.slice_of_entries(tx, frame.business.id, place_asked(frame, "history"), SIZE)
+        entries = found.rows
         ids = {row.actor_id for row in entries if row.actor_id} | {row.subject_id for row in entries}
         names = await records.list_accounts(tx, sorted(ids))
     shown = [
@@ -153,7 +196,7 @@ async def history(frame: Frame) -> Response:
         }
         for row in entries
     ]
-    return frame.page("history.html", entries=shown)
+    return frame.page("history.html", entries=shown, pages=page_links(frame, "history", "/history", found))
 
 
 def _shown(key: str, value: str) -> str:

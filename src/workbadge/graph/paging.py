@@ -1,13 +1,14 @@
 """Cursors: sealed for one caller and one edge, so that they carry no ids in clear and serve nobody else (MT-04)."""
 
-import base64
-import binascii
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from workbadge.keys import Sealer
-from workbadge.keys.seal import SealError
+from workbadge.web import cursors
+from workbadge.web.cursors import make_cursor
 from workbadge.web.wire import WireError
+
+__all__ = ["make_cursor", "page_links", "read_cursor", "read_limit"]
 
 DEFAULT_LIMIT = 25
 LARGEST_LIMIT = 100
@@ -24,17 +25,11 @@ def read_limit(text: str | None) -> int:
     return max(1, min(int(text), LARGEST_LIMIT))
 
 
-def make_cursor(sealer: Sealer, position: str, bound_to: str) -> str:
-    """A cursor for a place in a list."""
-    return base64.urlsafe_b64encode(sealer.seal(position, f"cursor:{bound_to}")).decode().rstrip("=")
-
-
 def read_cursor(sealer: Sealer, cursor: str, bound_to: str) -> str:
     """The place that a cursor names. Raises WireError 100 for one of another caller or edge, or a changed one."""
     try:
-        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        return sealer.open(raw, f"cursor:{bound_to}")
-    except (SealError, binascii.Error, ValueError) as error:
+        return cursors.read_cursor(sealer, cursor, bound_to)
+    except ValueError as error:
         raise WireError(100, "(#100) The paging cursor is not valid for this caller and this edge.") from error
 
 

@@ -15,7 +15,7 @@ from workbadge.commands.due import Ran
 from workbadge.commands.errors import conflict, invalid, not_found
 from workbadge.commands.services import Policy, Services
 from workbadge.keys import Entropy, Passwords, Sealer
-from workbadge.store.engine import StoreSettings
+from workbadge.store.engine import Store, StoreSettings
 from workbadge.store.opening import make_store
 from workbadge.store.sqlite import SqliteStore
 from workbadge.terms.instants import DAY, to_wire
@@ -107,10 +107,8 @@ class World:
         """The services as they are now (a restore replaces the store)."""
         return self.site.services
 
-    def _open_store(self) -> SqliteStore:
-        store = make_store(StoreSettings(f"sqlite:///{self.file}", durable=False))
-        assert isinstance(store, SqliteStore)
-        return store
+    def _open_store(self) -> Store:
+        return make_store(StoreSettings(f"sqlite:///{self.file}", durable=False))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request to the world."""

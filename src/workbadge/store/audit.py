@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import BigInteger, Row, select, type_coerce
 
 from .engine import Tx
 from .schema import audit
+from .slices import Place, Slice, read_slice
 
 
 async def list_entries(tx: Tx, business_id: int, limit: int, acts: tuple[str, ...] = ()) -> list[Row[Any]]:
@@ -17,3 +18,10 @@ async def list_entries(tx: Tx, business_id: int, limit: int, acts: tuple[str, ..
         .limit(limit)
     )
     return await tx.rows(statement.where(audit.c.act.in_(acts)) if acts else statement)
+
+
+async def slice_of_entries(tx: Tx, business_id: int, place: Place, limit: int) -> Slice:
+    """One page of a business's entries, newest first."""
+    statement = select(audit).where(audit.c.business_id == business_id)
+    order = (type_coerce(audit.c.at, BigInteger), audit.c.id)
+    return await read_slice(tx, statement, order, place, limit, descending=True)

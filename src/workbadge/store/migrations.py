@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, case, func, insert, or_, select, update
 
 from workbadge.lifecycle.migration import PersonRecord
-from workbadge.terms.kinds import EndCause
+from workbadge.terms.kinds import EndCause, PersonState
 
 from .engine import Tx
 from .schema import (
@@ -16,7 +16,9 @@ from .schema import (
     membership,
     migration,
     migration_person,
+    name_pattern,
 )
+from .slices import Place, Slice, read_slice
 
 
 async def add_migration(
@@ -122,9 +124,9 @@ async def find_person_by_link(tx: Tx, link_hash: bytes, lock: bool = False) -> R
     return await tx.one(statement.with_for_update() if lock else statement)
 
 
-async def list_people(tx: Tx, migration_id: int) -> list[Row[Any]]:
-    """People of a migration with names, addresses and the personal membership's end, by name."""
-    return await tx.rows(
+def _people(migration_id: int) -> Select[Any]:
+    """People of a migration with names, addresses and the personal membership's interval."""
+    return (
         select(
             migration_person,
             account.c.name,
@@ -138,7 +140,72 @@ async def list_people(tx: Tx, migration_id: int) -> list[Row[Any]]:
         .join(account, account.c.id == migration_person.c.personal_id)
         .join(membership, membership.c.id == migration_person.c.personal_membership_id)
         .where(migration_person.c.migration_id == migration_id)
-        .order_by(account.c.name, migration_person.c.id)
+    )
+
+
+async def list_people(tx: Tx, migration_id: int) -> list[Row[Any]]:
+    """People of a migration with names, addresses and the personal membership's end, by name."""
+    return await tx.rows(_people(migration_id).order_by(account.c.name, migration_person.c.id))
+
+
+async def find_listed(tx: Tx, migration_id: int, personal_id: int) -> Row[Any] | None:
+    """One person's latest row, as ``list_people`` gives it."""
+    mine = _people(migration_id).where(migration_person.c.personal_id == personal_id)
+    return await tx.one(mine.order_by(migration_person.c.invited_at.desc(), migration_person.c.id.desc()))
+
+
+async def slice_of_people(
+    tx: Tx, migration_id: int, text: str, state: PersonState | None, now: datetime, place: Place, limit: int
+) -> Slice:
+    """One page of ``list_people``, by name: of those in ``state`` (None: in any) with ``text`` in the name or an address."""
+    statement = _people(migration_id).where(*_matching(text))
+    if state is not None:
+        statement = statement.where(_state(now) == state.value)
+    return await read_slice(tx, statement, (account.c.name_key, migration_person.c.id), place, limit)
+
+
+async def count_states(tx: Tx, business_id: int, now: datetime, text: str = "") -> dict[int, dict[PersonState, int]]:
+    """Migration of the business to state to the number of people with ``text`` in the name or an address."""
+    state = _state(now).label("state")
+    rows = await tx.rows(
+        select(migration_person.c.migration_id, state, func.count().label("total"))
+        .join(account, account.c.id == migration_person.c.personal_id)
+        .join(membership, membership.c.id == migration_person.c.personal_membership_id)
+        .where(migration_person.c.business_id == business_id, *_matching(text))
+        .group_by(migration_person.c.migration_id, "state")
+    )
+    found: dict[int, dict[PersonState, int]] = {}
+    for row in rows:
+        found.setdefault(row.migration_id, {})[PersonState(row.state)] = row.total
+    return found
+
+
+def _matching(text: str) -> list[ColumnElement[bool]]:
+    if not text:
+        return []
+    pattern = name_pattern(text)
+    return [
+        or_(
+            account.c.name_key.like(pattern, escape="/"),
+            account.c.email_key.like(pattern, escape="/"),
+            func.lower(migration_person.c.work_email).like(pattern, escape="/"),
+        )
+    ]
+
+
+def _state(now: datetime) -> ColumnElement[str]:
+    """``lifecycle.migration.state_of`` as an expression, for finding and counting; a test holds both together."""
+    person = migration_person.c
+    open_now = and_(membership.c.starts <= now, or_(membership.c.ends.is_(None), membership.c.ends > now))
+    gone = membership.c.end_cause.in_((EndCause.REMOVED.value, EndCause.LEAVER.value))
+    return case(
+        (person.rolled_back_at.is_not(None), PersonState.ROLLED_BACK.value),
+        (person.excluded_at.is_not(None), PersonState.EXCLUDED.value),
+        (gone, PersonState.LEFT.value),
+        (and_(person.claimed_at.is_not(None), open_now), PersonState.IN_GRACE.value),
+        (person.claimed_at.is_not(None), PersonState.MIGRATED.value),
+        (open_now, PersonState.INVITED.value),
+        else_=PersonState.MISSED.value,
     )
 
 

@@ -38,7 +38,7 @@ from .schema import (
     direct_role,
     grant_target,
     membership,
-    name_key,
+    name_pattern,
     share,
 )
 
@@ -244,12 +244,6 @@ def _query(shape: _Shape) -> HotQuery:
     return HotQuery(select(ids.c.id).order_by(order).limit(_limit + 0))
 
 
-def _pattern(text: str) -> str:
-    """The text anywhere in a name."""
-    plain = name_key(text).replace("/", "//").replace("%", "/%").replace("_", "/_")
-    return f"%{plain}%"
-
-
 async def _ask(
     tx: Tx, viewer: Viewer, wanted: Filter, now: datetime, order: str, **more: int | None
 ) -> list[tuple[Any, ...]]:
@@ -273,7 +267,7 @@ async def _ask(
         "page": viewer.page_id,
         "owned_by": wanted.owned_by,
         "lent_to": wanted.lent_to,
-        "text": _pattern(wanted.text) if wanted.text else None,
+        "text": name_pattern(wanted.text) if wanted.text else None,
         **more,
     }
     return await tx.hot(_query(shape), params)

@@ -2,7 +2,7 @@
 
 from . import applications, business_login, portfolio, standards
 from .applications import page_subscription, webhook_subscription
-from .columns import Instant, metadata, name_key
+from .columns import Instant, metadata, name_key, name_pattern
 from .core import (
     account,
     account_link,
@@ -56,6 +56,7 @@ __all__ = [
     "migration",
     "migration_person",
     "name_key",
+    "name_pattern",
     "organization",
     "outbox",
     "page_subscription",

@@ -71,6 +71,12 @@ def name_key(name: str) -> str:
     return unicodedata.normalize("NFKC", name).casefold()
 
 
+def name_pattern(text: str) -> str:
+    """For ``name_key LIKE … ESCAPE '/'``: the text anywhere in a name."""
+    plain = name_key(text).replace("/", "//").replace("%", "/%").replace("_", "/_")
+    return f"%{plain}%"
+
+
 def _key_of_name(context: Any) -> str:
     return name_key(context.get_current_parameters()["name"])
 

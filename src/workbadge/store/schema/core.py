@@ -54,6 +54,7 @@ account = Table(
     ref_column("organization_id", "organization.id", True),
     ref_column("business_id", "business.id", True),
     Column("name", Text, nullable=False),
+    name_key_column(),
     Column("email", Text),
     Column("email_key", Text),
     Column("password_hash", Text),

@@ -166,4 +166,11 @@
   });
 
   document.querySelectorAll("[data-tree]").forEach(refreshTree);
+
+  // What a page found is read out: a status that is there from the start is not.
+  var found = document.querySelector("[data-say]");
+  if (found) {
+    say("");
+    window.setTimeout(function () { say(found.textContent.replace(/\s+/g, " ").trim()); }, 300);
+  }
 })();

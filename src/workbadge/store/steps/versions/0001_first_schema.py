@@ -143,6 +143,7 @@ def upgrade() -> None:
         sa.Column("organization_id", sa.BigInteger(), nullable=True),
         sa.Column("business_id", sa.BigInteger(), nullable=True),
         sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name_key", sa.Text(), nullable=False),
         sa.Column("email", sa.Text(), nullable=True),
         sa.Column("email_key", sa.Text(), nullable=True),
         sa.Column("password_hash", sa.Text(), nullable=True),
