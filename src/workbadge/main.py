@@ -21,6 +21,7 @@ from workbadge.store.engine import StoreSettings
 from workbadge.store.opening import make_store
 from workbadge.store.upgrade import upgrade
 from workbadge.web.clock import SystemClock
+from workbadge.web.outgoing import Outgoing
 from workbadge.web.pages import static_files
 from workbadge.web.state import Site
 from workbadge.web.worker import Worker
@@ -81,7 +82,12 @@ def make_site(config: Config) -> Site:
         base_url=config.base_url,
         policy=config.policy(),
     )
-    return Site(services, SystemClock(), secure_cookies=config.base_url.startswith("https://"))
+    return Site(
+        services,
+        SystemClock(),
+        secure_cookies=config.base_url.startswith("https://"),
+        outgoing=Outgoing(config.allow_private_webhooks),
+    )
 
 
 class Server:

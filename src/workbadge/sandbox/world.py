@@ -20,6 +20,7 @@ from workbadge.store.opening import make_store
 from workbadge.store.sqlite import SqliteStore
 from workbadge.terms.instants import DAY, to_wire
 from workbadge.web.clock import WorldClock
+from workbadge.web.outgoing import Outgoing
 from workbadge.web.state import Site
 
 LONGEST_STEP = 3660 * DAY
@@ -94,7 +95,7 @@ class World:
             base_url=base_url,
             policy=policy,
         )
-        self.site = Site(services, clock, title=title, sandbox=True, show_outbox=True)
+        self.site = Site(services, clock, title=title, sandbox=True, show_outbox=True, outgoing=Outgoing(True))
         self._application = make_application(self.site)
 
     @property

@@ -7,6 +7,7 @@ import asyncio
 import ipaddress
 import socket
 import ssl
+from functools import cached_property
 from urllib.parse import urlsplit
 
 import httpx2
@@ -29,12 +30,17 @@ class Outgoing:
     """Requests to URLs of apps. ``allow_private``: also private and loopback addresses (test set-ups)."""
 
     def __init__(self, allow_private: bool) -> None:
-        self._allow_private = allow_private
-        self._client = httpx2.AsyncClient(timeout=SECONDS, follow_redirects=False, trust_env=False)
+        self.allow_private = allow_private
+
+    @cached_property
+    def _client(self) -> httpx2.AsyncClient:
+        """Made when first used: most sites never call anybody."""
+        return httpx2.AsyncClient(timeout=SECONDS, follow_redirects=False, trust_env=False)
 
     async def close(self) -> None:
         """Close the client."""
-        await self._client.aclose()
+        if "_client" in vars(self):
+            await self._client.aclose()
 
     async def post(self, url: str, body: bytes, headers: dict[str, str]) -> bytes:
         """POST a body (JSON unless ``headers`` say otherwise); 2xx is success. The answer's first 64 KiB. Raises OutgoingError."""
@@ -92,7 +98,7 @@ class Outgoing:
 
     def _allowed(self, address: str) -> bool:
         """A public address, in every form that one can be written in."""
-        return self._allow_private or is_public(address)
+        return self.allow_private or is_public(address)
 
 
 def is_public(address: str) -> bool:

@@ -9,13 +9,16 @@ from starlette.types import Scope
 from workbadge.commands.services import Services
 
 from .clock import Clock
+from .outgoing import Outgoing
+from .remote_keys import RemoteKeys
 from .usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
     """One application object's surroundings. ``title``: shown in the pages; ``sandbox``: a world, not live.
-    ``usage``: last uses of grants, not yet written. ``show_outbox``: mails are shown on a page (demo, worlds)."""
+    ``usage``: last uses of grants, not yet written. ``show_outbox``: mails are shown on a page (demo, worlds).
+    ``outgoing``: requests to addresses that apps named."""
 
     services: Services
     clock: Clock
@@ -24,6 +27,11 @@ class Site:
     secure_cookies: bool = False
     show_outbox: bool = False
     usage: Usage = field(default_factory=Usage)
+    outgoing: Outgoing = field(default_factory=lambda: Outgoing(False))
+    remote_keys: RemoteKeys = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "remote_keys", RemoteKeys(self.outgoing.get))
 
 
 def site_of(scope: Scope) -> Site:

@@ -18,7 +18,7 @@ from workbadge.commands.client_terms import (
 from workbadge.commands.errors import CommandError, Problem
 from workbadge.commands.used_proof import use_once
 from workbadge.store.schema.standards import used_proof
-from workbadge.web.outgoing import OutgoingError
+from workbadge.web.outgoing import Outgoing, OutgoingError
 from workbadge.web.remote_keys import RemoteKeys
 
 from ._forge import jwks, new_key
@@ -134,3 +134,34 @@ async def test_many_callers_fetch_once() -> None:
     keys = RemoteKeys(there.get)
     await asyncio.gather(*(keys.load("https://k.example", None, START) for _ in range(20)))
     assert there.fetched == 1
+
+
+class _Sink:
+    """A server on this machine that answers every request with one text; counts connections."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.met = 0
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.met += 1
+        await reader.readuntil(b"\r\n\r\n")
+        body = self.text.encode()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body))
+        await writer.drain()
+        writer.close()
+
+
+async def test_keys_inside_are_never_fetched() -> None:
+    """OA-59: a jwks_uri at this machine, in any notation, is never connected to; where the operator allows it, it is."""
+    there = _Sink(jwks(new_key()))
+    async with await asyncio.start_server(there.answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        closed, opened = Outgoing(False), Outgoing(True)
+        for host in ("127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "2130706433", "0x7f.1", "0"):
+            assert await RemoteKeys(closed.get).load(f"http://{host}:{port}/k", None, START) == ()
+        assert there.met == 0
+        assert len(await RemoteKeys(opened.get).load(f"http://127.0.0.1:{port}/k", None, START)) == 1
+        assert there.met == 1
+        await opened.close()
+        await closed.close()
