@@ -32,7 +32,8 @@ def test_every_control_call_is_documented() -> None:
 
 
 def _source() -> str:
-    return (ROOT / "src" / "workbadge" / "sandbox" / "control.py").read_text()
+    rooms = ROOT / "src" / "workbadge" / "sandbox"
+    return "".join((rooms / name).read_text() for name in ("control.py", "control_apps.py"))
 
 
 def test_pictures_and_links_of_the_readme_exist() -> None:

@@ -285,3 +285,16 @@ def test_a_system_user_notices_nothing(sandbox: Sandbox) -> None:
         assert answer["name"] and "user_access_expire_time" not in answer
         assert sandbox.graph(f"/{page}", token, fields="name")["error"]["error_subcode"] == 33
         sandbox.control("POST", "/clock", {"advance": "P20D"})
+
+
+def test_a_configuration_is_used_by_its_config_id(sandbox: Sandbox) -> None:
+    """Issue 3, line 12: a configuration made here is what the dialog's config_id names; a wrong one says what was expected."""
+    app = sandbox.about["app"]["id"]
+    body = {"name": "Sales", "token": "system_user", "scopes": ["pages_show_list"], "assets": ["page"]}
+    made = sandbox.control("POST", f"/apps/{app}/configurations", {**body, "expires_in_60_days": True})
+    assert made == {**body, "id": made["id"], "app": app, "expires_in_60_days": True}
+    for wrong in ({"token": "page"}, {"scopes": ["email"]}, {"scopes": ["nothing"]}, {"assets": ["pixel"]}):
+        told = sandbox.control("POST", f"/apps/{app}/configurations", {**body, **wrong}, 400)["error"]
+        assert told["code"] == "invalid" and told["expected"]
+    sandbox.control("POST", f"/apps/{'16' + '0' * 16}/configurations", body, 404)
+    sandbox.control("POST", "/apps/nobody/configurations", body, 400)

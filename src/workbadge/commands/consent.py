@@ -113,16 +113,23 @@ class Question:
 
 
 async def question(
-    tx: Tx, account_id: int, kind: AccountKind, app_id: int, asked: tuple[str, ...], rerequest: bool, now: datetime
+    tx: Tx,
+    account_id: int,
+    kind: AccountKind,
+    app_id: int,
+    asked: tuple[str, ...],
+    rerequest: bool,
+    now: datetime,
+    whole: bool = False,
 ) -> Question:
     """What to ask this account for an app (``wire.md`` §3.1). Somebody whose selection is still empty (a migrated person)
-    is asked for one."""
+    is asked for one. ``whole``: all is granted or nothing, so that what was declined earlier is asked again (``wire.md`` §4)."""
     scopes = grantable(asked, kind)
     grant = await grants.find_grant(tx, account_id, app_id)
     if grant is None or rerequest:
         return Question(scopes, (), None)
     held, declined = scope_list(grant.scopes), scope_list(grant.declined)
-    refused = tuple(one for one in scopes if one in declined and one not in held)
+    refused = tuple(one for one in scopes if one in declined and one not in held and not whole)
     scopes = tuple(one for one in scopes if one not in refused)
     covered = all(one in held for one in scopes)
     if covered and target_kinds(scopes):

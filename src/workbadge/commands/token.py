@@ -9,14 +9,16 @@ from enum import StrEnum
 from typing import Any
 
 from workbadge.access import Ask, Deny, decide
-from workbadge.keys import TokenText, hash_secret, make_token, read_token, same
+from workbadge.keys import TokenText, derive_token, hash_secret, make_token, read_token, same
 from workbadge.lifecycle.changes import Audit
-from workbadge.store import facts, grants, records
+from workbadge.store import business_login, facts, grants, records
 from workbadge.store.apply import write_audit
 from workbadge.store.engine import Tx
+from workbadge.terms.instants import to_micros
 from workbadge.terms.kinds import Act, TokenKind
 from workbadge.terms.reasons import Reason
 
+from .configuration import SIXTY_DAYS
 from .grant import Granted
 from .registration import SECRET_PLACE
 from .services import Services
@@ -47,6 +49,8 @@ class TokenError(Exception):
 
 
 _ALIVE = Ask(Act.READ, personal=True)
+MOST_AT_ONCE = 20
+"""So many tokens of one system user, of one instant and alike, are told apart."""
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 """A S256 challenge: 32 bytes, base64url without padding (RFC 7636 §4.2)."""
@@ -88,6 +92,53 @@ async def issue_user_token(
     return Issued(text, life)
 
 
+def _system_token(
+    services: Services, granted: Granted, issued: datetime, expires: datetime | None, number: int
+) -> TokenText:
+    """The ``number``-th token of a system user for scopes, issue and end: derived, so that it can be told again."""
+    ends = 0 if expires is None else to_micros(expires)
+    parts = (granted.account_id, granted.app_id, ",".join(granted.scopes), to_micros(issued), ends, number)
+    return derive_token(services.sealer.mac("system_token", " ".join(map(str, parts)).encode()))
+
+
+async def issue_system_token(
+    tx: Tx, services: Services, granted: Granted, now: datetime, life: timedelta | None
+) -> Issued:
+    """Insert a token of an install's system user; ``life`` None: without an end (``wire.md`` §4)."""
+    expires = None if life is None else now + life
+    number = 0
+    while await grants.find_token(tx, hash_secret(_system_token(services, granted, now, expires, number))) is not None:
+        number += 1
+    text = _system_token(services, granted, now, expires, number)
+    await grants.add_token(
+        tx,
+        hash_secret(text),
+        TokenKind.SYSTEM_USER,
+        granted.app_id,
+        granted.authorized,
+        now,
+        grant_id=granted.grant_id,
+        account_id=granted.account_id,
+        scopes=",".join(granted.scopes),
+        expires=expires,
+    )
+    return Issued(text, life)
+
+
+async def find_system_token(
+    tx: Tx, services: Services, granted: Granted, now: datetime, expiring: bool
+) -> Issued | None:
+    """The newest live token that ``issue_system_token`` made for exactly these scopes, with or without an end."""
+    for row in await grants.list_live_tokens(tx, granted.grant_id, TokenKind.SYSTEM_USER, now):
+        if row.scopes != ",".join(granted.scopes) or (row.expires_at is not None) != expiring:
+            continue
+        for number in range(MOST_AT_ONCE):
+            text = _system_token(services, granted, row.issued_at, row.expires_at, number)
+            if hash_secret(text) == bytes(row.hash):
+                return Issued(text, None if row.expires_at is None else row.expires_at - now)
+    return None
+
+
 async def issue_code(
     tx: Tx,
     services: Services,
@@ -97,8 +148,15 @@ async def issue_code(
     challenge: str | None = None,
     nonce: str | None = None,
     text: str | None = None,
+    configuration_id: int | None = None,
+    install_id: int | None = None,
+    life: timedelta | None = None,
 ) -> str:
-    """Insert a single-use authorization code for a consent; its text (a random one unless given)."""
+    """Insert a single-use authorization code for a consent; its text (a random one unless given).
+
+    ``configuration_id``: of the login configuration that was asked. ``install_id``: the code is for a token of that
+    install's system user, which lives for ``life`` (None: without an end).
+    """
     text = text or services.entropy.text(64)
     values = {
         "hash": hash_secret(text),
@@ -112,6 +170,9 @@ async def issue_code(
         "issued_at": now,
         "authorized_at": granted.authorized,
         "expires_at": now + services.policy.code,
+        "configuration_id": configuration_id,
+        "install_id": install_id,
+        "life_seconds": None if life is None else int(life.total_seconds()),
     }
     await grants.add_code(tx, values)
     return text
@@ -148,7 +209,7 @@ async def exchange_code(
     verifier: str | None,
     now: datetime,
 ) -> Issued:
-    """A user token for an authorization code (RFC 6749 §4.1.3).
+    """A user token for an authorization code (RFC 6749 §4.1.3), or the system user's for the code of an install.
 
     A second use is refused, and what the first one led to is revoked: every token of that consent (OA-19). Another app's try burns the code
     (OA-20), and so does a wrong verifier or redirect address. Raises TokenError; what it says is committed.
@@ -160,7 +221,7 @@ async def exchange_code(
         outcome = await _judge_code(tx, services, row, hashed, app_id, redirect_uri, verifier, now)
         if isinstance(outcome, TokenError):
             return outcome
-        issued = await issue_user_token(tx, services, outcome, now)
+        issued = await _issue_for_code(tx, services, row, outcome, now)
         await grants.use_code(tx, hashed, hash_secret(issued.text), now)
         return issued
 
@@ -168,6 +229,14 @@ async def exchange_code(
     if isinstance(outcome, TokenError):
         raise outcome
     return outcome
+
+
+async def _issue_for_code(tx: Tx, services: Services, row: Any, granted: Granted, now: datetime) -> Issued:
+    if row.install_id is None:
+        return await issue_user_token(tx, services, granted, now)
+    life = None if row.life_seconds is None else timedelta(seconds=row.life_seconds)
+    await business_login.mark_swapped(tx, row.install_id, now)
+    return await issue_system_token(tx, services, granted, now, life)
 
 
 async def _judge_code(
@@ -217,17 +286,21 @@ async def _judge_code(
 def _code_refusal(row: Any, redirect_uri: str | None, verifier: str | None, now: datetime) -> TokenRefusal | None:
     if now >= row.expires_at:
         return TokenRefusal.CODE_EXPIRED
-    if redirect_uri != row.redirect_uri:
+    left_out = redirect_uri is None and row.configuration_id is not None  # codes of the JS flow (wire.md §4)
+    if redirect_uri != row.redirect_uri and not left_out:
         return TokenRefusal.REDIRECT_DIFFERS
     if row.challenge is None:
         return TokenRefusal.VERIFIER if verifier is not None else None
     return None if verifier_matches(row.challenge, verifier) else TokenRefusal.VERIFIER
 
 
-async def exchange_long_lived(services: Services, app_id: int, text: str, now: datetime) -> Issued:
-    """A sixty-day token for a user token of the same app (``fb_exchange_token``); for a system user's, one without an end.
+async def exchange_long_lived(
+    services: Services, app_id: int, text: str, now: datetime, expiring: bool = False
+) -> Issued:
+    """A sixty-day token for a user token of the same app (``fb_exchange_token``).
 
-    It descends from the same consent, so a cut-off stays where it is (M6). Raises TokenError.
+    For a system user's: one that lives for sixty days from now if the given one has an end or ``expiring``, else one without
+    an end. It descends from the same consent, so a cut-off stays where it is (M6). Raises TokenError.
     """
     token_text = read_token(text)
     if token_text is None:
@@ -244,10 +317,10 @@ async def exchange_long_lived(services: Services, app_id: int, text: str, now: d
         if token is None or account is None or token.kind not in (TokenKind.USER, TokenKind.SYSTEM_USER):
             raise TokenError(TokenRefusal.TOKEN, Deny(Reason.TOKEN_UNKNOWN))
         granted = Granted(token.authorized, loaded.grant_id or 0, account.id, app_id, tuple(sorted(token.scopes)), ())
-        endless = token.kind is TokenKind.SYSTEM_USER
-        return await issue_user_token(
-            tx, services, granted, now, lifetime=services.policy.long_token, kind=token.kind, endless=endless
-        )
+        system = token.kind is TokenKind.SYSTEM_USER
+        endless = system and token.expires is None and not expiring
+        life = SIXTY_DAYS if system else services.policy.long_token
+        return await issue_user_token(tx, services, granted, now, token.authorized, life, token.kind, endless)
 
     return await in_transaction(services, work)
 

@@ -29,6 +29,8 @@ PERMISSIONS = "permissions"
 APPLICATION = "application"
 USER = "user"
 PAGE = "page"
+FBE_INSTALL = "fbe_install"
+"""The field of ``user`` that is nothing without its value (``wire.md`` §5.2)."""
 
 OBJECTS: dict[str, tuple[str, ...]] = {
     MANAGED_META_ACCOUNT: ("migration_expire_time",),
@@ -38,7 +40,7 @@ OBJECTS: dict[str, tuple[str, ...]] = {
         "business_integration_update",
         "business_integration_uninstall",
     ),
-    USER: ("fbe_install", "name", "first_name", "last_name", "email", "locale"),
+    USER: (FBE_INSTALL, "name", "first_name", "last_name", "email", "locale"),
     PAGE: ("feed", "mention", "messages", "messaging_postbacks", "leadgen", "ratings", "name", "about", "website"),
 }
 """Objects to subscribe to, with their fields (``wire.md`` §6.5). Apps ask for more fields of a page than there are
@@ -84,7 +86,8 @@ async def notify(
     changes = [(field, value) for field, value in entry.changes if wanted is None or field in wanted]
     if not changes or (subscription is not None and subscription.stopped_at is not None):
         return
-    values = subscription is None or bool(subscription.include_values) or object_name not in _NAMES_ONLY
+    always = object_name not in _NAMES_ONLY or changes[0][0] == FBE_INSTALL
+    values = subscription is None or bool(subscription.include_values) or always
     outgoing = Outgoing(
         WEBHOOK,
         (kind or changes[0][0])[:32],

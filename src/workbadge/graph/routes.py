@@ -28,6 +28,7 @@ from workbadge.web.wire import (
 )
 
 from .batch import Outcome, Prepare, run_batch
+from .business_login import install_type
 from .context import Call, Item, is_page_token
 from .debug import debug_token
 from .edges import (
@@ -93,7 +94,7 @@ for _kind, _type in list(TYPES.items()):
         _more[_CREATED[_kind]] = created
     TYPES[_kind] = _with_expansions(_type, NODE_EDGES.get(_kind, {}), _more)
 _USER = _with_expansions(USER, USER_EDGES, {})
-_SYSTEM_USER = _with_expansions(SYSTEM_USER, USER_EDGES, {})
+_SYSTEM_USER = _with_expansions(SYSTEM_USER, USER_EDGES, {"install_type": install_type})
 
 
 def _where(error: Exception) -> str:

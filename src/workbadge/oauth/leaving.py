@@ -44,13 +44,28 @@ async def check_unanswered(tx: Tx, services: Services, asked: Asked, scopes: tup
         raise PageError(100, "This login was answered already", "Start again in the app.")
 
 
-async def answer(tx: Tx, services: Services, asked: Asked, granted: Granted, now: datetime) -> str:
-    """The address of the app with what it asked for."""
+async def answer(
+    tx: Tx, services: Services, asked: Asked, granted: Granted, now: datetime, install_id: int | None = None
+) -> str:
+    """The address of the app with what it asked for. ``install_id``: the consent is that of the install's system user."""
     values: dict[str, str | None] = {}
     if "code" in asked.response or asked.flow:
         text = code_text(services, asked) if asked.flow else services.entropy.text(64)
         if not asked.flow or await grants.find_code(tx, hash_secret(text)) is None:
-            await issue_code(tx, services, granted, asked.redirect_uri, now, asked.challenge, asked.nonce, text)
+            under = asked.configuration
+            await issue_code(
+                tx,
+                services,
+                granted,
+                asked.redirect_uri,
+                now,
+                asked.challenge,
+                asked.nonce,
+                text,
+                None if under is None else under.id,
+                install_id,
+                None if under is None else under.life,
+            )
         if "code" in asked.response:
             values["code"] = text
         else:  # the row only says that this run was answered

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 import msgspec
 from starlette.requests import Request
 
+from workbadge.commands.configuration import IMPLICIT, Configuration, find_configuration
 from workbadge.commands.reconnects import Link, LinkError, open_link
 from workbadge.commands.registration import redirect_uris
 from workbadge.commands.token import CHALLENGE
@@ -15,7 +16,8 @@ from workbadge.keys import Sealer
 from workbadge.keys.seal import SealError
 from workbadge.store import records
 from workbadge.terms.instants import from_micros, to_micros
-from workbadge.terms.scopes import DEFAULT_SCOPES, SCOPES, parse_scopes
+from workbadge.terms.kinds import NodeKind
+from workbadge.terms.scopes import DEFAULT_SCOPES, SCOPES, parse_scopes, target_kinds
 from workbadge.web.sessions import BrowserSession
 from workbadge.web.state import now_of, site_of
 
@@ -47,7 +49,7 @@ class Asked(msgspec.Struct, frozen=True):
     """What an app asks for, checked. ``scopes``: existing ones, in order, each once. ``flow``: this run of the dialog, by
     which it is answered once (OA-47). ``only``: the accounts that may answer (those that signed in afresh); empty: any. ``back``: the
     path that opens this dialog again. ``link``: of a reconnect; ``offered``: its assets, to which the choice is limited (None: it
-    is not)."""
+    is not). ``configuration``: replaces the scopes, with all or none of its own (``wire.md`` §4)."""
 
     app_id: int
     redirect_uri: str
@@ -64,6 +66,18 @@ class Asked(msgspec.Struct, frozen=True):
     back: str = ""
     link: Link | None = None
     offered: tuple[int, ...] | None = None
+    configuration: Configuration | None = None
+
+    @property
+    def installs(self) -> bool:
+        """The app is to be installed in one business, where it gets a system user."""
+        return self.configuration is not None and self.configuration.installs
+
+    @property
+    def kinds(self) -> frozenset[NodeKind]:
+        """Kinds of assets that may be selected."""
+        kinds = target_kinds(self.scopes)
+        return kinds if self.configuration is None else kinds & {*self.configuration.kinds, NodeKind.BUSINESS}
 
     @property
     def mobile(self) -> bool:
@@ -99,6 +113,8 @@ _SINGLE = frozenset(
         "code_challenge",
         "code_challenge_method",
         "config_id",
+        "override_default_response_type",
+        "extras",
         "auth_type",
         "auth_nonce",
         "nonce",
@@ -144,7 +160,11 @@ async def read_request(request: Request, query: str) -> tuple[Asked, Any]:
             "This login cannot be opened",
             "The address that the app wants you to come back to is not one that it registered.",
         )
-    asked = _checked(values, app, redirect)
+    configuration = None
+    if values.get("config_id"):
+        async with site_of(request.scope).services.store.read() as tx:
+            configuration = await find_configuration(tx, app.id, values["config_id"])
+    asked = _checked(values, app, redirect, configuration)
     return (asked if "reconnect" not in values else _linked(request, asked, values["reconnect"])), app
 
 
@@ -191,7 +211,7 @@ async def _app(request: Request, client_id: str) -> Any:
     return app
 
 
-def _checked(values: dict[str, str], app: Any, redirect: str) -> Asked:
+def _checked(values: dict[str, str], app: Any, redirect: str, configuration: Configuration | None) -> Asked:
     response = tuple(dict.fromkeys((values.get("response_type") or "code").replace(",", " ").split()))
     auth_types = tuple(one for one in (values.get("auth_type") or "").split(",") if one)
     asked = Asked(
@@ -199,17 +219,49 @@ def _checked(values: dict[str, str], app: Any, redirect: str) -> Asked:
         redirect_uri=redirect,
         state=values.get("state"),
         response=response,
-        scopes=parse_scopes(values.get("scope") or "") or DEFAULT_SCOPES,
+        scopes=_scopes(values, configuration),
         auth_types=auth_types,
         return_scopes=values.get("return_scopes", "").lower() in ("true", "1") or "granted_scopes" in response,
         display=values.get("display") or "page",
         challenge=values.get("code_challenge"),
         nonce=values.get("auth_nonce") or values.get("nonce"),
+        configuration=configuration,
     )
     _check(asked, values)
-    if "public_profile" not in asked.scopes:
+    if "public_profile" not in asked.scopes and not asked.installs:
         asked = msgspec.structs.replace(asked, scopes=(*DEFAULT_SCOPES, *asked.scopes))
     return asked
+
+
+def _scopes(values: dict[str, str], configuration: Configuration | None) -> tuple[str, ...]:
+    """What is asked for: a configuration's scopes take the place of those in the address (``wire.md`` §4)."""
+    if configuration is None:
+        return parse_scopes(values.get("scope") or "") or DEFAULT_SCOPES
+    return configuration.scopes if configuration.installs else (*IMPLICIT, *configuration.scopes)
+
+
+def _check_configuration(asked: Asked, values: dict[str, str]) -> None:
+    """Raises RedirectError for a ``config_id`` that does not fit the request (``wire.md`` §4)."""
+    if values.get("config_id") and asked.configuration is None:
+        raise RedirectError(asked, 100, "Invalid config_id: this app has no such login configuration.")
+    if not asked.installs:
+        return
+    if asked.mobile:
+        raise RedirectError(
+            asked, 100, "Invalid config_id: a configuration for system-user tokens works on the web only."
+        )
+    override = values.get("override_default_response_type", "").lower() in ("true", "1")
+    if asked.response != ("code",) or not override:
+        raise RedirectError(
+            asked,
+            100,
+            "Invalid response_type: a configuration for system-user tokens needs response_type=code with "
+            "override_default_response_type=true.",
+        )
+    if values.get("scope"):
+        raise RedirectError(
+            asked, 100, "Invalid scope: a configuration for system-user tokens takes the place of scope."
+        )
 
 
 def _check(asked: Asked, values: dict[str, str]) -> None:
@@ -233,8 +285,7 @@ def _check(asked: Asked, values: dict[str, str]) -> None:
     unknown = [name for name in asked.scopes if name not in SCOPES]
     if unknown:
         raise RedirectError(asked, 100, f"Invalid Scopes: {', '.join(unknown)[:200]}.")
-    if values.get("config_id"):
-        raise RedirectError(asked, 100, "There is no login configuration with this config_id.")
+    _check_configuration(asked, values)
     method = values.get("code_challenge_method")
     if (asked.challenge is not None or method is not None) and (
         method != "S256" or asked.challenge is None or not CHALLENGE.fullmatch(asked.challenge)

@@ -20,11 +20,14 @@ from workbadge.commands.consent import (
     offer,
     question,
 )
-from workbadge.commands.grant import Consent, record_consent
+from workbadge.commands.errors import forbidden
+from workbadge.commands.grant import Consent, Granted, record_consent
+from workbadge.commands.install import NewInstall, install_app, list_administered
 from workbadge.commands.services import Services
 from workbadge.commands.transaction import in_transaction
 from workbadge.store.engine import Tx
-from workbadge.terms.ids import parse_id
+from workbadge.terms.ids import kind_of, parse_id
+from workbadge.terms.kinds import NodeKind
 from workbadge.terms.scopes import SCOPES, Audience, Scope, target_kinds
 from workbadge.web.csrf import csrf_token
 from workbadge.web.pages import render
@@ -84,12 +87,14 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the forms say so far. ``granted`` and ``declined``: of the permissions that are asked; ``chosen``: node ids."""
+    """What the forms say so far. ``granted`` and ``declined``: of the permissions that are asked; ``chosen``: node ids.
+    ``business``: the one in which the app is to be installed."""
 
     granted: tuple[str, ...]
     declined: tuple[str, ...]
     chosen: tuple[int, ...]
     search: str
+    business: int | None = None
 
 
 def choose_account(flow: Flow) -> Response:
@@ -104,9 +109,12 @@ async def with_account(flow: Flow, account: SignedIn) -> Response:
         allowed = services.policy.mobile_managed_login
         return flow.page("oauth/mobile.html", account, 403, allowed=allowed)
 
+    if asked.installs and not await _administered(flow, account):
+        return flow.page("oauth/no_business.html", account, 403)
+
     async def work(tx: Tx) -> tuple[Question, str | None]:
         found = await _question(flow, account, tx)
-        if found.standing is None or not asked.redirect_uri.startswith("http"):
+        if found.standing is None or asked.installs or not asked.redirect_uri.startswith("http"):
             return found, None
         return found, await answer(tx, services, asked, found.standing, now)
 
@@ -116,15 +124,22 @@ async def with_account(flow: Flow, account: SignedIn) -> Response:
 
 async def _question(flow: Flow, account: SignedIn, tx: Tx) -> Question:
     asked, now = flow.asked, now_of(flow.request.scope)
-    return await question(tx, account.id, account.kind, asked.app_id, asked.scopes, asked.rerequest, now)
+    whole = asked.configuration is not None
+    return await question(tx, account.id, account.kind, asked.app_id, asked.scopes, asked.rerequest, now, whole)
+
+
+async def _administered(flow: Flow, account: SignedIn) -> list[tuple[int, str]]:
+    """Businesses in which this account may install the app."""
+    async with flow.services.store.read() as tx:
+        return await list_administered(tx, account.id, now_of(flow.request.scope))
 
 
 async def _read(flow: Flow, account: SignedIn, form: Any) -> tuple[Question, Choice, list[OfferedBusiness]]:
     """What the form says about what is asked, and what may be selected for it."""
     async with flow.services.store.read() as tx:
         found = await _question(flow, account, tx)
-        ticked = form.getlist("scope")
-        granted = tuple(one for one in found.scopes if one in KEPT or one in ticked)
+        ticked, whole = form.getlist("scope"), flow.asked.configuration is not None
+        granted = tuple(one for one in found.scopes if whole or one in KEPT or one in ticked)
         declined = tuple(one for one in found.scopes if one not in granted)
         offered: list[OfferedBusiness] = []
         if target_kinds(granted):
@@ -132,7 +147,18 @@ async def _read(flow: Flow, account: SignedIn, form: Any) -> tuple[Question, Cho
             offered = _limited(await offer(tx, account.id, account.kind, flow.asked.app_id, granted, now), flow.asked)
     given = (parse_id(str(one)) for one in form.getlist("target"))
     chosen = tuple(dict.fromkeys(one for one in given if one is not None))
-    return found, Choice(granted, declined, chosen, str(form.get("q") or "").strip()[:100]), offered
+    search, business = str(form.get("q") or "").strip()[:100], parse_id(str(form.get("business") or ""))
+    return found, Choice(granted, declined, chosen, search, business), _fitting(flow, business, offered)
+
+
+def _fitting(flow: Flow, business: int | None, offered: list[OfferedBusiness]) -> list[OfferedBusiness]:
+    """What a configuration lets be selected; where the app is installed, in the one business that was chosen."""
+    if flow.asked.configuration is None:
+        return offered
+    kinds = flow.asked.kinds - {NodeKind.BUSINESS} if flow.asked.installs else flow.asked.kinds
+    here = [one for one in offered if not flow.asked.installs or one.id == business]
+    fitting = [replace(one, assets=tuple(each for each in one.assets if each.kind in kinds)) for one in here]
+    return [one for one in fitting if one.assets]
 
 
 def _limited(offered: list[OfferedBusiness], asked: Asked) -> list[OfferedBusiness]:
@@ -154,7 +180,26 @@ def ask_permissions(flow: Flow, account: SignedIn, found: Question, declined: tu
         person=[one for one in shown if one.name not in KEPT and one.audience is not Audience.BUSINESS],
         business=[one for one in shown if one.audience is Audience.BUSINESS],
         declined=declined,
+        whole=flow.asked.configuration is not None,
+        installs=flow.asked.installs,
         has_targets=bool(target_kinds(found.scopes)),
+    )
+
+
+async def ask_business(flow: Flow, account: SignedIn, choice: Choice, missing: bool = False) -> Response:
+    """The one business in which the app is to be installed (``wire.md`` §4)."""
+    places = await _administered(flow, account)
+    async with flow.services.store.read() as tx:
+        moved = await moved_businesses(tx, account.id, now_of(flow.request.scope))
+    only = str(places[0][0]) if len(places) == 1 else None
+    return flow.page(
+        "oauth/business.html",
+        account,
+        choice=choice,
+        options=[{"value": str(one), "label": name} for one, name in places],
+        selected=str(choice.business) if choice.business else only,
+        missing=missing,
+        moved=moved,
     )
 
 
@@ -190,12 +235,14 @@ async def ask_assets(flow: Flow, account: SignedIn, choice: Choice, offered: lis
         before=sum(one.before for business in offered for one in business.assets),
         moved=moved,
         reconnect=flow.asked.offered is not None,
+        installs=flow.asked.installs,
     )
 
 
-def ask_review(flow: Flow, account: SignedIn, choice: Choice, offered: list[OfferedBusiness]) -> Response:
+async def ask_review(flow: Flow, account: SignedIn, choice: Choice, offered: list[OfferedBusiness]) -> Response:
     """Everything once more before it is allowed."""
     picked = set(choice.chosen)
+    into = dict(await _administered(flow, account)).get(choice.business or 0) if flow.asked.installs else None
     summary = [(business.name, [one for one in business.assets if one.id in picked]) for business in offered]
     return flow.page(
         "oauth/review.html",
@@ -205,6 +252,8 @@ def ask_review(flow: Flow, account: SignedIn, choice: Choice, offered: list[Offe
         may_not=_scopes(choice.declined),
         summary=[(name, assets) for name, assets in summary if assets],
         total=sum(len(assets) for _, assets in summary),
+        into=into,
+        life=flow.asked.configuration.life if flow.asked.configuration else None,
     )
 
 
@@ -217,16 +266,32 @@ async def allow(
 ) -> Response:
     """Record the consent and go back to the app."""
     services, asked, now = flow.services, flow.asked, now_of(flow.request.scope)
+
+    async def work(tx: Tx) -> str:
+        await check_unanswered(tx, services, asked, choice.granted)
+        granted, install_id = await _record(flow, account, found, choice, offered, tx)
+        return await answer(tx, services, asked, granted, now, install_id)
+
+    return redirect(await in_transaction(services, work))
+
+
+async def _record(
+    flow: Flow, account: SignedIn, found: Question, choice: Choice, offered: list[OfferedBusiness], tx: Tx
+) -> tuple[Granted, int | None]:
+    """The person's consent, or the install with that of its system user."""
+    services, asked, now = flow.services, flow.asked, now_of(flow.request.scope)
+    if asked.configuration is not None and any(kind_of(one) not in asked.kinds for one in choice.chosen):
+        raise forbidden("This app asks for other kinds of assets.", "assets that were offered")
+    if asked.configuration is not None and asked.installs:
+        under, business = asked.configuration.id, choice.business or 0
+        new = NewInstall(asked.app_id, business, account.id, choice.granted, choice.chosen, under)
+        installed = await install_app(tx, services, new, now)
+        return installed.granted, installed.id
     targets = contexts(offered, list(choice.chosen))
     declined = (*found.refused, *choice.declined)
     limit = None if asked.offered is None else frozenset(asked.offered)
     consent = Consent(account.id, asked.app_id, (*choice.granted, *declined), declined, targets, limit)
-
-    async def work(tx: Tx) -> str:
-        await check_unanswered(tx, services, asked, choice.granted)
-        return await answer(tx, services, asked, await record_consent(tx, services, consent, now), now)
-
-    return redirect(await in_transaction(services, work))
+    return await record_consent(tx, services, consent, now), None
 
 
 async def _choose(flow: Flow, account: SignedIn, form: Any) -> Response:
@@ -235,8 +300,23 @@ async def _choose(flow: Flow, account: SignedIn, form: Any) -> Response:
 
 async def _permissions(flow: Flow, account: SignedIn, form: Any) -> Response:
     found, choice, offered = await _read(flow, account, form)
+    if flow.asked.installs:
+        return await ask_business(flow, account, choice)
     if not target_kinds(choice.granted):
         return await allow(flow, account, found, Choice(choice.granted, choice.declined, (), ""), [])
+    return await ask_assets(flow, account, choice, offered)
+
+
+async def _business(flow: Flow, account: SignedIn, form: Any) -> Response:
+    found, choice, offered = await _read(flow, account, form)
+    if form.get("action") == "back":
+        return ask_permissions(flow, account, found, ())
+    if choice.business not in dict(await _administered(flow, account)):
+        return await ask_business(flow, account, choice, missing=True)
+    here = {one.id for business in offered for one in business.assets}
+    choice = replace(choice, chosen=tuple(one for one in choice.chosen if one in here))
+    if not flow.asked.kinds - {NodeKind.BUSINESS}:
+        return await ask_review(flow, account, choice, offered)
     return await ask_assets(flow, account, choice, offered)
 
 
@@ -245,12 +325,14 @@ async def _assets(flow: Flow, account: SignedIn, form: Any) -> Response:
     select, action = str(form.get("select") or ""), form.get("action")
     if select:
         more = [one.id for business in offered for one in business.assets if _selects(select, one, choice)]
-        choice = Choice(choice.granted, choice.declined, tuple(dict.fromkeys((*choice.chosen, *more))), choice.search)
+        choice = replace(choice, chosen=tuple(dict.fromkeys((*choice.chosen, *more))))
     if select or action == "search":
         return await ask_assets(flow, account, choice, offered)
+    if action == "back" and flow.asked.installs:
+        return await ask_business(flow, account, choice)
     if action == "back":
         return ask_permissions(flow, account, found, choice.declined)
-    return ask_review(flow, account, choice, offered)
+    return await ask_review(flow, account, choice, offered)
 
 
 def _selects(select: str, one: OfferedAsset, choice: Choice) -> bool:
@@ -262,6 +344,8 @@ async def _review(flow: Flow, account: SignedIn, form: Any) -> Response:
     found, choice, offered = await _read(flow, account, form)
     if form.get("action") == "allow":
         return await allow(flow, account, found, choice, offered)
+    if not flow.asked.kinds - {NodeKind.BUSINESS}:
+        return await ask_business(flow, account, choice)
     return await ask_assets(flow, account, choice, offered)
 
 
@@ -270,6 +354,7 @@ Step: TypeAlias = Callable[[Flow, SignedIn, Any], Awaitable[Response]]
 STEPS: dict[str, Step] = {
     "choose": _choose,
     "permissions": _permissions,
+    "business": _business,
     "assets": _assets,
     "review": _review,
 }

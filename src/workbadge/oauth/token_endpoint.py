@@ -160,7 +160,9 @@ async def answer(services: Services, params: WireParams, now: datetime, address:
     grant_type = params.get("grant_type")
     try:
         if grant_type == "fb_exchange_token" or (not grant_type and params.get("fb_exchange_token")):
-            return _issued(await exchange_long_lived(services, app.id, params.get("fb_exchange_token") or "", now))
+            expiring = (params.get("set_token_expires_in_60_days") or "").lower() in ("true", "1")
+            given = params.get("fb_exchange_token") or ""
+            return _issued(await exchange_long_lived(services, app.id, given, now, expiring))
         if grant_type == "client_credentials":
             return {
                 "access_token": await app_token(services, app.id, now),

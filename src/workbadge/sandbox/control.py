@@ -30,6 +30,7 @@ from workbadge.terms.kinds import ASSET_KINDS, AccountKind, NodeKind, Role
 from workbadge.terms.tasks import TASKS_OF, Task
 
 from . import requests
+from .control_apps import AppControl
 from .requests import account_id, as_json, node, read, wire_id
 from .world import World
 
@@ -471,6 +472,7 @@ class Control:
             ("POST", "/checkpoints", self.make_checkpoint),
             ("POST", "/checkpoints/{id}/restore", self.restore_checkpoint),
             ("GET", "/outbox", self.outbox),
+            *AppControl(self._world).table(),
         )
         return [Route(path, self._guard(handler), methods=[method]) for method, path, handler in table]
 

@@ -60,6 +60,16 @@ class NewAppBody(Body):
     require_proof: bool = False
 
 
+class NewConfigurationBody(Body):
+    """A login configuration. ``token``: ``user`` or ``system_user``; ``assets``: kinds, default all that the scopes are about."""
+
+    name: str
+    scopes: list[str]
+    token: str = "user"
+    assets: list[str] = []
+    expires_in_60_days: bool = False
+
+
 class NewMembership(Body):
     """A place in a business. ``assets`` None: every asset the business owns."""
 

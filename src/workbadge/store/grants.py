@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, insert, select, update
+from sqlalchemy import Row, bindparam, delete, insert, or_, select, update
 
 from workbadge.terms.kinds import TokenKind
 from workbadge.terms.reasons import Reason
@@ -157,6 +157,20 @@ async def add_token(
 async def find_token(tx: Tx, hashed: bytes) -> Row[Any] | None:
     """All columns of a token."""
     return await tx.one(select(token).where(token.c.hash == hashed))
+
+
+async def list_live_tokens(tx: Tx, grant_id: int, kind: TokenKind, now: datetime) -> list[Row[Any]]:
+    """Tokens of a kind under a grant that were not revoked and have not expired, newest first."""
+    return await tx.rows(
+        select(token)
+        .where(
+            token.c.grant_id == grant_id,
+            token.c.kind == kind.value,
+            token.c.revoked_at.is_(None),
+            or_(token.c.expires_at.is_(None), token.c.expires_at > now),
+        )
+        .order_by(token.c.issued_at.desc(), token.c.hash)
+    )
 
 
 async def list_known_tokens(tx: Tx, hashes: list[bytes]) -> set[bytes]:
