@@ -24,6 +24,7 @@ from workbadge.web.clock import SystemClock
 from workbadge.web.outgoing import Outgoing
 from workbadge.web.pages import static_files
 from workbadge.web.state import Site
+from workbadge.web.wire import WHOLE, find_whole
 from workbadge.web.worker import Worker
 
 _VERSION = re.compile(r"v\d{1,3}\.\d{1,2}")
@@ -49,14 +50,22 @@ class Application:
         first, _, rest = path[1:].partition("/")
         if _VERSION.fullmatch(first):
             first = rest.partition("/")[0]
-        await self._rooms.get(first, self._graph)(scope, receive, _over_https(send) if self._secure else send)
+        if self._secure:
+            send = _over_https(scope, send)
+        await self._rooms.get(first, self._graph)(scope, receive, send)
 
 
 _HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
 
-def _over_https(send: Send) -> Send:
+_HSTS_LINE = b"%s: %s\r\n" % _HSTS
+
+
+def _over_https(scope: Scope, send: Send) -> Send:
     """Every answer of a site that is reached over https says that it always will be (WB-01)."""
+    whole = find_whole(scope)
+    if whole is not None:
+        scope["extensions"][WHOLE] = lambda status, head, body: whole(status, head + _HSTS_LINE, body)
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":

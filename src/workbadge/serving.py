@@ -3,11 +3,15 @@
 import asyncio
 import socket
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import uvicorn
 import uvloop
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from workbadge.web.wire import WHOLE
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -23,6 +27,31 @@ def bind(host: str, port: int) -> socket.socket:
     return listening
 
 
+class _Protocol(HttpToolsProtocol):
+    """uvicorn's protocol, which also takes a whole answer in one piece (decision record 13)."""
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        scope: dict[str, Any] = cycle.scope  # type: ignore[assignment]
+        scope["extensions"] = {WHOLE: partial(_write_whole, cycle)}
+        super()._start_asgi_task(cycle, app)
+
+
+def _write_whole(cycle: RequestResponseCycle, status: int, head: bytes, body: bytes) -> bool:
+    """Write an answer at once: ``head`` is its header lines. False when nothing was written and it has to go the ordinary way:
+    the reader is slow, gone, or wants no body, or the connection is to be closed."""
+    if cycle.response_started or cycle.disconnected or cycle.flow.write_paused or not cycle.keep_alive:
+        return False
+    if cycle.scope["method"] == "HEAD":
+        return False
+    cycle.response_started = cycle.response_complete = True
+    cycle.waiting_for_100_continue = False
+    standing = b"".join([b"%s: %s\r\n" % one for one in cycle.default_headers])
+    cycle.transport.write(b"".join((STATUS_LINE[status], standing, head, b"\r\n", body)))
+    cycle.message_event.set()
+    cycle.on_response()
+    return True
+
+
 def settings_for(application: ASGIApp, lifespan: bool = False) -> uvicorn.Config:
     """uvicorn's settings for every server here."""
     return uvicorn.Config(
@@ -31,7 +60,7 @@ def settings_for(application: ASGIApp, lifespan: bool = False) -> uvicorn.Config
         log_level="warning",
         access_log=False,
         server_header=False,
-        http="httptools",
+        http=_Protocol,
         proxy_headers=False,
         timeout_graceful_shutdown=3,
     )

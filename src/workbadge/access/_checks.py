@@ -7,10 +7,9 @@ grace · tasks.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
-
-import msgspec
 
 from workbadge.terms.instants import earliest
 from workbadge.terms.kinds import AccountKind, EndCause, TokenKind
@@ -20,7 +19,8 @@ from workbadge.terms.tasks import TASKS_OF
 from .facts import Ask, Deny, Facts, Route
 
 
-class Held(msgspec.Struct, frozen=True):
+@dataclass(slots=True)
+class Held:
     """The check holds, until (None: no end known); ``because`` only where a check decides the answer's cause."""
 
     until: datetime | None = None

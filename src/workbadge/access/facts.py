@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-import msgspec
-
 from workbadge.terms.instants import Interval
 from workbadge.terms.kinds import AccountKind, Act, EndCause, NodeKind, TokenKind
 from workbadge.terms.reasons import Reason
@@ -107,7 +105,8 @@ class Ask:
     tasks: Task = NONE
 
 
-class Allow(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Allow:
     """Yes, until the earliest end of what the answer rests on (None: no end is known).
 
     ``reach_until`` is the end of the latest route alone, whatever the token's own life: the instant that
@@ -119,7 +118,8 @@ class Allow(msgspec.Struct, frozen=True):
     reach_until: datetime | None = None
 
 
-class Deny(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Deny:
     """No, why, and since when (None: it never was otherwise, or it is not known)."""
 
     reason: Reason

@@ -21,6 +21,7 @@ from workbadge.web.wire import (
     NEWEST_TEXT,
     WireError,
     WireParams,
+    find_whole,
     read_params,
     send_error,
     send_json,
@@ -114,7 +115,7 @@ class Graph:
         if isinstance(outcome, WireError):
             await send_error(send, outcome, version, trace)
         else:
-            await send_json(send, outcome, version, trace)
+            await send_json(send, outcome, version, trace, whole=find_whole(scope))
 
     async def _run(
         self,
