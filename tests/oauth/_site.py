@@ -1,5 +1,6 @@
 """The application in this process, and people in front of it with browsers that know forms and cookies."""
 
+import json
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ from tests.commands._world import PASSWORD, T0, World
 from workbadge.commands import claim
 from workbadge.commands.claim import Claimed
 from workbadge.main import make_application
-from workbadge.store import records
+from workbadge.store import client_terms, records
 from workbadge.web.clock import SettableClock
 from workbadge.web.state import Site
 
@@ -88,6 +89,11 @@ class LoginSite:
             row = await records.find_app(tx, self.world.apps[app])
         assert row is not None
         return services.sealer.open(row.secret, "app.secret")
+
+    async def set_redirects(self, app: str, *uris: str) -> None:
+        """Give an app other redirect addresses."""
+        async with self.world.services.store.write() as tx:
+            await client_terms.set_app(tx, self.world.apps[app], {"redirect_uris": json.dumps(uris)})
 
     def back(self, app: str = "both") -> str:
         """An app's redirect address."""

@@ -360,7 +360,7 @@ def test_what_lets_an_app_read_and_write_is_said_once_more() -> None:
 
 def test_every_scope_that_exists_is_named_here() -> None:
     """The scopes are these, in the order of the dialog; what is about a person or an identity has no targets (A3)."""
-    identity = ["public_profile", "email", "openid"]
+    identity = ["public_profile", "email", "openid", "offline_access"]
     private = "friends birthday photos posts likes link gender location hometown age_range videos"
     person = [f"user_{name}" for name in private.split()]
     pages = (

@@ -121,9 +121,11 @@ async def question(
     rerequest: bool,
     now: datetime,
     whole: bool = False,
+    only: tuple[int, ...] = (),
 ) -> Question:
     """What to ask this account for an app (``wire.md`` §3.1). Somebody whose selection is still empty (a migrated person)
-    is asked for one. ``whole``: all is granted or nothing, so that what was declined earlier is asked again (``wire.md`` §4)."""
+    is asked for one, and so is somebody who has not selected all of the nodes that the app names (``only``). ``whole``: all
+    is granted or nothing, so that what was declined earlier is asked again (``wire.md`` §4)."""
     scopes = grantable(asked, kind)
     grant = await grants.find_grant(tx, account_id, app_id)
     if grant is None or rerequest:
@@ -133,7 +135,8 @@ async def question(
     scopes = tuple(one for one in scopes if one not in refused)
     covered = all(one in held for one in scopes)
     if covered and target_kinds(scopes):
-        covered = bool(await grants.list_targets(tx, grant.id))
+        selected = {row.target_id for row in await grants.list_targets(tx, grant.id)}
+        covered = bool(selected) and selected.issuperset(only)
     if not covered:
         return Question(scopes, refused, None)
     at = await authorized_at(tx, account_id, now)

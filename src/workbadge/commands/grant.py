@@ -11,7 +11,7 @@ from workbadge.lifecycle.changes import Audit
 from workbadge.store import facts, grants, records, rights
 from workbadge.store.apply import write_audit
 from workbadge.store.engine import Tx
-from workbadge.terms.ids import kind_of
+from workbadge.terms.ids import kind_of, parse_id
 from workbadge.terms.kinds import AccountKind, Act, NodeKind
 from workbadge.terms.scopes import SCOPES, grantable, target_kinds
 from workbadge.terms.tasks import tasks_for
@@ -188,6 +188,13 @@ async def scoped_id(tx: Tx, services: Services, app_id: int, account_id: int) ->
         known = services.entropy.new_id(NodeKind.SCOPED_ACCOUNT)
         await records.add_scoped_id(tx, known, app_id, account_id)
     return known
+
+
+async def find_scoped_account(tx: Tx, app_id: int, text: str) -> int | None:
+    """The account that an app knows by this id; None for any other text."""
+    scoped = parse_id(text)
+    row = None if scoped is None else await records.find_by_scoped_id(tx, scoped)
+    return None if row is None or row.app_id != app_id else int(row.account_id)
 
 
 async def remove_app(tx: Tx, services: Services, account_id: int, app_id: int, now: datetime) -> None:

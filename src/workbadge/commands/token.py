@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -151,11 +152,13 @@ async def issue_code(
     configuration_id: int | None = None,
     install_id: int | None = None,
     life: timedelta | None = None,
+    standard: Mapping[str, Any] | None = None,
 ) -> str:
     """Insert a single-use authorization code for a consent; its text (a random one unless given).
 
     ``configuration_id``: of the login configuration that was asked. ``install_id``: the code is for a token of that
-    install's system user, which lives for ``life`` (None: without an end).
+    install's system user, which lives for ``life`` (None: without an end). ``standard``: what the OAuth side keeps in the
+    row; with it, only that side's token endpoint takes the code.
     """
     text = text or services.entropy.text(64)
     values = {
@@ -173,6 +176,7 @@ async def issue_code(
         "configuration_id": configuration_id,
         "install_id": install_id,
         "life_seconds": None if life is None else int(life.total_seconds()),
+        **(standard or {}),
     }
     await grants.add_code(tx, values)
     return text

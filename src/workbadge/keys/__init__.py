@@ -7,19 +7,24 @@ from .entropy import Entropy, SeededEntropy
 from .passwords import PasswordError, Passwords
 from .proof import app_secret_proof, proof_matches, same
 from .seal import Sealer
+from .signing import SIGNING_ALGORITHMS, KeyPair, make_key_pair, read_jwt, sign_jwt
 from .tokens import (
     RestrictedText,
     TokenText,
     derive_token,
     hash_secret,
+    make_refresh_token,
     make_restricted,
     make_token,
+    read_refresh_token,
     read_restricted,
     read_token,
 )
 
 __all__ = [
+    "SIGNING_ALGORITHMS",
     "Entropy",
+    "KeyPair",
     "PasswordError",
     "Passwords",
     "RestrictedText",
@@ -29,10 +34,15 @@ __all__ = [
     "app_secret_proof",
     "derive_token",
     "hash_secret",
+    "make_key_pair",
+    "make_refresh_token",
     "make_restricted",
     "make_token",
     "proof_matches",
+    "read_jwt",
+    "read_refresh_token",
     "read_restricted",
     "read_token",
     "same",
+    "sign_jwt",
 ]

@@ -21,6 +21,7 @@ RestrictedText = NewType("RestrictedText", str)
 
 _PREFIX = "EAA"
 _RESTRICTED = "EAR"
+_REFRESH = "WBR"
 _RANDOM = 94
 _LENGTH = len(_PREFIX) + _RANDOM + 6
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -66,6 +67,17 @@ def read_token(text: str) -> TokenText | None:
 def read_restricted(text: str) -> RestrictedText | None:
     """``text`` as a restricted token, or None when its form or checksum is wrong."""
     return RestrictedText(text) if _is_whole(text, _RESTRICTED) else None
+
+
+def make_refresh_token(entropy: Entropy) -> str:
+    """A fresh refresh token: as long as an access token and with a checksum too, but never to be taken for one (OA-43)."""
+    text = _REFRESH + entropy.text(_RANDOM)
+    return text + _checksum(text)
+
+
+def read_refresh_token(text: str) -> str | None:
+    """``text`` when it has the form and the checksum of a refresh token."""
+    return text if _is_whole(text, _REFRESH) else None
 
 
 def _is_whole(text: str, prefix: str) -> bool:

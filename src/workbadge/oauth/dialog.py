@@ -33,7 +33,7 @@ from .request import (
 )
 from .steps import STEPS, Flow, choose_account, with_account
 
-_SINCE = "wb_since"
+SINCE = "wb_since"
 
 
 def error_page(request: Request, error: PageError, status: int = 400) -> Response:
@@ -62,17 +62,17 @@ async def start(request: Request) -> Response:
     back = f"{path}?{query}"
     services, now = site_of(request.scope).services, now_of(request.scope)
     if "reauthenticate" in asked.auth_types:
-        fresh = _fresh(request, session)
+        fresh = fresh_accounts(request, session)
         if session is None or not fresh:
             mark = mark_fresh(services.sealer, session, now)
-            return redirect(login_address(request, f"{_without_mark(back)}&{_SINCE}={mark}", another=True))
+            return redirect(login_address(request, f"{without_mark(back)}&{SINCE}={mark}", another=True))
         only = tuple(one.id for one in fresh if not asked.only or one.id in asked.only)
         asked = msgspec.structs.replace(asked, only=only or (0,))
     if session is None or not session.accounts:
         return redirect(login_address(request, back))
     if asked.link is not None:
         asked = await _limited(request, asked, asked.link)
-    asked = msgspec.structs.replace(asked, flow=services.entropy.text(32), back=_without_mark(back))
+    asked = msgspec.structs.replace(asked, flow=services.entropy.text(32), back=without_mark(back))
     flow = Flow(request, session, asked, app, seal_request(services.sealer, asked, session))
     if not flow.accounts:
         return flow.page("oauth/other_account.html", None, 403)
@@ -90,17 +90,18 @@ async def _limited(request: Request, asked: Asked, link: Link) -> Asked:
     return msgspec.structs.replace(asked, offered=missing)
 
 
-def _fresh(request: Request, session: BrowserSession | None) -> tuple[SignedIn, ...]:
+def fresh_accounts(request: Request, session: BrowserSession | None) -> tuple[SignedIn, ...]:
     """The accounts that signed in since this dialog asked for it."""
     if session is None:
         return ()
     sealer, now = site_of(request.scope).services.sealer, now_of(request.scope)
-    since = fresh_since(sealer, request.query_params.get(_SINCE, ""), session, now)
+    since = fresh_since(sealer, request.query_params.get(SINCE, ""), session, now)
     return tuple(one for one in session.accounts if since is not None and one.signed_in_at >= since)
 
 
-def _without_mark(path: str) -> str:
-    return path.partition(f"&{_SINCE}=")[0]
+def without_mark(path: str) -> str:
+    """A path of the dialog as the app asked for it."""
+    return path.partition(f"&{SINCE}=")[0]
 
 
 async def step(request: Request) -> Response:
@@ -128,7 +129,7 @@ async def _step(flow: Flow, form: Any) -> Response:
     if flow.app is None or flow.app.disabled_at is not None:
         raise PageError(101, "This app is not known here", "It was switched off.")
     if form.get("action") == "cancel":
-        return cancelled(flow.asked)
+        return cancelled(flow.services, flow.asked)
     account = flow.find(parse_id(str(form.get("account", ""))))
     if account is None:
         raise PageError(100, "You are not signed in any more", "Start again in the app.")

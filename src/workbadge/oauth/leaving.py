@@ -1,4 +1,7 @@
-"""Going back to the app: code in the query, token in the fragment, refusals as the wire has them (``wire.md`` §3.1)."""
+"""Going back to the app: code in the query, token in the fragment, refusals as the wire has them (``wire.md`` §3.1).
+
+What came by the OAuth side leaves by it: a code or an error in the query, each with ``iss`` (RFC 6749 §4.1.2, RFC 9207).
+"""
 
 from datetime import datetime
 
@@ -21,9 +24,21 @@ _CANCEL: dict[str, str | None] = {
 }
 
 
-def cancelled(asked: Asked) -> Response:
+def cancelled(services: Services, asked: Asked) -> Response:
     """The person said no."""
+    if asked.standard is not None:
+        return refused(services, asked, "access_denied", "The person declined.")
     return redirect(asked.address(_CANCEL))
+
+
+def refused(services: Services, asked: Asked, error: str, description: str) -> Response:
+    """The OAuth side says no at the redirect address."""
+    values: dict[str, str | None] = {
+        "error": error,
+        "error_description": description,
+        "iss": services.base_url,
+    }
+    return redirect(asked.address(values))
 
 
 def failed(error: RedirectError) -> Response:
@@ -45,9 +60,18 @@ async def check_unanswered(tx: Tx, services: Services, asked: Asked, scopes: tup
 
 
 async def answer(
-    tx: Tx, services: Services, asked: Asked, granted: Granted, now: datetime, install_id: int | None = None
+    tx: Tx,
+    services: Services,
+    asked: Asked,
+    granted: Granted,
+    signed_in_at: datetime,
+    now: datetime,
+    install_id: int | None = None,
 ) -> str:
-    """The address of the app with what it asked for. ``install_id``: the consent is that of the install's system user."""
+    """The address of the app with what it asked for. ``signed_in_at``: when the account that answers signed in.
+    ``install_id``: the consent is that of the install's system user."""
+    if asked.standard is not None:
+        return await _standard_answer(tx, services, asked, granted, signed_in_at, now)
     values: dict[str, str | None] = {}
     if "code" in asked.response or asked.flow:
         text = code_text(services, asked) if asked.flow else services.entropy.text(64)
@@ -78,3 +102,16 @@ async def answer(
         values["granted_scopes"] = ",".join(granted.scopes)
         values["denied_scopes"] = ",".join(granted.declined)
     return asked.address(values, "token" in asked.response)
+
+
+async def _standard_answer(
+    tx: Tx, services: Services, asked: Asked, granted: Granted, signed_in_at: datetime, now: datetime
+) -> str:
+    """The address with a code that only the token endpoint of the OAuth side takes."""
+    assert asked.standard is not None
+    text = code_text(services, asked)
+    if await grants.find_code(tx, hash_secret(text)) is None:
+        standard = {"signed_in_at": signed_in_at, "details": int(asked.standard.details)}
+        challenge, nonce = asked.challenge, asked.nonce
+        await issue_code(tx, services, granted, asked.redirect_uri, now, challenge, nonce, text, standard=standard)
+    return asked.address({"code": text, "iss": services.base_url})

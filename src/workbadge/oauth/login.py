@@ -12,6 +12,7 @@ from workbadge.web.signin import redirect, safe_next
 from workbadge.web.state import now_of
 
 from .request import leads_to_app
+from .rfc6749.authorize import leads_to_client
 
 
 async def login_page(request: Request) -> Response:
@@ -23,7 +24,7 @@ async def _page(
     request: Request, leads_to: str, error: str | None = None, email: str = "", status: int = 200
 ) -> Response:
     session = await current(request)
-    app = await leads_to_app(request, leads_to)
+    app = await leads_to_app(request, leads_to) or await leads_to_client(request, leads_to)
     another = "another" in request.query_params or error is not None
     response = render(
         request,

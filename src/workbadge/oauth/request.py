@@ -17,7 +17,7 @@ from workbadge.keys.seal import SealError
 from workbadge.store import records
 from workbadge.terms.instants import from_micros, to_micros
 from workbadge.terms.kinds import NodeKind
-from workbadge.terms.scopes import DEFAULT_SCOPES, SCOPES, parse_scopes, target_kinds
+from workbadge.terms.scopes import DEFAULT_SCOPES, SCOPES, STANDARD_SCOPES, parse_scopes, target_kinds
 from workbadge.web.sessions import BrowserSession
 from workbadge.web.state import now_of, site_of
 
@@ -45,11 +45,25 @@ class RedirectError(Exception):
         self.message = message
 
 
+class Standard(msgspec.Struct, frozen=True):
+    """What is asked beside that by the OAuth side, whose answers leave in its own form. ``prompt``, ``max_age`` (seconds),
+    ``login_hint``: OpenID Connect Core §3.1.2.1. ``account``: the only one that may answer (id_token_hint, grant_id).
+    ``details``: the assets are named in the answer (RFC 9396). ``grant_action``: what happens to the standing grant."""
+
+    prompt: tuple[str, ...] = ()
+    max_age: int | None = None
+    login_hint: str | None = None
+    account: int | None = None
+    details: bool = False
+    grant_action: str | None = None
+
+
 class Asked(msgspec.Struct, frozen=True):
     """What an app asks for, checked. ``scopes``: existing ones, in order, each once. ``flow``: this run of the dialog, by
     which it is answered once (OA-47). ``only``: the accounts that may answer (those that signed in afresh); empty: any. ``back``: the
     path that opens this dialog again. ``link``: of a reconnect; ``offered``: its assets, to which the choice is limited (None: it
-    is not). ``configuration``: replaces the scopes, with all or none of its own (``wire.md`` §4)."""
+    is not). ``configuration``: replaces the scopes, with all or none of its own (``wire.md`` §4). ``standard``: set
+    when the request came by ``/oauth/authorize``."""
 
     app_id: int
     redirect_uri: str
@@ -67,6 +81,7 @@ class Asked(msgspec.Struct, frozen=True):
     link: Link | None = None
     offered: tuple[int, ...] | None = None
     configuration: Configuration | None = None
+    standard: Standard | None = None
 
     @property
     def installs(self) -> bool:
@@ -282,7 +297,7 @@ def _check(asked: Asked, values: dict[str, str]) -> None:
             100,
             "Invalid auth_type: expected rerequest, reauthenticate or reauthorize.",
         )
-    unknown = [name for name in asked.scopes if name not in SCOPES]
+    unknown = [name for name in asked.scopes if name not in SCOPES or name in STANDARD_SCOPES]
     if unknown:
         raise RedirectError(asked, 100, f"Invalid Scopes: {', '.join(unknown)[:200]}.")
     _check_configuration(asked, values)

@@ -12,9 +12,11 @@ from workbadge.web.wire import BODY_LIMIT
 
 from .dialog import start, step
 from .login import choose_page, log_in, log_out, login_page
+from .rfc6749.authorize import authorize
+from .standards import AUTHORIZE, find_route, serve
 from .token_endpoint import token_endpoint
 
-OAUTH_SEGMENTS = frozenset({"dialog", "oauth", "login", "logout", "connect"})
+OAUTH_SEGMENTS = frozenset({"dialog", "oauth", "login", "logout", "connect", ".well-known"})
 
 
 async def success(request: Request) -> Response:
@@ -54,13 +56,15 @@ def _limited(receive: Receive) -> Receive:
 
 
 class OAuth:
-    """``/oauth/…`` speaks the wire; the rest are pages, with or without a version in front."""
+    """What a metadata document names is answered there; else ``/oauth/…`` speaks the wire; the rest are pages, with or
+    without a version in front."""
 
     def __init__(self) -> None:
         self._pages = Starlette(
             routes=[
                 Route("/dialog/oauth", start, methods=["GET"]),
                 Route("/dialog/step", step, methods=["POST"]),
+                Route(AUTHORIZE, authorize, methods=["GET", "POST"]),
                 Route("/login", login_page, methods=["GET"]),
                 Route("/login", log_in, methods=["POST"]),
                 Route("/logout", choose_page, methods=["GET"]),
@@ -72,8 +76,15 @@ class OAuth:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
+        route = find_route(scope)
+        if route is not None:
+            await serve(route, scope, receive, send)
+            return
         root = scope.get("root_path", "")
         path: str = scope["path"].removeprefix(root)
+        if path == AUTHORIZE:
+            await self._pages(scope, _limited(receive), send)
+            return
         first, _, rest = path[1:].partition("/")
         if first[:1] == "v" and first[1:2].isdigit():
             path = "/" + rest

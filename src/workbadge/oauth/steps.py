@@ -113,19 +113,21 @@ async def with_account(flow: Flow, account: SignedIn) -> Response:
         return flow.page("oauth/no_business.html", account, 403)
 
     async def work(tx: Tx) -> tuple[Question, str | None]:
-        found = await _question(flow, account, tx)
+        found = await find_question(flow, account, tx)
         if found.standing is None or asked.installs or not asked.redirect_uri.startswith("http"):
             return found, None
-        return found, await answer(tx, services, asked, found.standing, now)
+        return found, await answer(tx, services, asked, found.standing, account.signed_in_at, now)
 
     found, leads = await in_transaction(services, work)
     return ask_permissions(flow, account, found, ()) if leads is None else redirect(leads)
 
 
-async def _question(flow: Flow, account: SignedIn, tx: Tx) -> Question:
+async def find_question(flow: Flow, account: SignedIn, tx: Tx) -> Question:
+    """What is to be asked of the account."""
     asked, now = flow.asked, now_of(flow.request.scope)
     whole = asked.configuration is not None
-    return await question(tx, account.id, account.kind, asked.app_id, asked.scopes, asked.rerequest, now, whole)
+    again, named = asked.rerequest, asked.offered or ()
+    return await question(tx, account.id, account.kind, asked.app_id, asked.scopes, again, now, whole, named)
 
 
 async def _administered(flow: Flow, account: SignedIn) -> list[tuple[int, str]]:
@@ -137,7 +139,7 @@ async def _administered(flow: Flow, account: SignedIn) -> list[tuple[int, str]]:
 async def _read(flow: Flow, account: SignedIn, form: Any) -> tuple[Question, Choice, list[OfferedBusiness]]:
     """What the form says about what is asked, and what may be selected for it."""
     async with flow.services.store.read() as tx:
-        found = await _question(flow, account, tx)
+        found = await find_question(flow, account, tx)
         ticked, whole = form.getlist("scope"), flow.asked.configuration is not None
         granted = tuple(one for one in found.scopes if whole or one in KEPT or one in ticked)
         declined = tuple(one for one in found.scopes if one not in granted)
@@ -270,7 +272,7 @@ async def allow(
     async def work(tx: Tx) -> str:
         await check_unanswered(tx, services, asked, choice.granted)
         granted, install_id = await _record(flow, account, found, choice, offered, tx)
-        return await answer(tx, services, asked, granted, now, install_id)
+        return await answer(tx, services, asked, granted, account.signed_in_at, now, install_id)
 
     return redirect(await in_transaction(services, work))
 

@@ -31,6 +31,7 @@ _ALL = (
     Scope("public_profile", Audience.IDENTITY, (), "See your name and profile picture"),
     Scope("email", Audience.IDENTITY, (), "See your e-mail address"),
     Scope("openid", Audience.IDENTITY, (), "Confirm who you are"),
+    Scope("offline_access", Audience.IDENTITY, (), "Stay connected while you are away"),
     Scope("user_friends", Audience.PERSON, (), "See which of your friends use this app"),
     Scope("user_birthday", Audience.PERSON, (), "See your birthday"),
     Scope("user_photos", Audience.PERSON, (), "See your photos"),
@@ -126,6 +127,9 @@ SCOPES: dict[str, Scope] = {scope.name: scope for scope in _ALL}
 """Every scope that exists, in the order in which the dialog shows them."""
 
 DEFAULT_SCOPES = ("public_profile",)
+
+STANDARD_SCOPES = frozenset({"offline_access"})
+"""Scopes that can be asked for on the OAuth side alone: the Graph dialect has no refresh tokens."""
 
 _NEEDED: dict[tuple[NodeKind, Act], tuple[str, ...]] = {
     (NodeKind.BUSINESS, Act.READ): ("business_management",),

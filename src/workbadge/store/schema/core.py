@@ -246,6 +246,8 @@ code = Table(
     Column("jkt", String(43)),
     Column("resource", Text),
     Column("sid", String(43)),
+    at_column("signed_in_at"),
+    Column("details", Integer),
     Index(None, "token_hash"),
 )
 

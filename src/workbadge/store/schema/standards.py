@@ -1,8 +1,77 @@
-"""The tables of the standards side: signing keys, clients, refresh tokens, pushed requests."""
+"""The tables of the OAuth 2.0 and OpenID side: signing keys, clients, refresh tokens, pushed requests.
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, String, Table, Text
+Grants, selections, codes and access tokens are those of ``core``: both dialects stand on the same rows.
+"""
 
-from .columns import at_column, metadata, ref_column
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from .columns import at_column, id_column, metadata, ref_column
+
+signing_key = Table(
+    "signing_key",
+    metadata,
+    Column("kid", String(64), primary_key=True),
+    Column("alg", String(16), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("public", Text, nullable=False),
+    Column("private", LargeBinary, nullable=False),
+    at_column("published_at", False),
+    at_column("signs_from", False),
+    at_column("withdrawn_at"),
+    UniqueConstraint("alg", "number"),
+)
+"""``number`` counts the keys of an algorithm: two nodes that rotate at once make one key between them."""
+
+oauth_client = Table(
+    "oauth_client",
+    metadata,
+    Column("app_id", BigInteger, ForeignKey("app.id"), primary_key=True, autoincrement=False),
+    Column("auth_method", String(32)),
+    Column("application_type", String(8), nullable=False),
+    Column("id_token_alg", String(16), nullable=False),
+)
+"""What an app registered for this side; an app without a row is a confidential web client. ``auth_method`` None:
+``client_secret_basic`` or ``client_secret_post``."""
+
+refresh_family = Table(
+    "refresh_family",
+    metadata,
+    id_column(),
+    ref_column("app_id", "app.id"),
+    ref_column("grant_id", "app_grant.id"),
+    ref_column("account_id", "account.id"),
+    Column("scopes", Text, nullable=False),
+    Column("details", Integer, nullable=False),
+    at_column("signed_in_at", False),
+    at_column("authorized_at", False),
+    at_column("ends", False),
+    at_column("revoked_at"),
+    Column("revoked_because", String(32)),
+    Index(None, "grant_id"),
+)
+"""All refresh tokens that descend from one consent. ``ends``: the absolute limit."""
+
+refresh_token = Table(
+    "refresh_token",
+    metadata,
+    Column("hash", LargeBinary(32), primary_key=True),
+    ref_column("family_id", "refresh_family.id"),
+    at_column("issued_at", False),
+    at_column("expires_at", False),
+    at_column("used_at"),
+    Index(None, "family_id"),
+)
 
 client_terms = Table(
     "client_terms",

@@ -1,0 +1,1 @@
+"""OpenID Connect Core 1.0: prompts, ID tokens, user information."""

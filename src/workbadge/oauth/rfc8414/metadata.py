@@ -1,0 +1,69 @@
+"""One document for both addresses. Nothing is advertised that fails, nothing works that is not advertised (OA-38).
+
+The issuer is ``base_url``, whatever a request's headers say (OA-63). RFC 8414 §3.1 puts the well-known part before the
+issuer's path, OpenID Connect Discovery §4 behind it; both are answered.
+"""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from workbadge.commands.services import Services
+from workbadge.keys import SIGNING_ALGORITHMS
+from workbadge.oauth.rfc6749.call import Answer, Call
+from workbadge.terms.scopes import SCOPES
+
+OPENID = "/.well-known/openid-configuration"
+OAUTH = "/.well-known/oauth-authorization-server"
+KEPT = 3600
+
+ENDPOINTS: dict[str, str] = {
+    "authorization_endpoint": "/oauth/authorize",
+    "jwks_uri": "/oauth/jwks",
+}
+"""Metadata's name of each endpoint, and its path below the issuer."""
+
+METADATA: dict[str, Any] = {
+    "response_types_supported": ["code"],
+    "response_modes_supported": ["query"],
+    "subject_types_supported": ["pairwise"],
+    "id_token_signing_alg_values_supported": list(SIGNING_ALGORITHMS),
+    "code_challenge_methods_supported": ["S256"],
+    "authorization_response_iss_parameter_supported": True,
+    "claims_parameter_supported": False,
+    "request_parameter_supported": False,
+    "request_uri_parameter_supported": False,
+    "require_request_uri_registration": False,
+    "ui_locales_supported": ["en"],
+    "display_values_supported": ["page", "popup", "touch"],
+    "prompt_values_supported": ["none", "login", "consent", "select_account"],
+}
+"""What is the same on every server of this version."""
+
+
+def metadata(services: Services) -> dict[str, Any]:
+    """The document."""
+    base = services.base_url
+    return {
+        "issuer": base,
+        **{name: base + path for name, path in ENDPOINTS.items()},
+        "scopes_supported": supported_scopes(),
+        **METADATA,
+    }
+
+
+def supported_scopes() -> list[str]:
+    """OpenID's own names first; ``profile`` is the Graph's ``public_profile``."""
+    return ["openid", "profile", "email", *(one for one in SCOPES if one not in ("openid", "email", "public_profile"))]
+
+
+def well_known_paths(base_url: str) -> dict[str, str]:
+    """The paths with the well-known part in front of the issuer's own path, to those of the same document below it."""
+    own = urlsplit(base_url).path
+    return {one + own: one for one in (OPENID, OAUTH)}
+
+
+async def show_metadata(call: Call) -> Answer:
+    """``GET`` of both well-known addresses."""
+    return Answer(msgspec.json.encode(metadata(call.services)), kept=KEPT)

@@ -1,0 +1,90 @@
+"""An app that speaks plain OAuth 2.0 and OpenID: its requests, and what came back."""
+
+import base64
+import hashlib
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+
+from tests.commands._world import BASE
+from tests.oauth._site import Answer, Browser, LoginSite
+from workbadge.commands.client import register_client
+
+VERIFIER = "a-verifier-of-the-least-length-that-is-right"
+SCOPE = "openid profile email offline_access pages_show_list ads_read"
+
+
+def challenge(verifier: str = VERIFIER) -> str:
+    """The S256 challenge of a verifier."""
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+
+
+def basic(user: str, password: str) -> dict[str, str]:
+    """Headers of HTTP Basic."""
+    return {"authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+
+
+class App:
+    """One app of the world, as a client."""
+
+    def __init__(self, site: LoginSite, name: str = "both") -> None:
+        self.site = site
+        self.name = name
+        self.id = str(site.world.apps[name])
+        self.back = site.back(name)
+
+    async def register(
+        self, method: str | None = None, kind: str = "web", alg: str = "ES256", uri: str | None = None
+    ) -> "App":
+        """Register it on the OAuth side; with ``uri`` that is its only redirect address."""
+        async with self.site.world.services.store.write() as tx:
+            await register_client(tx, int(self.id), method, kind, alg)
+        if uri is not None:
+            await self.site.set_redirects(self.name, uri)
+            self.back = uri
+        return self
+
+    def address(self, **values: str | None) -> str:
+        """An authorization request; a value of None leaves a parameter out."""
+        asked: dict[str, str | None] = {
+            "response_type": "code",
+            "client_id": self.id,
+            "redirect_uri": self.back,
+            "scope": SCOPE,
+            "state": "a state",
+            "nonce": "a nonce",
+            "code_challenge": challenge(),
+            "code_challenge_method": "S256",
+            **values,
+        }
+        return "/oauth/authorize?" + urlencode({k: v for k, v in asked.items() if v is not None})
+
+    async def refusal(self, **values: str | None) -> dict[str, str]:
+        """What comes back at once for a request; it is checked that state and issuer do too."""
+        answer = await self.site.browser().client.get(self.address(**values))
+        assert answer.status_code == 303, answer.text
+        location = answer.headers["location"]
+        assert location.startswith(self.back + "?"), location
+        query = Answer(location).query
+        assert query["iss"] == BASE
+        assert query.get("state") == values.get("state", "a state")
+        return query
+
+    async def log_in(
+        self, person: str = "emil", assets: tuple[str, ...] = ("page",), browser: Browser | None = None, **values: Any
+    ) -> Answer:
+        """A whole login: everything allowed, on the assets."""
+        browser = browser or self.site.browser()
+        if not any(one.name == "wb" for one in browser.client.cookies.jar):
+            await browser.sign_in_as(person)
+        return await browser.allow(await browser.get(self.address(**values)), assets)
+
+    async def credentials(self) -> dict[str, str]:
+        """Headers that say who it is."""
+        return basic(self.id, await self.site.secret(self.name))
+
+    async def post(self, path: str, form: dict[str, str], **more: Any) -> httpx.Response:
+        """One call of an endpoint with its credentials."""
+        headers = {**await self.credentials(), **more.pop("headers", {})}
+        return await self.site.token("POST", path, data=form, headers=headers, **more)
