@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from workbadge.console.routes import ROUTES
+from workbadge.graph.applications import APP_CALLS
 from workbadge.graph.edges import USER_EDGES
 from workbadge.graph.errors import TABLE
 from workbadge.graph.nodes import TYPES
@@ -45,10 +46,12 @@ def reference() -> str:
     lines.append(
         f"| User, SystemUser (`me`) | see `graph/people.py` | {', '.join(f'`{name}`' for name in USER_EDGES)} |"
     )
-    lines.append(f"| Application | see `graph/people.py` | {', '.join(f'`{name}`' for name in APP_EDGES)} |")
+    calls = [f"`{name}` ({', '.join(methods)})" for name, methods in APP_CALLS.items()]
+    lines.append(f"| Application | see `graph/people.py` | {', '.join([f'`{name}`' for name in APP_EDGES] + calls)} |")
     lines += [
         "",
-        "Besides: `POST /` with `batch` (guides/graph.md), `/debug_token`, `/?ids=`, `POST /{page}/feed`, `DELETE /me/permissions[/{permission}]`.",
+        "Besides: `POST /` with `batch` (guides/graph.md), `/debug_token`, `/?ids=`, `POST /{page}/feed`, `DELETE /me/permissions[/{permission}]`, "
+        "`GET`, `POST`, `DELETE /{page}/subscribed_apps`.",
         "",
     ]
     lines += ["## Addresses of login and consent", "", ", ".join(f"`/{one}`" for one in sorted(OAUTH_SEGMENTS)), ""]

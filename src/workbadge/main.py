@@ -131,6 +131,7 @@ class Server:
         async with worker.running():
             await send({"type": "lifespan.startup.complete"})
             await receive()
+        await site.outgoing.close()
         await site.services.store.close()
         await send({"type": "lifespan.shutdown.complete"})
 

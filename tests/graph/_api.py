@@ -30,6 +30,7 @@ class Api:
 
     world: World
     client: httpx.AsyncClient
+    site: Site
     now: datetime = T0
 
     @staticmethod
@@ -41,10 +42,10 @@ class Api:
         api: Api
 
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
-            await graph({**scope, "workbadge.site": site, "workbadge.now": api.now}, receive, send)
+            await graph({**scope, "workbadge.site": api.site, "workbadge.now": api.now}, receive, send)
 
         async with httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url=BASE) as client:
-            api = Api(world, client)
+            api = Api(world, client, site)
             yield api
 
     async def call(self, path: str, token: str | None = None, method: str = "GET", **more: str) -> httpx.Response:

@@ -10,7 +10,9 @@ import pytest
 
 from tests.commands._world import T0, World
 from workbadge.commands import membership, portfolio
+from workbadge.graph.applications import APP_CALLS
 from workbadge.graph.edges import USER_EDGES
+from workbadge.graph.page_apps import SUBSCRIBED_APPS
 from workbadge.graph.routes import APP_EDGES, NODE_EDGES
 from workbadge.store import records
 from workbadge.terms.ids import make_id
@@ -22,7 +24,7 @@ from ._api import ALL_SCOPES, Api, error, same_refusal
 
 pytestmark = pytest.mark.anyio
 
-SCOPES = (*ALL_SCOPES, "instagram_basic", "whatsapp_business_management")
+SCOPES = (*ALL_SCOPES, "instagram_basic", "whatsapp_business_management", "pages_manage_metadata")
 NOW = T0 + 40 * DAY
 GHOST = 1_234_567_890_123_456
 KINDS = {
@@ -77,7 +79,19 @@ USER_ROWS = {
     "permissions": None,
 }
 PAGE_ROWS = {"feed"}
+FOLLOW = "/{}/subscribed_apps"
+WRITES = (
+    ("POST", "/{}/feed"),
+    ("POST", "/{}"),
+    ("DELETE", "/{}"),
+    ("DELETE", "/{}/feed"),
+    ("POST", FOLLOW),
+    ("GET", FOLLOW),
+    ("DELETE", FOLLOW),
+)
 APP_ROWS = {"reconnects": frozenset({"app token"})}
+CALL_ROWS = {("subscriptions", "GET"), ("subscriptions", "POST"), ("subscriptions", "DELETE")}
+"""Calls that are for the app's own token alone: everybody else who knows the app is refused by right."""
 """Edges of an app, by who reads them; other callers that know the app are told that they may not."""
 
 
@@ -88,6 +102,8 @@ def test_every_edge_has_a_row() -> None:
     assert set(NODE_EDGES[NodeKind.PAGE]) == PAGE_ROWS
     assert set(USER_EDGES) == set(USER_ROWS)
     assert set(APP_EDGES) == set(APP_ROWS)
+    assert {(name, method) for name, methods in APP_CALLS.items() for method in methods} == CALL_ROWS
+    assert set(SUBSCRIBED_APPS) == {"GET", "POST", "DELETE"}
 
 
 @dataclass
@@ -272,12 +288,14 @@ async def test_writes(stage: Stage) -> None:
     for title, who in stage.everybody.items():
         for name, kind in KINDS.items():
             ghost = _ghost(kind)
-            for method, path in (("POST", "/{}/feed"), ("POST", "/{}"), ("DELETE", "/{}"), ("DELETE", "/{}/feed")):
+            for method, path in WRITES:
                 if name not in who.sees:
                     await _refused(stage, who, path, ghost, name, method)
                     continue
-                answer = await api.call(path.format(stage.text(name)), who.token, method, message="x")
+                more = {"message": "x", "subscribed_fields": "feed"}
+                answer = await api.call(path.format(stage.text(name)), who.token, method, **more)
                 allowed = (method, path) == ("POST", "/{}/feed") and kind is NodeKind.PAGE
+                allowed |= "subscribed_apps" in path and kind is NodeKind.PAGE and who.page is not None
                 assert answer.status_code in ((200,) if allowed else (400, 403)), (title, name, method, answer.text)
 
 
@@ -356,6 +374,14 @@ async def _app_edges(stage: Stage, title: str, name: str, known: bool) -> None:
             continue
         answer = await stage.api.call(path.format(stage.text(name)), who.token)
         assert answer.status_code == (200 if title in readers else 403), (title, name, edge, answer.text)
+    for edge, method in sorted(CALL_ROWS):
+        path = "/{}/" + edge
+        if not known:
+            await _refused(stage, who, path, _ghost(NodeKind.APP), name, method)
+            continue
+        answer = await stage.api.call(path.format(stage.text(name)), who.token, method)
+        mine = who.nobody and answer.status_code in ((200,) if method != "POST" else (400,))
+        assert mine or error(answer)[:2] == (403, 200), (title, name, edge, answer.text)
 
 
 async def test_headers_and_parameters_do_not_choose_the_tenant(stage: Stage) -> None:

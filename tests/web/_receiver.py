@@ -1,6 +1,7 @@
 """An app's receiver of webhooks: a real HTTP server on this machine that keeps what it gets."""
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import json
@@ -39,11 +40,12 @@ class Got:
 
 @dataclass
 class Hook:
-    """``status``: what a POST is answered; ``echo``: what a handshake is answered (None: its challenge); ``answer``: the
+    """``status``, ``get_status``: what a POST and a handshake are answered; ``echo``: what a handshake is answered (None: its challenge); ``answer``: the
     body of the answer to a POST."""
 
     verify_token: str = "open sesame"
     status: int = 200
+    get_status: int = 200
     echo: bytes | None = None
     answer: bytes = b""
     port: int = 0
@@ -69,12 +71,13 @@ class Hook:
         self.got.append(Got(method, query, headers, body))
         status, answer = self.status, self.answer
         if method == "GET":
-            status = 200 if query.get("hub.verify_token") == self.verify_token else 403
+            status = self.get_status if query.get("hub.verify_token") == self.verify_token else 403
             answer = query.get("hub.challenge", "").encode() if self.echo is None else self.echo
         writer.write(
             f"HTTP/1.1 {status} X\r\nContent-Length: {len(answer)}\r\nConnection: close\r\n\r\n".encode() + answer
         )
-        await writer.drain()
+        with contextlib.suppress(ConnectionError):
+            await writer.drain()
         writer.close()
 
 

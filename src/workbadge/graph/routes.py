@@ -1,6 +1,6 @@
 """The graph's paths: ``/[vN.N/]<node>[/<edge>]``. One ASGI application, no framework on the hot path.
 
-``NODE_EDGES``, ``USER_EDGES`` and ``APP_EDGES`` are the route table; the IDOR matrix of the tests is generated from it.
+``NODE_EDGES``, ``USER_EDGES``, ``APP_EDGES`` and ``APP_CALLS`` are the route table; the IDOR matrix of the tests is generated from it.
 """
 
 import re
@@ -28,6 +28,7 @@ from workbadge.web.wire import (
     split_version,
 )
 
+from .applications import APP_CALLS, APP_TOKEN_NEEDED
 from .batch import Outcome, Prepare, run_batch
 from .business_login import install_type
 from .context import Call, Item, is_page_token
@@ -48,6 +49,7 @@ from .feed import PAGE_EDGES, read_post, read_post_id, write_post
 from .fields import Field, parse_fields
 from .identity import answer_app, find_person, read_app, read_business_user, read_system_user
 from .nodes import TYPES, NodeType, show
+from .page_apps import SUBSCRIBED_APPS
 from .people import APPLICATION, SYSTEM_USER, USER
 from .reconnects import reconnects
 
@@ -223,6 +225,11 @@ class Graph:
         """The calling app."""
         if not rest and method == "GET":
             return await read_app(call, app_id)
+        own = APP_CALLS.get("/".join(rest), {}).get(method)
+        if own is not None:
+            if not call.by_app:
+                raise WireError(200, APP_TOKEN_NEEDED)
+            return await own(call, app_id)
         edge = APP_EDGES.get(rest[0]) if len(rest) == 1 else None
         if edge is not None and method == "GET":
             return await edge(call, app_id, asked_at_top(call))
@@ -230,6 +237,8 @@ class Graph:
 
     async def _asset(self, call: Call, method: str, text: str, rest: list[str]) -> Any:
         """An asset or a business."""
+        if rest == ["subscribed_apps"] and method in SUBSCRIBED_APPS and kind_of(parse_id(text) or 0) is NodeKind.PAGE:
+            return await SUBSCRIBED_APPS[method](call, text)
         writes = method == "POST" and rest == ["feed"]
         item = await call.reach(text, Act.WRITE if writes else Act.READ)
         call.used(item.loaded)

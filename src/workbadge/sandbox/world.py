@@ -177,4 +177,5 @@ class World:
 
     async def close(self) -> None:
         """Close the database."""
+        await self.site.outgoing.close()
         await self.services.store.close()
