@@ -9,7 +9,7 @@ from workbadge.commands.transaction import in_transaction
 from workbadge.commands.webhooks import NewSubscription
 from workbadge.store import webhooks as stored
 from workbadge.store.engine import Tx
-from workbadge.web.handshake import shake_hands
+from workbadge.web import handshake
 from workbadge.web.outgoing import OutgoingError
 from workbadge.web.wire import WireError
 
@@ -62,22 +62,11 @@ async def subscribe(call: Call, app_id: int) -> dict[str, Any]:
         values.get("include_values", "").lower() in TRUE,
     )
     try:
-        async with call.services.store.read() as tx:
-            url, _ = await webhooks.plan_subscription(tx, app_id, new)
+        await handshake.subscribe(call.site, app_id, new, values.get("verify_token", ""), call.now)
     except CommandError as error:
         raise refused(error) from error
-    verify_token = values.get("verify_token", "")
-    if not verify_token or len(verify_token) > 1000:
-        raise WireError(100, "(#100) The parameter verify_token is required: 1 to 1000 characters.")
-    try:
-        await shake_hands(call.outgoing, call.services.entropy, url, verify_token)
     except OutgoingError as error:
         raise WireError(2200, f"(#2200) Callback verification failed: {error}.") from error
-
-    async def work(tx: Tx) -> None:
-        await webhooks.subscribe(tx, call.services, app_id, new, True, call.now)
-
-    await in_transaction(call.services, work)
     return {"success": True}
 
 

@@ -16,7 +16,6 @@ from workbadge.terms.reasons import Reason
 from workbadge.terms.scopes import scopes_for
 from workbadge.terms.tasks import tasks_for
 from workbadge.web.caller import check_proof, is_app_token, token_hash
-from workbadge.web.outgoing import Outgoing
 from workbadge.web.state import Site
 from workbadge.web.wire import WireError, WireParams
 
@@ -71,7 +70,7 @@ class Call:
             )
         self.services = site.services
         self._usage = site.usage
-        self._site = site
+        self.site = site
         self.now = now
         self.params = params
         self.version = version
@@ -82,11 +81,6 @@ class Call:
         self.page_tokens: dict[int, TokenText] = {}
         self.owners: dict[int, str] = {}
         self._proven = False
-
-    @property
-    def outgoing(self) -> Outgoing:
-        """Requests to addresses of apps."""
-        return self._site.outgoing
 
     async def load(self, node_id: int | None, reader: Tx | None = None) -> Loaded:
         """The caller's facts, with a node's when one is asked. Raises WireError 190, 100 (proof)."""

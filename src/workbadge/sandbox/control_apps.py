@@ -6,9 +6,16 @@ from typing import Any
 from starlette.requests import Request
 
 from workbadge.commands.configuration import NewConfiguration, add_configuration
+from workbadge.commands.errors import invalid, not_found
+from workbadge.commands.webhooks import NewSubscription
+from workbadge.store import records
+from workbadge.store.webhooks import find_subscription
 from workbadge.terms.kinds import NodeKind
+from workbadge.terms.scopes import parse_scopes as parse_names
+from workbadge.web import handshake
+from workbadge.web.outgoing import OutgoingError
 
-from .requests import NewConfigurationBody, node, read
+from .requests import NewConfigurationBody, NewWebhookBody, node, read
 from .world import World
 
 
@@ -38,6 +45,40 @@ class AppControl:
             "expires_in_60_days": made.life is not None,
         }
 
+    async def webhook(self, request: Request) -> Any:
+        """``POST /apps/{id}/webhooks``: a subscription, stored once its receiver has answered the handshake."""
+        body = await read(request, NewWebhookBody)
+        services, now = self._world.services, self._world.clock.now()
+        app_id = await self._app(request)
+        fields = parse_names(body.fields) if isinstance(body.fields, str) else tuple(body.fields or ())
+        new = NewSubscription(body.object, body.callback_url, fields or None, body.include_values)
+        try:
+            made = await handshake.subscribe(self._world.site, app_id, new, body.verify_token, now)
+        except OutgoingError as error:
+            expected = "a receiver that answers GET with 200 and hub.challenge as the whole body"
+            raise invalid("callback_url", f"The handshake failed: {error}.", expected) from error
+        async with services.store.read() as tx:
+            row = await find_subscription(tx, app_id, body.object)
+        assert row is not None
+        return {
+            "id": str(made),
+            "object": row.object,
+            "callback_url": row.callback_url,
+            "fields": row.fields.split(","),
+            "include_values": bool(row.include_values),
+        }
+
+    async def _app(self, request: Request) -> int:
+        """The app that the path names. Raises CommandError."""
+        app_id = node(request.path_params["id"], "app", NodeKind.APP)
+        async with self._world.services.store.read() as tx:
+            if await records.find_app(tx, app_id) is None:
+                raise not_found("app")
+        return app_id
+
     def table(self) -> tuple[tuple[str, str, Callable[[Request], Awaitable[Any]]], ...]:
         """Method, path and handler of each call."""
-        return (("POST", "/apps/{id}/configurations", self.configuration),)
+        return (
+            ("POST", "/apps/{id}/configurations", self.configuration),
+            ("POST", "/apps/{id}/webhooks", self.webhook),
+        )

@@ -70,6 +70,16 @@ class NewConfigurationBody(Body):
     expires_in_60_days: bool = False
 
 
+class NewWebhookBody(Body):
+    """A subscription of an app. ``fields`` None: all of the object; ``include_values``: as the dashboard's switch."""
+
+    object: str
+    callback_url: str
+    verify_token: str
+    fields: list[str] | str | None = None
+    include_values: bool = True
+
+
 class NewMembership(Body):
     """A place in a business. ``assets`` None: every asset the business owns."""
 

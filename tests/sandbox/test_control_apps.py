@@ -1,0 +1,132 @@
+"""What an app's maker sets up, through the control API of a real sandbox, with a real receiver (wire.md 6.2-6.5)."""
+
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests._sandbox import Sandbox, running_sandbox
+
+VERIFY = "open sesame"
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    """One world for all tests here."""
+    with running_sandbox("--start", "2026-03-02T09:00:00Z") as found:
+        yield found
+
+
+class Receiver(ThreadingHTTPServer):
+    """Keeps what it gets: (headers, body)."""
+
+    got: list[tuple[dict[str, str], bytes]]
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.server_address[1]}/hook"
+
+    def wait(self, count: int) -> list[tuple[dict[str, str], bytes]]:
+        """What came, once it is ``count`` requests; at most ten seconds are waited for it."""
+        until = time.monotonic() + 10
+        while len(self.got) < count and time.monotonic() < until:
+            time.sleep(0.02)
+        return self.got
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_GET(self) -> None:
+        """A handshake."""
+        query = {key: one[0] for key, one in parse_qs(urlsplit(self.path).query).items()}
+        right = query.get("hub.mode") == "subscribe" and query.get("hub.verify_token") == VERIFY
+        self._answer(200 if right else 403, query.get("hub.challenge", "").encode())
+
+    def do_POST(self) -> None:
+        """A delivery."""
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.got.append(({key.lower(): value for key, value in self.headers.items()}, body))
+        self._answer(200, b"")
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing is printed."""
+
+
+@contextmanager
+def receiver() -> Iterator[Receiver]:
+    """A receiver that listens during the block."""
+    server = Receiver(("127.0.0.1", 0), _Handler)
+    server.got = []
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_subscription_by_the_control_api_is_told(sandbox: Sandbox) -> None:
+    """Issue 3, line 12; wire 1.6, 6.2, 6.3: the call shakes hands and gives an id; a claim and an extension then arrive signed,
+    in order, with Z in their times."""
+    app = sandbox.about["app"]
+    with receiver() as hook:
+        wanted = {"object": "managed_meta_account", "callback_url": hook.url, "verify_token": VERIFY}
+        made = sandbox.control("POST", f"/apps/{app['id']}/webhooks", {**wanted, "fields": ["migration_expire_time"]})
+        again = sandbox.control("POST", f"/apps/{app['id']}/webhooks", {**wanted, "fields": "migration_expire_time"})
+        assert made["id"] == again["id"]
+        assert made["fields"] == ["migration_expire_time"]
+        person, page = sandbox.personal("employee"), sandbox.asset("page")["id"]
+        sandbox.consent(person, app, ["pages_show_list"], [page])
+        business = sandbox.about["business"]["id"]
+        started = sandbox.control("POST", "/migrations", {"business": business, "accounts": [person]})
+        cut_off = sandbox.control("POST", f"/migrations/{started['id']}/claims", {"account": person})["cut_off"]
+        later = {"account": person, "to": "2026-04-20T09:00:00Z"}
+        sandbox.control("POST", f"/migrations/{started['id']}/extensions", later)
+        got = hook.wait(2)
+    told = [json.loads(body) for _, body in got]
+    times = [one["entry"][0]["changes"][0]["value"]["migration_expire_time"] for one in told]
+    assert times == [cut_off, "2026-04-20T09:00:00Z"]
+    for headers, body in got:
+        signature = hmac.new(app["secret"].encode(), body, hashlib.sha256).hexdigest()
+        assert headers["x-hub-signature-256"] == f"sha256={signature}"
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"object": "nonsense"}, "object"),
+        ({"fields": ["shoe_size"]}, "fields"),
+        ({"verify_token": "another"}, "callback_url"),
+        ({"verify_token": ""}, "verify_token"),
+        ({"callback_url": "not an address"}, "callback_url"),
+    ],
+)
+def test_bad_subscriptions_are_refused(sandbox: Sandbox, change: dict[str, object], field: str) -> None:
+    """wire 6.2: an unknown object or field, a failed handshake, an unusable address: 400 that names the field."""
+    with receiver() as hook:
+        body = {"object": "user", "callback_url": hook.url, "verify_token": VERIFY, **change}
+        path = f"/apps/{sandbox.about['app']['id']}/webhooks"
+        answer = sandbox.control("POST", path, body, status=400)
+    assert answer["error"]["field"] == field
+    assert answer["error"]["expected"]
+
+
+def test_an_unknown_app_is_not_found(sandbox: Sandbox) -> None:
+    """A subscription for an app that does not exist is 404."""
+    body = {"object": "user", "callback_url": "https://hook.example/", "verify_token": VERIFY}
+    sandbox.control("POST", "/apps/169999999999999999/webhooks", body, status=404)
