@@ -12,7 +12,7 @@ import uvicorn
 from playwright.sync_api import Browser, Page, expect
 
 from tests._browser import Watched, chromium
-from tests.console._site import EMIL_AT_WORK, START, Site, build_site, login
+from tests.console._site import EMIL_AT_WORK, START, Site, add_crowd, build_site, login
 from workbadge.serving import bind, settings_for
 from workbadge.terms.instants import DAY
 
@@ -90,9 +90,15 @@ def test_the_pages_of_an_admin_are_clean(browser: Browser, served: Served) -> No
     for path in (
         "",
         "/people",
+        "/people?show=old",
+        "/people?q=admin",
+        "/people?q=nothing-like-it",
         "/assets",
         "/assets?q=nothing-like-it",
         f"/assets/{ids['asset']}",
+        f"/assets/{ids['asset']}/people",
+        f"/assets/{ids['asset']}/people?q=nothing-like-it",
+        f"/assets/{ids['asset']}/people/{ids['membership']}",
         "/apps",
         "/system-users",
         "/partners",
@@ -212,3 +218,47 @@ def test_a_person_changes_the_password(browser: Browser, served: Served) -> None
     page.get_by_role("button", name="Change password").click()
     expect(page.get_by_role("status").filter(has_text="The password was changed.")).to_be_visible()
     watched.check("password changed")
+
+
+def test_tasks_are_chosen_taken_and_given_back(browser: Browser, served: Served) -> None:
+    """M16: from an asset to one person's tasks, a confirmed taking away, and the way back: each step is clean."""
+    watched = Watched(browser.new_page())
+    page = watched.page
+    _sign_in(page, served, login("ada"))
+    page.goto(f"{served.home}/assets/{served.site.ids['asset']}")
+    selma = page.get_by_role("row", name=re.compile("selma@mail.example"))
+    page.get_by_role("link", name="Change the tasks of Selma Second").click()
+    page.get_by_label("Manage leads").uncheck()
+    page.get_by_role("button", name="Save these tasks").click()
+    expect(selma).not_to_contain_text("Manage leads")
+    expect(selma).to_contain_text("Manage job offers")
+    watched.check("single tasks")
+    page.get_by_role("link", name="Change the tasks of Selma Second").click()
+    page.get_by_role("button", name="Take away …").click()
+    dialog = page.get_by_role("dialog", name="Take Harbour Bakery from Selma Second?")
+    expect(dialog).to_be_visible()
+    watched.check("take away?")
+    dialog.get_by_role("button", name="Take away").click()
+    expect(page.get_by_text("Selma Second no longer reaches Harbour Bakery")).to_be_visible()
+    watched.check("taken away")
+    page.get_by_role("button", name="Give it back").click()
+    expect(selma).to_contain_text("Manage job offers")
+
+
+def test_a_long_list_is_walked_by_keyboard(browser: Browser, served: Served) -> None:
+    """I10: the pages of a list are links in a named navigation; a search's count is put into a live region."""
+    asyncio.run_coroutine_threadsafe(add_crowd(served.site, 120), served.loop).result(20)
+    watched = Watched(browser.new_page())
+    page = watched.page
+    _sign_in(page, served, login("ada"))
+    page.goto(f"{served.home}/people")
+    pager = page.get_by_role("navigation", name="Pages of this list")
+    pager.get_by_role("link", name="Next").focus()
+    page.keyboard.press("Enter")
+    expect(pager.get_by_role("link", name="Previous")).to_be_visible()
+    watched.check("second page")
+    page.get_by_role("searchbox", name="Search by name or e-mail").fill("crowd0001")
+    page.keyboard.press("Enter")
+    expect(page).to_have_title(re.compile("10 matches"))
+    expect(page.locator("#wb-live")).to_have_text("10 people for “crowd0001”")
+    watched.check("found")

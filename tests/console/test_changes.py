@@ -63,18 +63,6 @@ async def test_a_system_user_gets_nothing_of_another_business(site: Site) -> Non
     assert await site.dump() == before
 
 
-async def test_tasks_are_given_and_taken(site: Site) -> None:
-    """An admin gives a person tasks on an asset and takes them away again (M16)."""
-    ada = await site.browser(login("ada"))
-    path = f"{site.business}/assets/{site.ids['asset']}"
-    page = await ada.get(path)
-    member = page.text.split('name="membership" value="')[1].split('"')[0]
-    assert (await _send(ada, path, membership=member, action="take_away")).status_code == 303
-    assert f'<option value="{member}"' in (await ada.get(path)).text
-    assert (await _send(ada, path, membership=member, action="assign")).status_code == 303
-    assert f'<option value="{member}"' not in (await ada.get(path)).text
-
-
 async def test_other_sessions_end_and_apps_are_disconnected(site: Site) -> None:
     """From the own page a person signs out everywhere else and disconnects an app; nobody else's account is touched."""
     here, there, ada = [await site.browser(login(one)) for one in ("emil", "emil", "ada")]

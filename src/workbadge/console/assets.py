@@ -1,19 +1,14 @@
-"""Assets, the apps that reach them, system users, partners."""
-
-from typing import Any
+"""The list of assets, the apps that reach them, system users, partners."""
 
 from starlette.responses import Response
 
 from workbadge.commands.errors import invalid, not_found
-from workbadge.commands.membership import assign, list_people, take_away
+from workbadge.commands.membership import list_people
 from workbadge.commands.overview import cut_app
 from workbadge.commands.portfolio import NewSystemUser, add_system_user, share_asset, stop_sharing
-from workbadge.store import overview, records, rights
-from workbadge.store.engine import Tx
-from workbadge.terms.ids import kind_of
+from workbadge.store import overview, records
 from workbadge.terms.kinds import ASSET_KINDS, AccountKind, NodeKind, Role
 from workbadge.terms.scopes import SCOPES, Audience
-from workbadge.terms.tasks import TASKS_OF, Task, task_names
 
 from .frame import Frame, page, read_id, text_of
 
@@ -27,63 +22,6 @@ async def assets(frame: Frame) -> Response:
         people = await overview.count_people_per_asset(tx, frame.business.id, frame.now)
     shown = [row for row in found if wanted.lower() in row.name.lower()]
     return frame.page("assets.html", assets=shown, people=people, query=wanted, total=len(found))
-
-
-@page("assets")
-async def asset(frame: Frame) -> Response:
-    """One asset: people with their tasks, apps and until when."""
-    asset_id = read_id(frame.request.path_params["asset"], "asset", *ASSET_KINDS)
-    async with frame.services.store.read() as tx:
-        found = await _one(frame, tx, asset_id)
-        access = await overview.list_asset_access(tx, frame.business.id, asset_id, frame.now)
-        states = [
-            one
-            for one in await rights.list_members(tx, frame.business.id)
-            if one.is_open(frame.now) and one.handed_over is None
-        ]
-        accounts = await records.list_accounts(tx, [one.account_id for one in states])
-    people = [
-        {
-            "membership": one.id,
-            "name": accounts[one.account_id].name,
-            "kind": accounts[one.account_id].kind,
-            "role": one.role.value,
-            "tasks": task_names(one.assignments.get(asset_id, Task(0))),
-        }
-        for one in states
-    ]
-    people.sort(key=lambda one: str(one["name"]).lower())
-    return frame.page(
-        "asset.html",
-        asset=found,
-        access=access,
-        people=[one for one in people if one["tasks"] or one["role"] == "ADMIN"],
-        others=[(str(one["membership"]), str(one["name"])) for one in people if not one["tasks"]],
-    )
-
-
-async def _one(frame: Frame, tx: Tx, asset_id: int) -> Any:
-    """The asset, if the business owns it or was lent it. Raises NOT_FOUND."""
-    rows = await overview.list_business_assets(tx, frame.business.id, frame.now)
-    found = next((row for row in rows if row.id == asset_id), None)
-    if found is None:
-        raise not_found("asset")
-    return found
-
-
-@page("assets", admin=True, form=True)
-async def change_asset(frame: Frame) -> Response:
-    """Give somebody every task on an asset, or take it away."""
-    form = await frame.request.form()
-    asset_id = read_id(frame.request.path_params["asset"], "asset", *ASSET_KINDS)
-    membership_id = read_id(form.get("membership"), "person in this business", NodeKind.MEMBERSHIP)
-    kind = kind_of(asset_id)
-    if form.get("action") == "take_away":
-        await take_away(frame.services, frame.business.id, membership_id, asset_id, frame.account.id, frame.now)
-        return frame.go(f"/assets/{asset_id}", "removed")
-    tasks = TASKS_OF[kind] if kind in TASKS_OF else Task(0)
-    await assign(frame.services, frame.business.id, membership_id, asset_id, tasks, frame.account.id, frame.now)
-    return frame.go(f"/assets/{asset_id}", "saved")
 
 
 @page("apps")

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from workbadge.store.engine import StoreConflictError
 from workbadge.web.pages import render
 
-from . import account, assets, claim, home, migration, password
+from . import account, asset_people, assets, claim, home, migration, password
 
 _IN = "/console/{business}"
 
@@ -27,8 +27,10 @@ ROUTES = (
     Route(_IN + "/people/{membership}/role", home.set_role, methods=["POST"]),
     Route(_IN + "/people/{membership}/remove", home.remove_person, methods=["POST"]),
     Route(_IN + "/assets", assets.assets, methods=["GET"]),
-    Route(_IN + "/assets/{asset}", assets.asset, methods=["GET"]),
-    Route(_IN + "/assets/{asset}", assets.change_asset, methods=["POST"]),
+    Route(_IN + "/assets/{asset}", asset_people.show, methods=["GET"]),
+    Route(_IN + "/assets/{asset}/people", asset_people.choose, methods=["GET"]),
+    Route(_IN + "/assets/{asset}/people/{membership}", asset_people.person, methods=["GET"]),
+    Route(_IN + "/assets/{asset}/people/{membership}", asset_people.change, methods=["POST"]),
     Route(_IN + "/apps", assets.apps, methods=["GET"]),
     Route(_IN + "/apps/{grant}/remove", assets.remove_app, methods=["POST"]),
     Route(_IN + "/system-users", assets.system_users, methods=["GET"]),

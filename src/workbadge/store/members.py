@@ -12,7 +12,7 @@ from workbadge.terms.kinds import AccountKind, Role
 from workbadge.terms.tasks import Task
 
 from .engine import Tx
-from .schema import account, assignment, membership, name_pattern
+from .schema import account, account_link, assignment, membership, name_pattern
 from .slices import Place, Slice, read_slice
 
 
@@ -124,3 +124,18 @@ async def list_tasks(tx: Tx, membership_ids: list[int], asset_id: int) -> dict[i
 async def find_listed(tx: Tx, business_id: int, membership_id: int, now: datetime) -> Row[Any] | None:
     """One open place of a business, with the columns of ``slice_of_members``."""
     return await tx.one(_listed().where(membership.c.id == membership_id, *_open(business_id, Wanted(), now)))
+
+
+async def has_old_login(tx: Tx, account_id: int, business_id: int, now: datetime) -> bool:
+    """Whether the grace of a linked personal login runs in the business."""
+    personal = select(account_link.c.personal_id).where(account_link.c.managed_id == account_id)
+    found = await tx.one(
+        select(membership.c.id).where(
+            membership.c.account_id.in_(personal),
+            membership.c.business_id == business_id,
+            membership.c.handed_over.is_not(None),
+            membership.c.starts <= now,
+            membership.c.ends > now,
+        )
+    )
+    return found is not None

@@ -2,9 +2,13 @@
 decided before."""
 
 from datetime import datetime
+from functools import reduce
+from operator import or_ as united
 from typing import Any
 
-from sqlalchemy import Label, Row, and_, distinct, func, or_, select
+from sqlalchemy import ColumnElement, Label, Row, Select, and_, distinct, func, or_, select
+
+from workbadge.terms.tasks import NONE, Task
 
 from .engine import Tx
 from .schema import account, app, app_grant, asset, assignment, business, grant_target, membership, share
@@ -12,17 +16,35 @@ from .schema import account, app, app_grant, asset, assignment, business, grant_
 
 async def list_business_assets(tx: Tx, business_id: int, now: datetime) -> list[Row[Any]]:
     """Assets that a business owns or was lent: id, kind, name, business_id, owner (name), by kind and name."""
-    lent = select(share.c.asset_id).where(
-        share.c.partner_business_id == business_id,
-        share.c.starts <= now,
-        or_(share.c.ends.is_(None), share.c.ends > now),
-    )
-    return await tx.rows(
+    return await tx.rows(_business_assets(business_id, now).order_by(asset.c.kind, asset.c.name, asset.c.id))
+
+
+async def find_business_asset(tx: Tx, business_id: int, asset_id: int, now: datetime) -> Row[Any] | None:
+    """One of these, with the same columns."""
+    return await tx.one(_business_assets(business_id, now).where(asset.c.id == asset_id))
+
+
+def _business_assets(business_id: int, now: datetime) -> Select[Any]:
+    lent = select(share.c.asset_id).where(share.c.partner_business_id == business_id, _open_share(now))
+    return (
         select(asset.c.id, asset.c.kind, asset.c.name, asset.c.business_id, business.c.name.label("owner"))
         .join(business, business.c.id == asset.c.business_id)
         .where(asset.c.removed_at.is_(None), or_(asset.c.business_id == business_id, asset.c.id.in_(lent)))
-        .order_by(asset.c.kind, asset.c.name, asset.c.id)
     )
+
+
+def _open_share(now: datetime) -> ColumnElement[bool]:
+    return and_(share.c.starts <= now, or_(share.c.ends.is_(None), share.c.ends > now))
+
+
+async def lent_tasks(tx: Tx, asset_id: int, business_id: int, now: datetime) -> Task:
+    """The tasks with which an asset is lent to a business; none where it is not."""
+    rows = await tx.rows(
+        select(share.c.tasks).where(
+            share.c.asset_id == asset_id, share.c.partner_business_id == business_id, _open_share(now)
+        )
+    )
+    return reduce(united, (Task(row.tasks) for row in rows), NONE)
 
 
 async def count_people_per_asset(tx: Tx, business_id: int, now: datetime) -> dict[int, int]:

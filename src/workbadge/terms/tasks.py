@@ -25,6 +25,23 @@ class Task(IntFlag):
 
 NONE = Task(0)
 
+SAYS: dict[Task, str] = {
+    Task.ANALYZE: "See numbers and results",
+    Task.ADVERTISE: "Create and run ads",
+    Task.CREATE_CONTENT: "Write and remove content",
+    Task.MODERATE: "Moderate comments",
+    Task.MESSAGING: "Read and answer messages",
+    Task.MANAGE: "Manage the asset itself",
+    Task.EDIT: "Change its settings",
+    Task.UPLOAD: "Upload data to it",
+    Task.DRAFT: "Draft ads, without running them",
+    Task.AA_ANALYZE: "See detailed analytics",
+    Task.MANAGE_LEADS: "Manage leads",
+    Task.MANAGE_JOBS: "Manage job offers",
+    Task.MANAGE_AR: "Manage 3D and AR content",
+}
+"""What each task lets somebody do, in plain words."""
+
 TASKS_OF: dict[NodeKind, Task] = {
     NodeKind.PAGE: Task.ADVERTISE
     | Task.ANALYZE
