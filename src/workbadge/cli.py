@@ -2,9 +2,11 @@
 
 import json
 import os
+import socket
 import sys
 import tempfile
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
@@ -21,7 +23,8 @@ from workbadge.sandbox.demo import DemoServer, build_demo
 from workbadge.sandbox.server import CONTROL, SandboxServer
 from workbadge.sandbox.story import build_story, describe
 from workbadge.sandbox.world import World
-from workbadge.serving import bind, run, serve, settings_for
+from workbadge.sandbox.zero_setting import HOSTS, Folder, ZeroSettingError, read_names, write_folder
+from workbadge.serving import Listener, Tls, bind, run, serve, settings_for
 from workbadge.store.engine import StoreError
 from workbadge.store.upgrade import upgrade
 from workbadge.terms.instants import parse_instant, to_wire
@@ -127,12 +130,23 @@ def upgrade_command(config_path: Path | None) -> None:
     multiple=True,
     help="Redirect address of the ready app; may be repeated.",
 )
+@click.option(
+    "--zero-setting",
+    "zero_setting",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="A folder made by `workbadge zero-setting`: serve the world under its hosts too, with TLS.",
+)
+@click.option("--tls-port", default=443, show_default=True, help="Port of --zero-setting.")
+@click.option("--tls-address", default="127.0.0.1", show_default=True, help="Address of --zero-setting.")
 def sandbox_command(
     port: int,
     as_json: bool,
     seed: str | None,
     start: str | None,
     redirect_uris: tuple[str, ...],
+    zero_setting: Path | None,
+    tls_port: int,
+    tls_address: str,
 ) -> None:
     """Start one fresh world on SQLite, with a clock that moves when told, and stay in the foreground."""
     try:
@@ -140,6 +154,7 @@ def sandbox_command(
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--start") from error
     entropy = Entropy() if seed is None else SeededEntropy(seed)
+    under = None if zero_setting is None else _under_hosts(Folder(zero_setting), tls_address, tls_port)
     with tempfile.TemporaryDirectory(prefix="workbadge-world-") as folder:
         run(
             _sandbox(
@@ -149,8 +164,33 @@ def sandbox_command(
                 entropy,
                 first,
                 redirect_uris or REDIRECT_URIS,
+                under,
             )
         )
+
+
+@dataclass(frozen=True)
+class UnderHosts:
+    """Zero-setting mode: the hosts that the world has too, where it listens for them, and what it presents there."""
+
+    hosts: frozenset[str]
+    listening: socket.socket
+    tls: Tls
+
+
+def _under_hosts(folder: Folder, address: str, port: int) -> UnderHosts:
+    try:
+        hosts = read_names(folder, SystemClock().now())
+    except ZeroSettingError as error:
+        raise click.BadParameter(str(error), param_hint="--zero-setting") from error
+    return UnderHosts(hosts, _bind(address, port), Tls(folder.chain, folder.key))
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        return bind(host, port)
+    except OSError as error:
+        raise click.ClickException(f"port {port} cannot be used: {error.strerror}") from error
 
 
 async def _sandbox(
@@ -160,11 +200,9 @@ async def _sandbox(
     entropy: Entropy,
     first: datetime,
     redirect_uris: tuple[str, ...],
+    under: UnderHosts | None,
 ) -> None:
-    try:
-        listening = bind("127.0.0.1", port)
-    except OSError as error:
-        raise click.ClickException(f"port {port} cannot be used: {error.strerror}") from error
+    listening = _bind("127.0.0.1", port)
     base_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     world = World(
         folder,
@@ -173,6 +211,7 @@ async def _sandbox(
         make_application,
         entropy,
         Config().policy(),
+        hosts=frozenset() if under is None else under.hosts,
     )
     await world.create()
     story = await build_story(world.services, redirect_uris, first)
@@ -186,8 +225,12 @@ async def _sandbox(
             _show_sandbox(description)
         sys.stdout.flush()
 
+    listeners: list[Listener] = [(SandboxServer(world, make_control(world, token)), listening)]
+    if under is not None:
+        description["zero_setting"] = {"hosts": sorted(under.hosts), "port": under.listening.getsockname()[1]}
+        listeners.append((world, under.listening, under.tls))
     async with Worker(lambda: world.site, run_due=False, allow_private=True).running():
-        await serve([(SandboxServer(world, make_control(world, token)), listening)], ready)
+        await serve(listeners, ready)
     await world.close()
 
 
@@ -196,6 +239,24 @@ def _show_sandbox(description: dict[str, object]) -> None:
     console = Console()
     console.print("[bold]A fresh sandbox world is running.[/bold] Stop it with Ctrl-C; nothing of it is kept.")
     console.print_json(json.dumps(description))
+
+
+@main.command("zero-setting")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--host", "hosts", multiple=True, default=HOSTS, show_default=True, help="A host to stand in for.")
+@click.option(
+    "--address", default="127.0.0.1", show_default=True, help="Where the sandbox listens, for the hosts lines."
+)
+@click.option("--days", default=30, show_default=True, type=click.IntRange(1, 90), help="Life of the certificate.")
+def zero_setting_command(folder: Path, hosts: tuple[str, ...], address: str, days: int) -> None:
+    """Make FOLDER: a throw-away certificate for the original hosts, lines for a hosts file, variables.
+
+    Only for testing software you own (docs/guides/zero-setting.md).
+    """
+    made = write_folder(folder.resolve(), hosts, address, SystemClock().now(), timedelta(days=days))
+    click.echo(f"{made.hosts}: for the hosts file of a container or network namespace, never of this machine")
+    click.echo(f"{made.environment}: for the process of the product under test")
+    click.echo(f"workbadge sandbox --zero-setting {made.path}")
 
 
 @main.command("demo")

@@ -2,9 +2,11 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import uvicorn
 import uvloop
@@ -52,7 +54,15 @@ def _write_whole(cycle: RequestResponseCycle, status: int, head: bytes, body: by
     return True
 
 
-def settings_for(application: ASGIApp, lifespan: bool = False) -> uvicorn.Config:
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """What a server presents: PEM files."""
+
+    chain: Path
+    key: Path
+
+
+def settings_for(application: ASGIApp, lifespan: bool = False, tls: Tls | None = None) -> uvicorn.Config:
     """uvicorn's settings for every server here."""
     return uvicorn.Config(
         application,
@@ -63,6 +73,8 @@ def settings_for(application: ASGIApp, lifespan: bool = False) -> uvicorn.Config
         http=_Protocol,
         proxy_headers=False,
         timeout_graceful_shutdown=3,
+        ssl_certfile=None if tls is None else tls.chain,
+        ssl_keyfile=None if tls is None else tls.key,
     )
 
 
@@ -80,7 +92,11 @@ class _Server(uvicorn.Server):
             self._ready()
 
 
-async def serve(servers: list[tuple[ASGIApp, socket.socket]], ready: Callable[[], None]) -> None:
+Listener: TypeAlias = tuple[ASGIApp, socket.socket] | tuple[ASGIApp, socket.socket, Tls]
+"""An application, the socket it is served on, and how, when that is TLS."""
+
+
+async def serve(servers: Sequence[Listener], ready: Callable[[], None]) -> None:
     """Serve every application on its socket until the process is told to stop; ``ready`` is called once, when all are."""
     waiting = len(servers)
 
@@ -90,10 +106,10 @@ async def serve(servers: list[tuple[ASGIApp, socket.socket]], ready: Callable[[]
         if not waiting:
             ready()
 
-    running = [_Server(settings_for(application), one_ready) for application, _ in servers]
+    running = [_Server(settings_for(one[0], tls=one[2] if len(one) == 3 else None), one_ready) for one in servers]
     tasks = [
         asyncio.create_task(server.serve(sockets=[listening]))
-        for server, (_, listening) in zip(running, servers, strict=True)
+        for server, (_, listening, *_tls) in zip(running, servers, strict=True)
     ]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

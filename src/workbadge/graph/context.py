@@ -82,6 +82,11 @@ class Call:
         self.owners: dict[int, str] = {}
         self._proven = False
 
+    @property
+    def paging_url(self) -> str:
+        """Where links to other pages of a list lead (``wire.md`` §3.9)."""
+        return self.site.paging_url or self.services.base_url
+
     async def load(self, node_id: int | None, reader: Tx | None = None) -> Loaded:
         """The caller's facts, with a node's when one is asked. Raises WireError 190, 100 (proof)."""
         loaded = await facts.load(reader or self.services.store, self.hash, node_id)

@@ -96,7 +96,7 @@ def wrap(
         forward = more if asked.before is None else True
         back = more if asked.before is not None else asked.after is not None
         answer["paging"] = page_links(
-            call.services.base_url,
+            call.paging_url,
             call.version,
             asked.path,
             asked.values,

@@ -16,7 +16,7 @@ from workbadge.store.engine import StoreBusyError
 from workbadge.terms.ids import kind_of, parse_id
 from workbadge.terms.kinds import AccountKind, Act, NodeKind
 from workbadge.web.restricted import admit_caller
-from workbadge.web.state import Site, now_of, site_of
+from workbadge.web.state import Site, at_host, now_of, site_of
 from workbadge.web.wire import (
     NEWEST_TEXT,
     WireError,
@@ -112,6 +112,8 @@ class Graph:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request: an answer or an error of the dialect, never anything else."""
         site = site_of(scope)
+        if site.hosts:
+            site = at_host(site, scope)
         trace = site.services.entropy.bytes(9).hex()
         outcome, version, _ = await self._run(site, now_of(scope), scope, receive, NEWEST_TEXT, trace)
         if isinstance(outcome, WireError):

@@ -78,8 +78,10 @@ class World:
         entropy: Entropy,
         policy: Policy,
         title: str = "Workbadge sandbox",
+        hosts: frozenset[str] = frozenset(),
     ) -> None:
-        """``folder`` must exist and be the world's alone. ``base_url``: public, without a trailing slash."""
+        """``folder`` must exist and be the world's alone. ``base_url``: public, without a trailing slash. ``hosts``: further
+        names under which it is reached (zero-setting mode)."""
         self.folder = folder
         self.clock = clock
         self._make_application = make_application
@@ -95,7 +97,9 @@ class World:
             base_url=base_url,
             policy=policy,
         )
-        self.site = Site(services, clock, title=title, sandbox=True, show_outbox=True, outgoing=Outgoing(True))
+        self.site = Site(
+            services, clock, title=title, sandbox=True, show_outbox=True, hosts=hosts, outgoing=Outgoing(True)
+        )
         self._application = make_application(self.site)
 
     @property

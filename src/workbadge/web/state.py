@@ -1,6 +1,6 @@
 """What an application object carries: services, clock, public addresses. One per server and one per world."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import cast
 
@@ -18,7 +18,8 @@ from .usage import Usage
 class Site:
     """One application object's surroundings. ``title``: shown in the pages; ``sandbox``: a world, not live.
     ``usage``: last uses of grants, not yet written. ``show_outbox``: mails are shown on a page (demo, worlds).
-    ``outgoing``: requests to addresses that apps named."""
+    ``outgoing``: requests to addresses that apps named. ``hosts``: names under which a world is reached too (zero-setting mode,
+    ``wire.md`` §7.7); a request under one of them gets its pages' links there (``paging_url``)."""
 
     services: Services
     clock: Clock
@@ -26,6 +27,8 @@ class Site:
     sandbox: bool = False
     secure_cookies: bool = False
     show_outbox: bool = False
+    hosts: frozenset[str] = frozenset()
+    paging_url: str | None = None
     usage: Usage = field(default_factory=Usage)
     outgoing: Outgoing = field(default_factory=lambda: Outgoing(False))
     remote_keys: RemoteKeys = field(init=False)
@@ -37,6 +40,17 @@ class Site:
 def site_of(scope: Scope) -> Site:
     """The site that serves this request (put there by ``main``)."""
     return cast(Site, scope["workbadge.site"])
+
+
+def at_host(site: Site, scope: Scope) -> Site:
+    """The site as this request reaches it: by the request's Host where that is one of its ``hosts``, else unchanged."""
+    for name, value in scope["headers"]:
+        if name == b"host":
+            text = value.decode("latin-1")
+            host, _, port = text.partition(":")
+            if host.lower() in site.hosts and (not port or (port.isdecimal() and len(port) <= 5)):
+                return replace(site, paging_url=f"{scope['scheme']}://{text}")
+    return site
 
 
 def now_of(scope: Scope) -> datetime:

@@ -1,14 +1,16 @@
-// A site with passport-facebook as released. Environment: GRAPH, APP_ID, APP_SECRET; argument: port.
+// A site with passport-facebook as released. Environment: GRAPH (without it: the strategy's own addresses), APP_ID, APP_SECRET;
+// argument: port.
 const http = require("http");
 const passport = require("passport-facebook");
 const { GRAPH, APP_ID, APP_SECRET } = process.env;
 const port = Number(process.argv[2]);
 const callbackURL = `http://localhost:${port}/callback`;
 
+const addresses = GRAPH ? {
+  authorizationURL: `${GRAPH}/v26.0/dialog/oauth`, tokenURL: `${GRAPH}/v26.0/oauth/access_token`, profileURL: `${GRAPH}/v26.0/me`,
+} : {};
 const strategy = new passport.Strategy({
-  clientID: APP_ID, clientSecret: APP_SECRET, callbackURL,
-  authorizationURL: `${GRAPH}/v26.0/dialog/oauth`, tokenURL: `${GRAPH}/v26.0/oauth/access_token`,
-  profileURL: `${GRAPH}/v26.0/me`, profileFields: ["id", "displayName", "emails"], enableProof: true,
+  clientID: APP_ID, clientSecret: APP_SECRET, callbackURL, ...addresses, profileFields: ["id", "displayName", "emails"], enableProof: true,
 }, (accessToken, refreshToken, profile, done) => done(null, { name: profile.displayName, emails: profile.emails, token: accessToken }));
 
 http.createServer((request, response) => {
