@@ -132,6 +132,32 @@ async def test_the_link_opens_consent_with_exactly_the_missing_assets(site: Logi
     assert "error" not in await site.graph(f"/{world.assets['page']}", new)
 
 
+async def test_the_outcome_may_be_mixed(site: LoginSite) -> None:
+    """9.29, M13: who selects some of the assets gets a token for these; the rest stays listed, the old token loses nothing by
+    this nor by a login that is cancelled, and the next link offers exactly the rest."""
+    world, token = site.world, await old_token(site, assets=("page", "page2", "ads"))
+    await site.migrate("emil")
+    browser = await as_managed(site)
+    (one,) = await items(site)
+    page = await browser.get(path_of(one["login_url"]))
+    assert Answer((await browser.submit(page, action="cancel")).headers["location"]).query["error"] == "access_denied"
+    assert await items(site, fields="assets") == [{"id": one["id"], "assets": one["assets"]}]
+    for chosen, left in ((("page",), {"page2", "ads"}), (("ads",), {"page2"})):
+        (one,) = await items(site)
+        page = await browser.submit(await browser.get(path_of(one["login_url"])), action="next")
+        page = await browser.submit(page, action="next", target=[world.assets[name] for name in chosen])
+        new = await long_lived(
+            site, Answer((await browser.submit(page, action="allow")).headers["location"]).query["code"]
+        )
+        (one,) = await items(site)
+        assert {asset["id"].removeprefix("act_") for asset in one["assets"]} == {
+            str(world.assets[name]) for name in left
+        }
+        for name in ("page", "page2", "ads"):
+            answers = [await site.graph(f"/{world.assets[name]}", each) for each in (token, new)]
+            assert ["error" in answer for answer in answers] == [False, name in left], name
+
+
 async def _consent(site: LoginSite, tx: Any, account_id: int, names: tuple[str, ...]) -> None:
     world = site.world
     targets: dict[int, int | None] = {world.assets[name]: world.business for name in names}
