@@ -7,6 +7,7 @@ import facebook
 import httpx_oauth.clients.facebook as httpx_oauth_facebook
 import pytest
 from httpx_oauth.oauth2 import GetAccessTokenError
+from oauthlib.oauth2.rfc6749.errors import CustomOAuth2Error
 from requests_oauthlib import OAuth2Session
 from requests_oauthlib.compliance_fixes import facebook_compliance_fix
 
@@ -30,7 +31,7 @@ def sdk(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("sdk")
 def test_facebook_sdk_logs_in_reads_pages_and_posts(sandbox: Sandbox, emil: Person) -> None:
-    """wire §7.1: facebook-sdk logs in, pages through me/accounts by the query of next, reads ids= and posts."""
+    """9.30, wire §7.1: facebook-sdk logs in, pages through me/accounts by the query of next, reads ids= and posts."""
     app = sandbox.about["app"]
     graph = facebook.GraphAPI(version="3.1")
     pages = [one["id"] for one in sandbox.about["assets"] if one["type"] == "page"]
@@ -58,7 +59,7 @@ def test_facebook_sdk_logs_in_reads_pages_and_posts(sandbox: Sandbox, emil: Pers
 
 @pytest.mark.usefixtures("sdk")
 def test_facebook_sdk_sees_errors(sandbox: Sandbox) -> None:
-    """wire §7.9: facebook-sdk shows message, code and type of a refused code and of a lost token."""
+    """9.30, wire §7.9: facebook-sdk shows message, code and type of a refused code and of a lost token."""
     app = sandbox.about["app"]
     with pytest.raises(facebook.GraphAPIError) as refused:
         facebook.GraphAPI(version="3.1").get_access_token_from_code("nonsense", CALLBACK, app["id"], app["secret"])
@@ -70,7 +71,7 @@ def test_facebook_sdk_sees_errors(sandbox: Sandbox) -> None:
 
 @pytest.mark.usefixtures("sdk")
 def test_facebook_sdk_meets_the_cut_off(sandbox: Sandbox) -> None:
-    """M6, M8, 9.22: facebook-sdk reads an expiry in grace and error 100 from the cut-off on, never 190."""
+    """9.30, M6, M8, 9.22: facebook-sdk reads an expiry in grace and error 100 from the cut-off on, never 190."""
     checkpoint = sandbox.control("POST", "/checkpoints")["id"]
     selma, page = sandbox.personal("second_employee"), sandbox.asset("page")
     token = sandbox.consent(selma, sandbox.about["app"], ["pages_show_list"], [page["id"]])
@@ -89,7 +90,8 @@ def test_facebook_sdk_meets_the_cut_off(sandbox: Sandbox) -> None:
 
 
 def test_requests_oauthlib_logs_in(sandbox: Sandbox, emil: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    """wire §7.6: requests-oauthlib sends its credentials as Basic, reads no scope back, and calls with Bearer."""
+    """9.30, wire §7.6, §7.9: requests-oauthlib sends its credentials as Basic, reads no scope back, calls with Bearer, and sees
+    the envelope of a refusal."""
     monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")
     app = sandbox.about["app"]
     session = facebook_compliance_fix(OAuth2Session(app["id"], redirect_uri=CALLBACK, scope=["email"]))
@@ -102,10 +104,15 @@ def test_requests_oauthlib_logs_in(sandbox: Sandbox, emil: Person, monkeypatch: 
     assert token["token_type"] == "bearer"
     me = session.get(sandbox.base + "/me", params={"fields": "name,email"}).json()
     assert me["name"] == "Emil Employee"
+    with pytest.raises(CustomOAuth2Error, match="This authorization code has been used") as refused:
+        session.fetch_token(
+            sandbox.base + "/oauth/access_token", client_secret=app["secret"], authorization_response=back
+        )
+    assert refused.value.error["code"] == 100
 
 
 def test_httpx_oauth_logs_in(sandbox: Sandbox, emil: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    """wire §7.5: httpx-oauth asks with blanks between scopes, exchanges by form, and gets a longer token."""
+    """9.30, wire §7.5: httpx-oauth asks with blanks between scopes, exchanges by form, and gets a longer token."""
     module = httpx_oauth_facebook
     monkeypatch.setattr(module, "AUTHORIZE_ENDPOINT", sandbox.base + "/v5.0/dialog/oauth")
     monkeypatch.setattr(module, "ACCESS_TOKEN_ENDPOINT", sandbox.base + "/v5.0/oauth/access_token")

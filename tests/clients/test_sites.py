@@ -90,7 +90,7 @@ def _log_in(page: Page, sandbox: Sandbox, role: str = "employee") -> None:
 
 
 def test_django_allauth_logs_in(sandbox: Sandbox, django: str, page: Page) -> None:
-    """wire §7.3: django-allauth logs in through the dialog, exchanges for a long token and reads its eleven fields."""
+    """9.30, wire §7.3: django-allauth logs in through the dialog, exchanges for a long token and reads its eleven fields."""
     page.goto(django + "/accounts/facebook/login/")
     _log_in(page, sandbox)
     page.wait_for_url("**/whoami/")
@@ -100,7 +100,7 @@ def test_django_allauth_logs_in(sandbox: Sandbox, django: str, page: Page) -> No
 
 
 def test_django_allauth_takes_a_token(sandbox: Sandbox, django: str) -> None:
-    """wire §7.3: the token path asks debug_token with an app token and compares app_id as a string."""
+    """9.30, wire §7.3: the token path asks debug_token with an app token and compares app_id as a string."""
     page = httpx.get(django + "/accounts/facebook/login/", trust_env=False)
     app_id = httpx.URL(page.headers["location"]).params["client_id"]
     app = {"id": app_id}
@@ -114,7 +114,7 @@ def test_django_allauth_takes_a_token(sandbox: Sandbox, django: str) -> None:
 
 
 def test_social_auth_logs_in_and_revokes(sandbox: Sandbox, django: str, page: Page) -> None:
-    """wire §7.4: social-auth sends a raw redirect_uri and return_scopes, reads granted_scopes, and logs in."""
+    """9.30, wire §7.4: social-auth sends a raw redirect_uri and return_scopes, reads granted_scopes, and logs in."""
     page.goto(django + "/start/")
     page.click("button")
     _log_in(page, sandbox, "admin")
@@ -123,8 +123,22 @@ def test_social_auth_logs_in_and_revokes(sandbox: Sandbox, django: str, page: Pa
     assert said["social_auth"] == ["facebook"]
 
 
+def test_social_auth_sees_a_refused_code(sandbox: Sandbox, django: str, page: Page) -> None:
+    """9.30, wire §7.9: social-auth turns a refused code into its AuthProviderError, whatever the envelope says."""
+    page.goto(django + "/start/")
+    page.click("button")
+    page.wait_for_url(f"{sandbox.base}/**")
+    asked = httpx.URL(httpx.URL(page.url).params.get("next", page.url)).params
+    answer = page.goto(
+        f"{asked['redirect_uri']}{'&' if '?' in asked['redirect_uri'] else '?'}code=nonsense&state={asked['state']}"
+    )
+    assert answer is not None
+    assert answer.status == 500
+    assert "AuthProviderError" in page.content()
+
+
 def test_passport_facebook_logs_in_with_proof(sandbox: Sandbox, passport: str, page: Page) -> None:
-    """wire §7.2: passport-facebook logs in and reads the profile with appsecret_proof."""
+    """9.30, wire §7.2: passport-facebook logs in and reads the profile with appsecret_proof."""
     page.goto(passport + "/login")
     _log_in(page, sandbox)
     page.wait_for_url("**/callback**")
@@ -134,7 +148,7 @@ def test_passport_facebook_logs_in_with_proof(sandbox: Sandbox, passport: str, p
 
 
 def test_passport_facebook_understands_cancel_and_errors(sandbox: Sandbox, passport: str, page: Page) -> None:
-    """wire §3.1, §7.2, §7.9: a cancel is a failure, a used code a FacebookTokenError with code and subcode."""
+    """9.30, wire §3.1, §7.2, §7.9: a cancel is a failure, a used code a FacebookTokenError with code and subcode."""
     page.goto(passport + "/login?again")
     login = sandbox.account("second_employee")["personal"]
     page.fill("[name=email]", login["email"])

@@ -19,6 +19,7 @@ from workbadge.terms.ids import make_id
 from workbadge.terms.instants import DAY
 from workbadge.terms.kinds import AccountKind, NodeKind, Role
 from workbadge.terms.tasks import Task
+from workbadge.web.wire import WireError
 
 from ._api import Api, error, same_refusal
 
@@ -335,3 +336,23 @@ async def test_faults_are_told_in_the_dialect(
     assert error(got) == answer
     assert got.json()["error"].get("is_transient", False) is (answer[1] == 2)
     assert "EAAtoken" not in got.text + capsys.readouterr().out
+
+
+async def test_statuses_follow_the_code(api: Api) -> None:
+    """9.21: 190 is 400, 10 and 200 to 299 are 403, 803 is 404, 1 is 500, 2 is 503, all else 400."""
+    token = await emil(api)
+    assert error(await api.call("/me", "EAAgarbage"))[:2] == (400, 190)
+    assert error(await api.call("/nobody.known", token))[:2] == (404, 803)
+    plain = await api.login(api.world.people["emil"], "tokens", scopes=("public_profile",))
+    assert error(await api.call("/me/accounts", plain))[:2] == (403, 200)
+    others = (3, 17, 32, 33, 100, 101, 102, 104, 190, 199, 300, 341, 368, 506, 613, 2500, 80000, 1609005)
+    expected = {
+        1: 500,
+        2: 503,
+        4: 403,
+        10: 403,
+        803: 404,
+        **dict.fromkeys(range(200, 300), 403),
+        **dict.fromkeys(others, 400),
+    }
+    assert {code: WireError(code, "").status for code in expected} == expected
