@@ -136,9 +136,10 @@ class Store(Protocol):
         ...
 
     def memo(self) -> dict[Any, Any] | None:
-        """Where values read by ``hot`` may be kept: empty again after any commit, of any process, so always exact.
+        """Where values read by ``hot`` may be kept: empty again after any commit, of any process.
 
-        None where that cannot be told at once (PostgreSQL).
+        SQLite: always exact. PostgreSQL: exact for this process's commits; another node's are heard within milliseconds, and
+        nothing is kept for longer than a second. None where nothing can be kept. Take it before reading what goes into it.
         """
         ...
 

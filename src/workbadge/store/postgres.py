@@ -21,6 +21,7 @@ from .engine import (
     is_empty,
     settle,
 )
+from .notified import CHANNEL, NotifiedMemo
 from .schema import metadata
 
 _TRY_AGAIN = {"23505", "40001", "40P01", "55P03"}
@@ -36,6 +37,9 @@ _STALE = (
 )
 """What says that a connection kept open is of no use any more: server gone or restarted, schema changed."""
 
+_NOTIFY = f"NOTIFY {CHANNEL}"
+"""Sent by the database itself with the commit, or not at all."""
+
 _SETTINGS = {"jit": "off", "lock_timeout": "10s"}
 """Compiling a plan costs more than any of our reads; no write waits for ever."""
 
@@ -45,6 +49,7 @@ class _PostgresTx:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self.connection = connection
+        self.wrote = False
 
     async def rows(self, statement: Executable, params: Params | None = None) -> list[Row[Any]]:
         return list((await self.connection.execute(statement, cast(Any, params))).all())
@@ -55,6 +60,7 @@ class _PostgresTx:
     async def run(self, statement: Executable, params: Params | None = None) -> int:
         if is_empty(params):
             return 0
+        self.wrote = True
         return int((await self.connection.execute(statement, cast(Any, params))).rowcount)
 
     async def hot(self, query: HotQuery, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -115,6 +121,7 @@ class PostgresStore:
         self._free: list[_Reader] = []
         self._places = asyncio.Semaphore(settings.pool)
         self._writing: WeakSet[asyncio.Task[Any]] = WeakSet()
+        self._memo = NotifiedMemo(self._dsn, _SETTINGS)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[_PostgresTx]:
@@ -133,7 +140,10 @@ class PostgresStore:
         self._writing.add(task)
         try:
             async with self._engine.connect() as connection:
-                yield _PostgresTx(connection)
+                tx = _PostgresTx(connection)
+                yield tx
+                if tx.wrote:
+                    await connection.exec_driver_sql(_NOTIFY)
                 await settle(connection.commit())
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) in _TRY_AGAIN:
@@ -141,6 +151,7 @@ class PostgresStore:
             raise
         finally:
             self._writing.discard(task)
+            self._memo.drop()
 
     def _refuse_nested(self) -> asyncio.Task[Any]:
         """A second transaction inside a write does not see what the first one wrote, and may wait for its locks."""
@@ -173,9 +184,9 @@ class PostgresStore:
             self._free.append(reader)
             return rows
 
-    def memo(self) -> None:
-        """Nothing is kept: whether another node has committed is not known at once."""
-        return
+    def memo(self) -> dict[Any, Any] | None:
+        """Values read by ``hot``, dropped when any node commits: at once on this node, when it is heard on another."""
+        return self._memo.get()
 
     async def create(self) -> None:
         """Create all tables."""
@@ -185,9 +196,12 @@ class PostgresStore:
         """Run ``work`` inside one writing transaction."""
         async with self._engine.begin() as connection:
             await connection.run_sync(work)
+            await connection.exec_driver_sql(_NOTIFY)
+        self._memo.drop()
 
     async def close(self) -> None:
         """Close all connections."""
+        await self._memo.close()
         while self._free:
             await self._free.pop().close()
         await self._engine.dispose()
