@@ -16,6 +16,7 @@ from workbadge.terms.kinds import AccountKind, Act, NodeKind
 from workbadge.terms.scopes import SCOPES, grantable, target_kinds
 from workbadge.terms.tasks import tasks_for
 
+from .callbacks import DEAUTHORIZE, call_back
 from .errors import conflict, forbidden, invalid, not_found
 from .services import Services
 from .webhooks import PERMISSIONS, Entry, notify
@@ -209,6 +210,8 @@ async def remove_app(tx: Tx, services: Services, account_id: int, app_id: int, n
     changes = (*told_of_consent(before, Standing((), frozenset())), ("connected", {"verb": "revoked"}))
     account = await records.find_account(tx, account_id)
     await tell_permissions(tx, services, account, app_id, changes, now)
+    app = await records.find_app(tx, app_id)
+    await call_back(tx, services, app, DEAUTHORIZE, await scoped_id(tx, services, app_id, account_id), now)
 
 
 async def remove_permission(tx: Tx, services: Services, account_id: int, app_id: int, name: str, now: datetime) -> None:

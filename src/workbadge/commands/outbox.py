@@ -15,7 +15,7 @@ from .services import Services
 from .transaction import in_transaction
 
 PLACE = "outbox.body"
-MAIL, WEBHOOK = "mail", "webhook"
+MAIL, WEBHOOK, CALLBACK = "mail", "webhook", "callback"
 CLAIM_FOR = timedelta(minutes=2)
 """A row that is being delivered is left alone for so long; a crash delays it by that at most."""
 
@@ -76,14 +76,15 @@ class Sent:
         return "failed" if self.last_error is not None else "kept"
 
 
-async def enqueue(tx: Tx, services: Services, outgoing: list[Outgoing], now: datetime) -> None:
-    """Write rows, in this order, into ``tx``."""
+async def enqueue(tx: Tx, services: Services, outgoing: list[Outgoing], now: datetime) -> list[int]:
+    """Write rows, in this order, into ``tx``; their ids."""
     number = await rows.last_number(tx)
+    ids: list[int] = [services.entropy.new_id(NodeKind.RECORD) for _ in outgoing]
     await rows.add_outbox(
         tx,
         [
             {
-                "id": services.entropy.new_id(NodeKind.RECORD),
+                "id": ids[place - 1],
                 "number": number + place,
                 "at": now,
                 "channel": one.channel,
@@ -102,6 +103,7 @@ async def enqueue(tx: Tx, services: Services, outgoing: list[Outgoing], now: dat
             for place, one in enumerate(outgoing, 1)
         ],
     )
+    return ids
 
 
 def _opened(services: Services, row: Any) -> Sent:

@@ -5,11 +5,12 @@ from datetime import datetime
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from workbadge.commands.callbacks import ask_deletion
 from workbadge.commands.errors import CommandError, not_found
 from workbadge.commands.grant import remove_app
 from workbadge.commands.outbox import list_outbox
 from workbadge.commands.services import Services
-from workbadge.store import grants, records, sessions
+from workbadge.store import deletions, grants, records, sessions
 from workbadge.terms.ids import parse_id
 from workbadge.web.csrf import check_form, csrf_token
 from workbadge.web.pages import render
@@ -31,13 +32,17 @@ async def show(request: Request) -> Response:
             found = await grants.list_grants(tx, one.id)
             apps = [(row, await records.find_app(tx, row.app_id)) for row in found]
             others = [row for row in await sessions.list_sessions(tx, one.id) if bytes(row.hash) != session.hash]
-            people.append({"account": one, "apps": apps, "others": others})
+            left = await grants.list_left_apps(tx, one.id)
+            asked = await deletions.list_deletions(tx, one.id)
+            pending = {row.app_id for row in asked if row.next_try_at is not None}
+            more = {"left": [row for row in left if row.id not in pending], "asked": asked}
+            people.append({"account": one, "apps": apps, "others": others, **more})
         shell = await outer_shell(request, tx, session, "account")
     return render(request, "console/account.html", csrf=csrf_token(request, session), shell=shell, people=people)
 
 
 async def act(request: Request) -> Response:
-    """``POST /console/account``: disconnect an app, or end the other sessions of an account."""
+    """``POST /console/account``: disconnect an app, ask it to delete data, or end the other sessions of an account."""
     session = await current(request)
     if session is None or not session.accounts:
         return RedirectResponse(login_address(request, "/console/account"), 303)
@@ -62,7 +67,13 @@ async def _act(request: Request, session: BrowserSession, services: Services, no
             raise not_found("app")
         async with services.store.write() as tx:
             await remove_app(tx, services, account.id, app_id, now)
-        return "disconnected"
+            if form.get("delete"):
+                await ask_deletion(tx, services, account.id, app_id, now)
+        return "deletion" if form.get("delete") else "disconnected"
+    if action == "ask_deletion":
+        async with services.store.write() as tx:
+            await ask_deletion(tx, services, account.id, parse_id(text_of(form, "app")) or 0, now)
+        return "deletion"
     if action != "end_others":
         raise not_found("action")
     async with services.store.write() as tx:

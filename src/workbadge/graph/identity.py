@@ -71,8 +71,7 @@ async def read_app(call: Call, app_id: int) -> Any:
     async with call.services.store.read() as tx:
         row = await records.find_app(tx, app_id)
     assert row is not None
-    shown = AppShown(row.id, row.name, row.user_support_url, row.user_support_email, row.created_at)
-    return await show(call, APPLICATION, shown, parse_fields(call.params.values.get("fields", "")))
+    return await show(call, APPLICATION, AppShown(row, call.by_app), parse_fields(call.params.values.get("fields", "")))
 
 
 async def answer_app(call: Call, text: str, found: int | None) -> int:

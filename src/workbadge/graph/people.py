@@ -7,7 +7,7 @@ from typing import Any
 from workbadge.terms.kinds import AccountKind
 
 from .context import Call
-from .nodes import OMIT, NodeType, wire_time
+from .nodes import OMIT, NodeType, Render, wire_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,10 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class AppShown:
-    """An app as it shows itself."""
+    """An app as it shows itself. ``inside``: to itself and to whoever has a role on it, with what others need not know."""
 
-    id: int
-    name: str
-    user_support_url: str | None
-    user_support_email: str | None
-    created: datetime
+    row: Any
+    inside: bool = True
 
 
 def _given(value: str | None) -> Any:
@@ -134,14 +131,34 @@ SYSTEM_SEAT = NodeType(
     },
     ("id", "name", "role"),
 )
+
+
+def _of_app(name: str, inside: bool = False) -> Render:
+    """A column of the app, when it has a value; ``inside``: not for everybody."""
+
+    def render(call: Call, app: AppShown) -> Any:
+        return _given(getattr(app.row, name)) if app.inside or not inside else OMIT
+
+    return render
+
+
+def _domains(call: Call, app: AppShown) -> Any:
+    return [one for one in (app.row.app_domains or "").split(",") if one]
+
+
 APPLICATION = NodeType(
     "Application",
     {
-        "id": lambda call, app: str(app.id),
-        "name": lambda call, app: app.name,
-        "user_support_url": lambda call, app: _given(app.user_support_url),
-        "user_support_email": lambda call, app: _given(app.user_support_email),
-        "created_time": lambda call, app: wire_time(app.created),
+        "id": lambda call, app: str(app.row.id),
+        "name": lambda call, app: app.row.name,
+        "created_time": lambda call, app: wire_time(app.row.created_at),
+        "user_support_url": _of_app("user_support_url"),
+        "user_support_email": _of_app("user_support_email"),
+        "privacy_policy_url": _of_app("privacy_policy_url"),
+        "terms_of_service_url": _of_app("terms_of_service_url"),
+        "contact_email": _of_app("contact_email", True),
+        "deauth_callback_url": _of_app("deauth_callback_url", True),
+        "app_domains": _domains,
     },
 )
 POST = NodeType(

@@ -7,6 +7,7 @@ from .entropy import Entropy, SeededEntropy
 from .passwords import PasswordError, Passwords
 from .proof import app_secret_proof, proof_matches, same
 from .seal import Sealer
+from .signed_request import make_signed_request
 from .signing import SIGNING_ALGORITHMS, KeyPair, make_key_pair, read_jwt, sign_jwt
 from .tokens import (
     RestrictedText,
@@ -37,6 +38,7 @@ __all__ = [
     "make_key_pair",
     "make_refresh_token",
     "make_restricted",
+    "make_signed_request",
     "make_token",
     "proof_matches",
     "read_jwt",

@@ -3,13 +3,13 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Row, bindparam, delete, exists, func, insert, or_, select, update
 
 from workbadge.terms.kinds import TokenKind
 from workbadge.terms.reasons import Reason
 
 from .engine import Tx
-from .schema import app_grant, code, grant_target, token
+from .schema import app, app_grant, code, grant_target, token
 
 
 async def find_grant(tx: Tx, account_id: int, app_id: int, lock: bool = False) -> Row[Any] | None:
@@ -33,6 +33,22 @@ async def list_grants(tx: Tx, account_id: int) -> list[Row[Any]]:
         select(app_grant)
         .where(app_grant.c.account_id == account_id, app_grant.c.revoked_at.is_(None))
         .order_by(app_grant.c.created_at, app_grant.c.id)
+    )
+
+
+async def list_left_apps(tx: Tx, account_id: int) -> list[Row[Any]]:
+    """id, name, revoked_at of apps that an account took off and has not let in again, by name."""
+    again = app_grant.alias("again")
+    return await tx.rows(
+        select(app.c.id, app.c.name, func.max(app_grant.c.revoked_at).label("revoked_at"))
+        .join(app_grant, app_grant.c.app_id == app.c.id)
+        .where(
+            app_grant.c.account_id == account_id,
+            app_grant.c.revoked_at.is_not(None),
+            ~exists().where(again.c.app_id == app.c.id, again.c.account_id == account_id, again.c.revoked_at.is_(None)),
+        )
+        .group_by(app.c.id, app.c.name)
+        .order_by(app.c.name, app.c.id)
     )
 
 

@@ -11,8 +11,8 @@ from urllib.parse import unquote, urlsplit
 import aiosmtplib
 import structlog
 
-from workbadge.commands import due, outbox
-from workbadge.commands.outbox import MAIL, WEBHOOK, Sent
+from workbadge.commands import callbacks, due, outbox
+from workbadge.commands.outbox import CALLBACK, MAIL, WEBHOOK, Sent
 from workbadge.commands.registration import SECRET_PLACE
 from workbadge.commands.webhooks import follows
 from workbadge.store import records
@@ -78,7 +78,7 @@ class Worker:
         done = bool(self._run_due and await due.run(site.services, now, 50))
         if not self._smtp and await outbox.has_work(site.services, [MAIL], now):
             await outbox.keep_mails(site.services)
-        channels = [WEBHOOK, *([MAIL] if self._smtp else [])]
+        channels = [WEBHOOK, CALLBACK, *([MAIL] if self._smtp else [])]
         waiting: list[Sent] = []
         if await outbox.has_work(site.services, channels, now):
             while len(waiting) < AT_ONCE:
@@ -96,6 +96,8 @@ class Worker:
         try:
             if waiting.channel == MAIL:
                 await self._mail(waiting)
+            elif waiting.channel == CALLBACK:
+                await self._callback(site, waiting)
             else:
                 await self._webhook(site, waiting)
         except (OutgoingError, aiosmtplib.SMTPException, OSError, ValueError) as error:
@@ -125,6 +127,23 @@ class Worker:
             use_tls=parts.scheme == "smtps",
             timeout=SMTP_SECONDS,
         )
+
+    async def _callback(self, site: Site, waiting: Sent) -> None:
+        """Post ``signed_request`` to the address that the app has now; of a wish for deletion keep the answer."""
+        async with site.services.store.read() as tx:
+            app = None if waiting.app_id is None else await records.find_app(tx, waiting.app_id)
+        address = "" if app is None else callbacks.address_of(app, waiting.kind)
+        if app is None or not address:
+            raise OutgoingError("the app has no address for this any more", final=True)
+        form = callbacks.form_of(site.services.sealer.open(app.secret, SECRET_PLACE), waiting)
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "X-Workbadge-Delivery": str(waiting.id),
+        }
+        answer = await self._outgoing.post(address, form, headers)
+        if waiting.kind == callbacks.DATA_DELETION:
+            found = callbacks.read_answer(answer)
+            await callbacks.keep_answer(site.services, waiting, found, site.clock.now())
 
     async def _webhook(self, site: Site, waiting: Sent) -> None:
         async with site.services.store.read() as tx:

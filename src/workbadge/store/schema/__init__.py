@@ -1,7 +1,15 @@
 """The tables, a file for each field. Importing this loads all of them, so that ``metadata`` is whole."""
 
 from . import applications, business_login, portfolio, standards
-from .applications import page_subscription, webhook_subscription
+from .applications import (
+    app_enforcement,
+    app_permission,
+    app_role,
+    data_deletion,
+    page_subscription,
+    test_user,
+    webhook_subscription,
+)
 from .columns import Instant, metadata, name_key, name_pattern
 from .core import (
     account,
@@ -38,7 +46,10 @@ __all__ = [
     "account",
     "account_link",
     "app",
+    "app_enforcement",
     "app_grant",
+    "app_permission",
+    "app_role",
     "applications",
     "asset",
     "assignment",
@@ -47,6 +58,7 @@ __all__ = [
     "business_login",
     "client_terms",
     "code",
+    "data_deletion",
     "direct_role",
     "domain",
     "due",
@@ -70,6 +82,7 @@ __all__ = [
     "setting",
     "share",
     "standards",
+    "test_user",
     "throttle",
     "token",
     "used_proof",

@@ -166,6 +166,15 @@ app = Table(
     Column("require_proof", Integer, nullable=False),
     at_column("created_at", False),
     at_column("disabled_at"),
+    Column("deauth_callback_url", Text),
+    Column("data_deletion_url", Text),
+    Column("privacy_policy_url", Text),
+    Column("terms_of_service_url", Text),
+    Column("app_domains", Text),
+    Column("contact_email", Text),
+    Column("native", Integer),
+    Column("mode", String(16)),
+    Column("limits", Text),
 )
 
 app_grant = Table(

@@ -47,6 +47,9 @@ def upgrade() -> None:
     _outbox()
     _subscribe_webhook_urls()
     op.drop_column("app", "webhook_url")
+    _settings()
+    _makers()
+    _people()
 
 
 def _outbox() -> None:
@@ -62,6 +65,94 @@ def _outbox() -> None:
         postgresql_where=_WAITING,
     )
     op.create_index("ix_outbox_app", "outbox", ["app_id", "number"])
+
+
+def _settings() -> None:
+    """What a maker says about the app, its mode, and what is taken from it."""
+    for name in (
+        "deauth_callback_url",
+        "data_deletion_url",
+        "privacy_policy_url",
+        "terms_of_service_url",
+        "app_domains",
+        "contact_email",
+    ):
+        op.add_column("app", sa.Column(name, sa.Text(), nullable=True))
+    op.add_column("app", sa.Column("native", sa.Integer(), nullable=True))
+    op.add_column("app", sa.Column("mode", sa.String(length=16), nullable=True))
+    op.add_column("app", sa.Column("limits", sa.Text(), nullable=True))
+
+
+def _makers() -> None:
+    """Roles on an app, its access to permissions, restrictions."""
+    op.create_table(
+        "app_role",
+        sa.Column("app_id", sa.BigInteger(), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("role", sa.String(length=16), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["app_id"], ["app.id"], name=op.f("fk_app_role_app_id")),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_app_role_account_id")),
+        sa.PrimaryKeyConstraint("app_id", "account_id", name=op.f("pk_app_role")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("ix_app_role_account_id"), "app_role", ["account_id"])
+    op.create_table(
+        "app_permission",
+        sa.Column("app_id", sa.BigInteger(), nullable=False),
+        sa.Column("scope", sa.String(length=64), nullable=False),
+        sa.Column("level", sa.String(length=16), nullable=False),
+        sa.Column("review", sa.String(length=16), nullable=False),
+        sa.Column("changed_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["app_id"], ["app.id"], name=op.f("fk_app_permission_app_id")),
+        sa.PrimaryKeyConstraint("app_id", "scope", name=op.f("pk_app_permission")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "app_enforcement",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("app_id", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("scopes", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("starts", sa.BigInteger(), nullable=False),
+        sa.Column("ends", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["app_id"], ["app.id"], name=op.f("fk_app_enforcement_app_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_app_enforcement")),
+    )
+    op.create_index(op.f("ix_app_enforcement_app_id"), "app_enforcement", ["app_id"])
+
+
+def _people() -> None:
+    """Test users, and people who asked an app to delete their data."""
+    op.create_table(
+        "test_user",
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("app_id", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_test_user_account_id")),
+        sa.ForeignKeyConstraint(["app_id"], ["app.id"], name=op.f("fk_test_user_app_id")),
+        sa.PrimaryKeyConstraint("account_id", name=op.f("pk_test_user")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("ix_test_user_app_id"), "test_user", ["app_id"])
+    op.create_table(
+        "data_deletion",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("app_id", sa.BigInteger(), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("user_id", sa.BigInteger(), nullable=False),
+        sa.Column("requested_at", sa.BigInteger(), nullable=False),
+        sa.Column("delivery_id", sa.BigInteger(), nullable=True),
+        sa.Column("answered_at", sa.BigInteger(), nullable=True),
+        sa.Column("status_url", sa.Text(), nullable=True),
+        sa.Column("confirmation_code", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["app_id"], ["app.id"], name=op.f("fk_data_deletion_app_id")),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_data_deletion_account_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_data_deletion")),
+    )
+    op.create_index(op.f("ix_data_deletion_account_id_app_id"), "data_deletion", ["account_id", "app_id"])
+    op.create_index(op.f("ix_data_deletion_delivery_id"), "data_deletion", ["delivery_id"])
 
 
 def _subscribe_webhook_urls() -> None:
