@@ -5,7 +5,7 @@ import os
 import socket
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -212,6 +212,7 @@ async def _sandbox(
         entropy,
         Config().policy(),
         hosts=frozenset() if under is None else under.hosts,
+        rates=replace(_config(None).rates(), processes=1),
     )
     await world.create()
     story = await build_story(world.services, redirect_uris, first)

@@ -11,6 +11,7 @@ import msgspec
 
 from workbadge.commands.services import Policy
 from workbadge.keys import Entropy
+from workbadge.web.limits import Rates
 
 PREFIX = "WORKBADGE_"
 
@@ -34,6 +35,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     extension_limit_days: float = 90.0
     mobile_managed_login: bool = False
     allow_private_webhooks: bool = False
+    limit_app: int = 10_000_000
+    limit_app_user: int = 200
+    limit_user: int = 5_000_000
+    limit_asset: int = 5_000_000
+    limit_business: int = 5_000_000
+    limit_writes: int = 100_000
 
     def policy(self) -> Policy:
         """The numbers that commands work with."""
@@ -41,6 +48,18 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             grace=timedelta(days=self.grace_days),
             extension_limit=timedelta(days=self.extension_limit_days),
             mobile_managed_login=self.mobile_managed_login,
+        )
+
+    def rates(self) -> Rates:
+        """What may be asked in an hour; each process of this machine enforces its share."""
+        return Rates(
+            self.limit_app,
+            self.limit_app_user,
+            self.limit_user,
+            self.limit_asset,
+            self.limit_business,
+            self.limit_writes,
+            max(1, self.workers),
         )
 
 
@@ -66,6 +85,11 @@ def load_config(path: Path | None, environment: dict[str, str] | None = None) ->
         raise ConfigError(f"base_url: expected http(s)://host without a trailing slash, got {config.base_url!r}")
     if config.grace_days <= 0 or config.extension_limit_days < config.grace_days:
         raise ConfigError("grace_days must be above 0 and extension_limit_days not below grace_days")
+    for name in ("limit_app", "limit_app_user", "limit_user", "limit_asset", "limit_business", "limit_writes"):
+        if getattr(config, name) < 0:
+            raise ConfigError(
+                f"{name}: expected a number of calls an hour, or 0 for no limit, got {getattr(config, name)}"
+            )
     return config
 
 

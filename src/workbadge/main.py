@@ -21,6 +21,7 @@ from workbadge.store.engine import StoreSettings
 from workbadge.store.opening import make_store
 from workbadge.store.upgrade import upgrade
 from workbadge.web.clock import SystemClock
+from workbadge.web.limits import Limits
 from workbadge.web.outgoing import Outgoing
 from workbadge.web.pages import static_files
 from workbadge.web.state import Site
@@ -96,6 +97,7 @@ def make_site(config: Config) -> Site:
         SystemClock(),
         secure_cookies=config.base_url.startswith("https://"),
         outgoing=Outgoing(config.allow_private_webhooks),
+        limits=Limits(config.rates()),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from workbadge.store import grants, records
 from workbadge.terms.instants import DAY
 from workbadge.terms.kinds import TokenKind
 from workbadge.web.clock import SettableClock
+from workbadge.web.limits import Limits, Rates
 from workbadge.web.state import Site
 
 ALL_SCOPES = ("public_profile", "email", "ads_read", "pages_read_engagement", *SCOPES)
@@ -32,6 +33,11 @@ class Api:
     client: httpx.AsyncClient
     site: Site
     now: datetime = T0
+    limits: Limits = field(default_factory=Limits)
+
+    def limit(self, rates: Rates) -> None:
+        """From now on these limits hold, and nothing is counted yet."""
+        self.limits = Limits(rates)
 
     @staticmethod
     @asynccontextmanager
@@ -42,7 +48,8 @@ class Api:
         api: Api
 
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
-            await graph({**scope, "workbadge.site": api.site, "workbadge.now": api.now}, receive, send)
+            here = replace(api.site, limits=api.limits)
+            await graph({**scope, "workbadge.site": here, "workbadge.now": api.now}, receive, send)
 
         async with httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url=BASE) as client:
             api = Api(world, client, site)

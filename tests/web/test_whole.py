@@ -96,3 +96,26 @@ def test_a_reader_that_is_slow_gets_the_ordinary_way() -> None:
 
     assert [one["type"] for one in sent] == ["http.response.start", "http.response.body"]
     assert sent[1]["body"] == b'{"id":"1"}'
+
+
+def test_usage_goes_in_the_same_piece() -> None:
+    """wire §3.13: headers that tell the caller of its use stand among the others, in either way of writing."""
+    wholes: list[tuple[int, bytes, bytes]] = []
+    sent: list[dict[str, object]] = []
+
+    def whole(status: int, lines: bytes, body: bytes) -> bool:
+        wholes.append((status, lines, body))
+        return True
+
+    async def send(message) -> None:  # type: ignore[no-untyped-def]
+        sent.append(message)
+
+    usage = ((b"x-app-usage", b'{"call_count":1}'),)
+    asyncio.run(send_json(send, {"id": "1"}, "26.0", "0a", headers=usage, whole=whole))
+    asyncio.run(send_json(send, {"id": "1"}, "26.0", "0a", headers=usage))
+
+    ((status, lines, body),) = wholes
+    plain = b"".join(b"%s: %s\r\n" % one for one in sent[0]["headers"])  # type: ignore[attr-defined]
+    assert (status, body, sent[1]["body"]) == (200, b'{"id":"1"}', b'{"id":"1"}')
+    assert sorted(lines.split(b"\r\n")) == sorted(plain.split(b"\r\n"))
+    assert b'x-app-usage: {"call_count":1}\r\n' in lines

@@ -263,7 +263,8 @@ async def _read_ahead(batch: _Batch, operations: list[Operation | WireError]) ->
     for token, ids in asked.items():
         text = read_token(token)
         if text is not None and len(set(ids)) > 1:
-            await facts.load_many(batch.store, hash_secret(text), ids)
+            proven = batch.top.hash if token == batch.top.token else b""
+            await facts.load_many(batch.store, proven or hash_secret(text), ids)
 
 
 def _names(batch: _Batch, operation: Operation) -> tuple[str | None, list[int]]:

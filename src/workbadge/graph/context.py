@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from workbadge.access import Allow, Ask, Deny, decide
+from workbadge.access import Allow, Ask, Deny, NodeFacts, decide
 from workbadge.keys import TokenText
 from workbadge.store import facts, records
 from workbadge.store.engine import Tx
@@ -16,6 +16,7 @@ from workbadge.terms.reasons import Reason
 from workbadge.terms.scopes import scopes_for
 from workbadge.terms.tasks import tasks_for
 from workbadge.web.caller import check_proof, is_app_token, token_hash
+from workbadge.web.meters import Meter
 from workbadge.web.state import Site
 from workbadge.web.wire import WireError, WireParams
 
@@ -26,6 +27,7 @@ _ASKS = {
     for kind in (*ASSET_KINDS, NodeKind.BUSINESS)
     for act in Act
 }
+_METERED = frozenset({NodeKind.PAGE, NodeKind.AD_ACCOUNT})
 PERSONAL = Ask(Act.READ, personal=True)
 
 
@@ -71,6 +73,8 @@ class Call:
         self.services = site.services
         self._usage = site.usage
         self.site = site
+        self._limits = site.limits
+        self._meters: tuple[Meter, ...] = ()
         self.now = now
         self.params = params
         self.version = version
@@ -116,9 +120,11 @@ class Call:
         loaded = await self.load(found, reader)
         decision = decide(loaded.facts, ask, self.now)
         if isinstance(decision, Deny):
+            self._count(loaded, None)
             raise await self._refusal(decision, loaded, text, reader)
         node = loaded.facts.node
         assert node is not None
+        self._count(loaded, node, act)
         return Item(found, kind, loaded.name, loaded.details, node.business_id, decision, loaded)
 
     async def _refusal(self, denial: Deny, loaded: Loaded, text: str, reader: Tx | None) -> WireError:
@@ -140,10 +146,39 @@ class Call:
     async def alive(self) -> Loaded:
         """The caller's own facts, after deciding that token, app, grant and account are alive. Raises WireError."""
         loaded = await self.load(None)
+        self._count(loaded, None)
         decision = decide(loaded.facts, PERSONAL, self.now)
         if isinstance(decision, Deny):
             raise refuse(decision, "me", loaded.app_id, self.services.base_url)
         return loaded
+
+    def _count(self, loaded: Loaded, node: NodeFacts | None, act: Act = Act.READ) -> None:
+        """Count this call, once. A node is told only when it may be reached: usage is no news of others'. Raises WireError."""
+        if self._meters:
+            return
+        limits, app_id, now, told = self._limits, loaded.app_id, self.now, self.params.told
+        token, account = loaded.facts.token, loaded.facts.account
+        assert token is not None
+        if token.kind is TokenKind.USER or account is None:
+            self._meters = limits.count_app(app_id, None if account is None else account.id, now, told)
+            if node is not None and node.kind in _METERED:
+                self._meters += (limits.count_asset(app_id, node.id, node.kind, told),)
+        elif node is not None:
+            whose = node.business_id or node.id
+            self._meters = (limits.count_business(app_id, whose, node.kind, now, told),)
+        else:
+            self._meters = (limits.count_business(app_id, token.page_id or account.id, None, now, told),)
+        if node is not None and act is Act.WRITE:
+            limits.count_write(app_id, node.id, now)
+
+    def count_app(self, app_id: int) -> None:
+        """Count a call of an app that stands for nobody. Raises WireError 4."""
+        self._meters = self._limits.count_app(app_id, None, self.now, self.params.told)
+
+    def count_shown(self, nodes: int) -> None:
+        """A list showed so many nodes."""
+        for meter in self._meters:
+            meter.add_work(nodes)
 
     def used(self, loaded: Loaded) -> None:
         """Note that the grant was used."""

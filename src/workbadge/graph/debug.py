@@ -38,6 +38,7 @@ async def debug_token(site: Site, params: WireParams, now: Any, version: str) ->
         app = await find_app_caller(services, caller, now)
         check_given_proof(app.secret, params, caller, now)
         app_id = app.app_id
+        site.limits.count_app(app_id, None, now, params.told)
     else:
         loaded = await Call(site, now, params, version, "/debug_token", False).alive()
         if caller != given:

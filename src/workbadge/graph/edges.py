@@ -87,6 +87,7 @@ def wrap(
 ) -> dict[str, Any]:
     """``{data, paging, summary}`` of one page; ``positions`` are those of the items, in order."""
     answer: dict[str, Any] = {"data": data}
+    call.count_shown(len(data))
     if positions:
         sealer, bound = call.services.sealer, bound_to(call, asked)
         first, last = (

@@ -79,6 +79,7 @@ async def answer_app(call: Call, text: str, found: int | None) -> int:
     so nothing else can be reached by it. Raises WireError."""
     caller = await find_app_caller(call.services, call.token, call.now)
     check_given_proof(caller.secret, call.params, call.token, call.now)
+    call.count_app(caller.app_id)
     if text == "me":
         raise WireError(2500, NO_TOKEN_ME, www="invalid_request")
     if found != caller.app_id:

@@ -68,6 +68,7 @@ _CREATED = {
 _ONCE = frozenset({"input_token", "appsecret_proof", "appsecret_time", "method", "_method", "ids", "batch"})
 """Parameters on which it depends who asks for what: two different values are refused, not chosen from (WB-14)."""
 _EDGE_NAME = re.compile("[a-z]+(?:_[a-z]+)*").fullmatch
+NOTHING = WireParams()
 log = structlog.get_logger()
 
 
@@ -115,11 +116,11 @@ class Graph:
         if site.hosts:
             site = at_host(site, scope)
         trace = site.services.entropy.bytes(9).hex()
-        outcome, version, _ = await self._run(site, now_of(scope), scope, receive, NEWEST_TEXT, trace)
+        outcome, version, told = await self._run(site, now_of(scope), scope, receive, NEWEST_TEXT, trace)
         if isinstance(outcome, WireError):
-            await send_error(send, outcome, version, trace)
+            await send_error(send, outcome, version, trace, told)
         else:
-            await send_json(send, outcome, version, trace, whole=find_whole(scope))
+            await send_json(send, outcome, version, trace, headers=told, whole=find_whole(scope))
 
     async def _run(
         self,
@@ -135,6 +136,7 @@ class Graph:
 
         ``prepare``: completes the parameters of an operation, which only a batch gives; it holds no other batch.
         """
+        params = NOTHING
         try:
             version, path = split_version(scope["path"].removeprefix(scope.get("root_path", "")) or "/", version)
             params = await read_params(scope, receive)
@@ -149,9 +151,10 @@ class Graph:
                 if prepare is not None:
                     raise WireError(100, "(#100) A batch cannot hold another batch.")
                 return await run_batch(self._run, site, now, params, version), version, ()
-            return await self._answer(site, now, method, path, params, version), version, ()
+            payload = await self._answer(site, now, method, path, params, version)
+            return payload, version, tuple(params.told.items())
         except WireError as error:
-            return error, version, ()
+            return error, version, tuple(params.told.items())
         except StoreBusyError:
             return WireError(2, "Service temporarily unavailable", transient=True), version, ()
         except Exception as error:

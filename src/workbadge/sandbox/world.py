@@ -20,6 +20,7 @@ from workbadge.store.opening import make_store
 from workbadge.store.sqlite import SqliteStore
 from workbadge.terms.instants import DAY, to_wire
 from workbadge.web.clock import WorldClock
+from workbadge.web.limits import Limits, Rates
 from workbadge.web.outgoing import Outgoing
 from workbadge.web.state import Site
 
@@ -79,6 +80,7 @@ class World:
         policy: Policy,
         title: str = "Workbadge sandbox",
         hosts: frozenset[str] = frozenset(),
+        rates: Rates | None = None,
     ) -> None:
         """``folder`` must exist and be the world's alone. ``base_url``: public, without a trailing slash. ``hosts``: further
         names under which it is reached (zero-setting mode)."""
@@ -98,7 +100,14 @@ class World:
             policy=policy,
         )
         self.site = Site(
-            services, clock, title=title, sandbox=True, show_outbox=True, hosts=hosts, outgoing=Outgoing(True)
+            services,
+            clock,
+            title=title,
+            sandbox=True,
+            show_outbox=True,
+            hosts=hosts,
+            outgoing=Outgoing(True),
+            limits=Limits(rates),
         )
         self._application = make_application(self.site)
 
@@ -174,7 +183,8 @@ class World:
             for suffix in ("-wal", "-shm"):
                 Path(f"{self.file}{suffix}").unlink(missing_ok=True)
             shutil.copyfile(made.file, self.file)
-            self.site = replace(self.site, services=replace(self.services, store=self._open_store()))
+            services = replace(self.services, store=self._open_store())
+            self.site = replace(self.site, services=services, limits=self.site.limits.anew())
             self.clock.restore(made.at)
             self._application = self._make_application(self.site)
             return made

@@ -9,6 +9,7 @@ from starlette.types import Scope
 from workbadge.commands.services import Services
 
 from .clock import Clock
+from .limits import Limits
 from .outgoing import Outgoing
 from .remote_keys import RemoteKeys
 from .usage import Usage
@@ -19,7 +20,8 @@ class Site:
     """One application object's surroundings. ``title``: shown in the pages; ``sandbox``: a world, not live.
     ``usage``: last uses of grants, not yet written. ``show_outbox``: mails are shown on a page (demo, worlds).
     ``outgoing``: requests to addresses that apps named. ``hosts``: names under which a world is reached too (zero-setting mode,
-    ``wire.md`` §7.7); a request under one of them gets its pages' links there (``paging_url``)."""
+    ``wire.md`` §7.7); a request under one of them gets its pages' links there (``paging_url``).
+    ``limits``: what was asked in the last hour."""
 
     services: Services
     clock: Clock
@@ -30,6 +32,7 @@ class Site:
     hosts: frozenset[str] = frozenset()
     paging_url: str | None = None
     usage: Usage = field(default_factory=Usage)
+    limits: Limits = field(default_factory=Limits)
     outgoing: Outgoing = field(default_factory=lambda: Outgoing(False))
     remote_keys: RemoteKeys = field(init=False)
 

@@ -129,6 +129,7 @@ class WireParams:
     ``basic``: user and password of HTTP Basic. Values of JSON bodies that are not strings are kept as JSON text.
     ``doubled``: names that came twice with different values. ``idempotency_key``: of a writing request (house rule 18).
     ``bound``: the token came by the scheme of tokens that are bound to a key (RFC 9449); ``hash``: its hash, once proven.
+    ``told``: headers that the answer will carry because of who asks, by name.
     """
 
     values: dict[str, str] = field(default_factory=dict)
@@ -138,6 +139,7 @@ class WireParams:
     idempotency_key: str | None = None
     bound: bool = False
     hash: bytes = b""
+    told: dict[bytes, bytes] = field(default_factory=dict)
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """One value."""
@@ -348,11 +350,14 @@ async def send_json(
     whole: Whole | None = None,
 ) -> None:
     """Send an answer of the wire. ``payload``: anything that msgspec encodes. ``trace``: this request's id. ``whole``: how a
-    good answer without headers of its own may be written at once."""
+    good answer may be written at once; its ``headers`` then hold nothing that a request could have put there."""
     body = encode(payload)
-    if whole is not None and status == 200 and not headers:
+    if whole is not None and status == 200:
         mark = trace.encode()
-        if whole(200, _standing_lines(version) % (len(body), zlib.crc32(body), mark, mark), body):
+        lines = _standing_lines(version) % (len(body), zlib.crc32(body), mark, mark)
+        for one in headers:
+            lines += b"%s: %s\r\n" % one
+        if whole(200, lines, body):
             return
     shown = make_headers(body, version, trace, status, headers)
     await send({"type": "http.response.start", "status": status, "headers": shown})
@@ -370,6 +375,6 @@ def error_headers(error: WireError) -> Headers:
     return ((b"www-authenticate", b'OAuth "Facebook Platform" "%s" "%s"' % (error.www.encode(), text)),)
 
 
-async def send_error(send: Send, error: WireError, version: str, trace: str) -> None:
+async def send_error(send: Send, error: WireError, version: str, trace: str, headers: Headers = ()) -> None:
     """Send an error envelope."""
-    await send_json(send, error.envelope(trace), version, trace, error.status, error_headers(error))
+    await send_json(send, error.envelope(trace), version, trace, error.status, error_headers(error) + headers)
