@@ -29,6 +29,7 @@ RIGHTS_AUTHORS = {
     "migrations.py": "reads who is in a migration",
     "coverage.py": "counts what apps reached and reach again, for people who were allowed to look",
     "overview.py": "shows a business to people who were allowed to look",
+    "inspections.py": "tells about one token to whoever presented it or its app",
     "members.py": "lists the people of a business to people who were allowed to look",
 }
 DRIVERS = frozenset({"sqlalchemy", "alembic", "asyncpg", "pysqlite3", "sqlite3"})

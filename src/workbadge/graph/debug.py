@@ -2,24 +2,22 @@
 
 from typing import Any
 
-from workbadge.access import Deny, decide
+from workbadge.access import Deny
+from workbadge.commands.inspection import Inspected, Reached, inspect_token, list_reached
 from workbadge.commands.services import Services
 from workbadge.keys import hash_secret, read_token
-from workbadge.store import facts, grants, records, visible
-from workbadge.store.facts import Loaded
-from workbadge.store.visible import Filter, Viewer
-from workbadge.terms.ids import kind_of
-from workbadge.terms.instants import EPOCH, from_micros, to_micros
-from workbadge.terms.kinds import ASSET_KINDS, NodeKind
+from workbadge.store import records
+from workbadge.terms.instants import to_micros
+from workbadge.terms.kinds import AccountKind, NodeKind
 from workbadge.terms.scopes import SCOPES
 from workbadge.web.caller import check_given_proof, find_app_caller, is_app_token
 from workbadge.web.state import Site
 from workbadge.web.wire import WireError, WireParams
 
-from .context import PERSONAL, Call, find_shown_id
+from .context import Call
 from .errors import MALFORMED, refuse
 
-_MOST = 100_000
+_DATA_ACCESS_SECONDS = 90 * 86_400
 
 
 async def debug_token(site: Site, params: WireParams, now: Any, version: str) -> dict[str, Any]:
@@ -90,9 +88,10 @@ async def _describe(services: Services, given: str, app_id: int, now: Any) -> di
     if text is None:
         return _invalid(WireError(190, MALFORMED))
     hashed = hash_secret(text)
-    loaded = await facts.load(services.store, hashed)
-    if loaded is None:
+    found = await inspect_token(services, hashed, now)
+    if found is None:
         return _invalid(WireError(190, "Invalid OAuth access token data."))
+    loaded, token = found.loaded, found.loaded.facts.token
     if loaded.app_id != app_id:
         return _invalid(
             WireError(
@@ -100,62 +99,47 @@ async def _describe(services: Services, given: str, app_id: int, now: Any) -> di
                 "(#100) The App_id in the input_token did not match the Viewing App",
             )
         )
-    token = loaded.facts.token
     assert token is not None
-    async with services.store.read() as tx:
-        row = await grants.find_token(tx, hashed)
-        app = await records.find_app(tx, app_id)
-        user_id = await find_shown_id(tx, loaded)
-    assert row is not None and app is not None
     data: dict[str, Any] = {
         "app_id": str(app_id),
         "type": token.kind.value.upper(),
-        "application": app.name,
-        "data_access_expires_at": _seconds(from_micros(to_micros(now) + 90 * 86_400 * 1_000_000)),
+        "application": found.about.app_name,
+        "data_access_expires_at": _seconds(now) + _DATA_ACCESS_SECONDS,
         "expires_at": 0 if token.expires is None else _seconds(token.expires),
-        "issued_at": _seconds(row.issued_at),
+        "issued_at": _seconds(found.about.issued_at),
         "is_valid": True,
-        "user_id": str(user_id or 0),
+        "user_id": str(_shown_id(found) or 0),
     }
     if token.page_id is not None:
         data["profile_id"] = str(token.page_id)
-    decision = decide(loaded.facts, PERSONAL, now)
-    held = sorted(
-        token.scopes & (loaded.facts.grant.scopes if loaded.facts.grant else frozenset()),
-        key=list(SCOPES).index,
-    )
-    data["scopes"] = held
-    if isinstance(decision, Deny):
-        return {
-            **data,
-            **_invalid(refuse(decision, "", app_id, services.base_url)),
-            "scopes": held,
-        }
-    data["granular_scopes"] = await _granular(services, loaded, held, now)
+    data["scopes"] = list(found.scopes)
+    if isinstance(found.decision, Deny):
+        refused = _invalid(refuse(found.decision, "", app_id, services.base_url))
+        return {**data, **refused, "scopes": data["scopes"]}
+    data["granular_scopes"] = _granular(found.scopes, await list_reached(services, hashed, loaded, now))
     return data
 
 
+def _shown_id(found: Inspected) -> int | None:
+    """The id under which the app knows the token's account: app-scoped for people (``wire.md`` §3.4)."""
+    account = found.loaded.facts.account
+    return account.id if account is not None and account.kind is AccountKind.SYSTEM else found.about.scoped_id
+
+
 def _seconds(at: Any) -> int:
-    return int((at - EPOCH).total_seconds())
+    return to_micros(at) // 1_000_000
 
 
-async def _granular(services: Services, loaded: Loaded, held: list[str], now: Any) -> list[dict[str, Any]]:
+def _granular(scopes: tuple[str, ...], reached: list[Reached]) -> list[dict[str, Any]]:
     """Scopes with the targets that are reached now: they shrink at a cut-off (``wire.md`` §2.3)."""
-    account, token = loaded.facts.account, loaded.facts.token
-    assert account is not None and token is not None
-    viewer = Viewer(account.id, account.kind, loaded.grant_id or 0, token.authorized, token.page_id)
     by_kind: dict[NodeKind, list[str]] = {}
-    async with services.store.read() as tx:
-        for kinds in (frozenset(ASSET_KINDS), frozenset({NodeKind.BUSINESS})):
-            for found in (await visible.page(tx, viewer, Filter(kinds), now, _MOST)).ids:
-                kind = kind_of(found)
-                if kind is not None:
-                    by_kind.setdefault(kind, []).append(str(found))
+    for one in reached:
+        by_kind.setdefault(one.kind, []).append(str(one.id))
     answer: list[dict[str, Any]] = []
-    for name in held:
-        kinds_of = SCOPES[name].targets
-        one: dict[str, Any] = {"scope": name}
-        if kinds_of:
-            one["target_ids"] = [found for kind in kinds_of for found in by_kind.get(kind, [])]
-        answer.append(one)
+    for name in scopes:
+        kinds = SCOPES[name].targets
+        shown: dict[str, Any] = {"scope": name}
+        if kinds:
+            shown["target_ids"] = [target for kind in kinds for target in by_kind.get(kind, [])]
+        answer.append(shown)
     return answer

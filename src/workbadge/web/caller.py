@@ -9,7 +9,7 @@ from datetime import datetime
 from workbadge.commands.registration import SECRET_PLACE
 from workbadge.commands.services import Services
 from workbadge.keys import hash_secret, proof_matches, read_restricted, read_token, same
-from workbadge.store import facts, records
+from workbadge.store import facts, inspections
 from workbadge.store.facts import Loaded
 from workbadge.terms.ids import kind_of, parse_id
 from workbadge.terms.instants import to_micros
@@ -55,11 +55,10 @@ async def find_app_caller(services: Services, text: str, now: datetime) -> AppCa
     )
     if not is_app_token(text):
         raise refused
-    async with services.store.read() as tx:
-        app = await records.find_app(tx, int(head))
+    app = await inspections.find_app_secret(services.store, int(head))
     if app is None or app.disabled_at is not None:
         raise refused
-    secret = services.sealer.open(app.secret, SECRET_PLACE)
+    secret = services.sealer.open(app.sealed, SECRET_PLACE)
     if same(rest, secret):
         return AppCaller(app.id, secret)
     loaded = await facts.load(services.store, hash_secret(rest))

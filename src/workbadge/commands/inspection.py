@@ -1,0 +1,70 @@
+"""What a token is and reaches now: one truth for ``/debug_token`` (``wire.md`` §3.3) and introspection (RFC 7662)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from workbadge.access import Allow, Ask, Decision, decide
+from workbadge.store import facts, inspections
+from workbadge.store.facts import Loaded
+from workbadge.store.inspections import About
+from workbadge.terms.ids import kind_of
+from workbadge.terms.kinds import ASSET_KINDS, Act, NodeKind
+from workbadge.terms.scopes import SCOPES
+from workbadge.terms.tasks import tasks_for
+
+from .services import Services
+
+_ALIVE = Ask(Act.READ, personal=True)
+_ASKS = {kind: Ask(Act.LIST, tasks=tasks_for(kind, Act.LIST)) for kind in (*ASSET_KINDS, NodeKind.BUSINESS)}
+_RANK = {name: place for place, name in enumerate(SCOPES)}
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """A stored token. ``decision``: whether it is alive. ``scopes``: that it has and its grant still grants, in their order."""
+
+    loaded: Loaded
+    about: About
+    decision: Decision
+    scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """One selected node that the token reaches now. ``allow``: until when, and why."""
+
+    id: int
+    kind: NodeKind
+    allow: Allow
+
+
+async def inspect_token(services: Services, token_hash: bytes, now: datetime) -> Inspected | None:
+    """What is known about a token; None when none with this hash is stored."""
+    loaded = await facts.load(services.store, token_hash)
+    if loaded is None:
+        return None
+    known, account = loaded.facts, loaded.facts.account
+    about = await inspections.find_about(services.store, token_hash, None if account is None else account.id)
+    if known.token is None or about is None:
+        return None
+    granted = known.token.scopes & known.grant.scopes if known.grant is not None else frozenset[str]()
+    scopes = tuple(sorted(granted, key=_RANK.__getitem__))
+    return Inspected(loaded, about, decide(known, _ALIVE, now), scopes)
+
+
+async def list_reached(services: Services, token_hash: bytes, loaded: Loaded, now: datetime) -> list[Reached]:
+    """The selected nodes that an alive token reaches, by id: each decided like a call that lists it (I10, ``wire.md`` §2.3)."""
+    if loaded.grant_id is None:
+        return []
+    targets = await inspections.list_target_ids(services.store, loaded.grant_id)
+    found = await facts.load_many(services.store, token_hash, targets)
+    reached = []
+    for node_id, each in found.items():
+        kind = kind_of(node_id)
+        ask = None if kind is None else _ASKS.get(kind)
+        if kind is None or ask is None or each.facts.node is None:
+            continue
+        decision = decide(each.facts, ask, now)
+        if isinstance(decision, Allow):
+            reached.append(Reached(node_id, kind, decision))
+    return reached
