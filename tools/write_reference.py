@@ -6,6 +6,7 @@ from workbadge.console.routes import ROUTES
 from workbadge.graph.applications import APP_CALLS
 from workbadge.graph.edges import USER_EDGES
 from workbadge.graph.errors import TABLE
+from workbadge.graph.extension import BUSINESS_POSTS, EXTENSION
 from workbadge.graph.nodes import TYPES
 from workbadge.graph.routes import APP_EDGES, NODE_EDGES
 from workbadge.oauth.routes import OAUTH_SEGMENTS
@@ -54,6 +55,9 @@ def reference() -> str:
         "`GET`, `POST`, `DELETE /{page}/subscribed_apps`.",
         "",
     ]
+    posts = [f"`POST /{{business}}/{name}`" for name in BUSINESS_POSTS]
+    posts += [f"`{method} /{path}`" for method, path in EXTENSION]
+    lines += ["Login for Business and the Business Extension: " + ", ".join(posts) + ".", ""]
     lines += ["## Addresses of login and consent", "", ", ".join(f"`/{one}`" for one in sorted(OAUTH_SEGMENTS)), ""]
     lines += ["## Addresses of the console", "", "| address | method | what |", "|---|---|---|"]
     for route in ROUTES:

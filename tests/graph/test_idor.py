@@ -12,8 +12,10 @@ from tests.commands._world import T0, World
 from workbadge.commands import membership, portfolio
 from workbadge.graph.applications import APP_CALLS
 from workbadge.graph.edges import USER_EDGES
+from workbadge.graph.extension import BUSINESS_POSTS, EXTENSION
 from workbadge.graph.page_apps import SUBSCRIBED_APPS
 from workbadge.graph.routes import APP_EDGES, NODE_EDGES
+from workbadge.keys import app_secret_proof
 from workbadge.store import records
 from workbadge.terms.ids import make_id
 from workbadge.terms.instants import DAY
@@ -89,6 +91,11 @@ WRITES = (
     ("GET", FOLLOW),
     ("DELETE", FOLLOW),
 )
+MINTING = {"access_token", "system_user_access_tokens"}
+"""What is posted to a business for a token; who may is the table of ``test_extension.py`` and ``test_installs.py``."""
+EXTENSION_ROWS = {"fbe_business", "fbe_business/fbe_installs", "fbe_business/fbe_rollout_switches"} | {
+    "commerce_partner_integrations_repair"
+}
 APP_ROWS = {"reconnects": frozenset({"app token"})}
 CALL_ROWS = {("subscriptions", "GET"), ("subscriptions", "POST"), ("subscriptions", "DELETE")}
 """Calls that are for the app's own token alone: everybody else who knows the app is refused by right."""
@@ -101,6 +108,8 @@ def test_every_edge_has_a_row() -> None:
     assert set(NODE_EDGES[NodeKind.BUSINESS]) == set(BUSINESS_ROWS) | set(SEAT_ROWS)
     assert set(NODE_EDGES[NodeKind.PAGE]) == PAGE_ROWS
     assert set(USER_EDGES) == set(USER_ROWS)
+    assert set(BUSINESS_POSTS) == MINTING
+    assert {path for _, path in EXTENSION} == EXTENSION_ROWS
     assert set(APP_EDGES) == set(APP_ROWS)
     assert {(name, method) for name, methods in APP_CALLS.items() for method in methods} == CALL_ROWS
     assert set(SUBSCRIBED_APPS) == {"GET", "POST", "DELETE"}
@@ -259,6 +268,28 @@ async def test_nodes_and_their_edges(stage: Stage) -> None:
                         held, of_kind = BUSINESS_ROWS[edge[1:]]
                         expected = {stage.text(one) for one in held[name] & who.sees if KINDS[one] is of_kind}
                         assert {one["id"] for one in found} == expected, (title, name, edge)
+
+
+async def test_posts_for_tokens(stage: Stage) -> None:
+    """Tokens of a business are refused to whom it is not open as for one that never existed (MT-01, MT-18, MT-20)."""
+    api = stage.api
+    ghost = _ghost(NodeKind.BUSINESS)
+    values = {"app_id": str(api.world.apps["both"]), "scope": "business_management", "fbe_external_business_id": "shop"}
+    for title, who in stage.everybody.items():
+        proof = "" if who.token is None else app_secret_proof(await api.secret(who.app), who.token)
+        sent = values if not proof else {**values, "appsecret_proof": proof}
+        for edge in sorted(MINTING):
+            for name in ("business", "partner", "elsewhere"):
+                answer = await api.call(f"/{stage.text(name)}/{edge}", who.token, "POST", **sent)
+                unknown = await api.call(f"/{ghost}/{edge}", who.token, "POST", **sent)
+                assert 400 <= answer.status_code < 500, (title, edge, name)
+                if name not in who.sees and name not in who.lost and edge == "access_token":
+                    assert same_refusal(answer, stage.text(name), unknown, ghost), (title, edge, name)
+        for method, path in EXTENSION:
+            known = await api.call(f"/{path}", who.token, method, **sent, business_config="{}")
+            assert known.status_code == 200 or error(known)[1] in (100, 104, 190, 803), (title, path)
+            if known.status_code == 200:
+                assert known.json() == {"data": []}, (title, path)
 
 
 async def test_own_edges(stage: Stage) -> None:

@@ -129,15 +129,18 @@ async def issue_system_token(
 async def find_system_token(
     tx: Tx, services: Services, granted: Granted, now: datetime, expiring: bool
 ) -> Issued | None:
-    """The newest live token that ``issue_system_token`` made for exactly these scopes, with or without an end."""
+    """The newest live token that ``issue_system_token`` made for exactly these scopes, with or without an end; of several of
+    one instant the first."""
+    found: list[tuple[datetime, int, Issued]] = []
     for row in await grants.list_live_tokens(tx, granted.grant_id, TokenKind.SYSTEM_USER, now):
         if row.scopes != ",".join(granted.scopes) or (row.expires_at is not None) != expiring:
             continue
+        left = None if row.expires_at is None else row.expires_at - now
         for number in range(MOST_AT_ONCE):
             text = _system_token(services, granted, row.issued_at, row.expires_at, number)
             if hash_secret(text) == bytes(row.hash):
-                return Issued(text, None if row.expires_at is None else row.expires_at - now)
-    return None
+                found.append((row.issued_at, -number, Issued(text, left)))
+    return max(found, key=lambda one: one[:2])[2] if found else None
 
 
 async def issue_code(

@@ -101,14 +101,22 @@ class Call:
             self._proven = True
         return loaded
 
-    async def reach(self, text: str, act: Act = Act.READ, node_id: int | None = None, reader: Tx | None = None) -> Item:
+    async def reach(
+        self,
+        text: str,
+        act: Act = Act.READ,
+        node_id: int | None = None,
+        reader: Tx | None = None,
+        ask: Ask | None = None,
+    ) -> Item:
         """The asset or business that ``text`` names, if this call may reach it. Raises WireError.
 
-        ``node_id``: the node, when ``text`` names something inside it. ``reader``: the transaction that a write is in.
+        ``node_id``: the node, when ``text`` names something inside it. ``reader``: the transaction that a write is in. ``ask``:
+        what is wanted of it, where that is not what ``act`` takes everywhere else.
         """
         found = node_id if node_id is not None else parse_id(text.removeprefix("act_"))
         kind = None if found is None else kind_of(found)
-        ask = None if kind is None else _ASKS.get((kind, act))
+        ask = ask or (None if kind is None else _ASKS.get((kind, act)))
         if (
             found is None
             or kind is None

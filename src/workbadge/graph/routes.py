@@ -45,6 +45,7 @@ from .edges import (
     page_access_token,
 )
 from .errors import missing, nothing_named
+from .extension import BUSINESS_POSTS, EXTENSION
 from .feed import PAGE_EDGES, read_post, read_post_id, write_post
 from .fields import Field, parse_fields
 from .identity import answer_app, find_person, read_app, read_business_user, read_system_user
@@ -212,6 +213,8 @@ class Graph:
         kind = None if found is None else kind_of(found)
         if call.by_app:
             return await self._own_app(call, method, await answer_app(call, text, found), rest)
+        if method == "POST" and kind is NodeKind.BUSINESS and len(rest) == 1 and rest[0] in BUSINESS_POSTS:
+            return await BUSINESS_POSTS[rest[0]](call, text)
         if kind in TYPES:
             return await self._asset(call, method, text, rest)
         if text == "me" or kind in (NodeKind.SCOPED_ACCOUNT, NodeKind.ACCOUNT):
@@ -221,6 +224,9 @@ class Graph:
         post = read_post_id(text) if method == "GET" and not rest else None
         if post is not None:
             return await read_post(call, text, *post)
+        unnamed = EXTENSION.get((method, "/".join((text, *rest))))
+        if unnamed is not None:
+            return await unnamed(call)
         loaded = await call.alive()
         if kind is NodeKind.APP and found == loaded.app_id:
             return await self._own_app(call, method, loaded.app_id, rest)

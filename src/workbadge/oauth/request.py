@@ -9,6 +9,9 @@ import msgspec
 from starlette.requests import Request
 
 from workbadge.commands.configuration import IMPLICIT, Configuration, find_configuration
+from workbadge.commands.errors import CommandError
+from workbadge.commands.extension import SCOPE as EXTENSION_SCOPE
+from workbadge.commands.extension import Extras, names_setup, read_extras
 from workbadge.commands.reconnects import Link, LinkError, open_link
 from workbadge.commands.registration import redirect_uris
 from workbadge.commands.token import CHALLENGE
@@ -62,8 +65,8 @@ class Asked(msgspec.Struct, frozen=True):
     """What an app asks for, checked. ``scopes``: existing ones, in order, each once. ``flow``: this run of the dialog, by
     which it is answered once (OA-47). ``only``: the accounts that may answer (those that signed in afresh); empty: any. ``back``: the
     path that opens this dialog again. ``link``: of a reconnect; ``offered``: its assets, to which the choice is limited (None: it
-    is not). ``configuration``: replaces the scopes, with all or none of its own (``wire.md`` §4). ``standard``: set
-    when the request came by ``/oauth/authorize``."""
+    is not). ``configuration``: replaces the scopes, with all or none of its own (``wire.md`` §4). ``extras``: of the Business
+    Extension (``wire.md`` §5). ``standard``: set when the request came by ``/oauth/authorize``."""
 
     app_id: int
     redirect_uri: str
@@ -81,18 +84,25 @@ class Asked(msgspec.Struct, frozen=True):
     link: Link | None = None
     offered: tuple[int, ...] | None = None
     configuration: Configuration | None = None
+    extras: Extras | None = None
     standard: Standard | None = None
 
     @property
     def installs(self) -> bool:
         """The app is to be installed in one business, where it gets a system user."""
+        return self.extras is not None or self.by_system_user
+
+    @property
+    def by_system_user(self) -> bool:
+        """The answer is for a token of that system user; else it is for the person's."""
         return self.configuration is not None and self.configuration.installs
 
     @property
     def kinds(self) -> frozenset[NodeKind]:
         """Kinds of assets that may be selected."""
         kinds = target_kinds(self.scopes)
-        return kinds if self.configuration is None else kinds & {*self.configuration.kinds, NodeKind.BUSINESS}
+        kinds = kinds if self.configuration is None else kinds & {*self.configuration.kinds, NodeKind.BUSINESS}
+        return kinds - {NodeKind.BUSINESS} if self.installs else kinds
 
     @property
     def mobile(self) -> bool:
@@ -243,7 +253,8 @@ def _checked(values: dict[str, str], app: Any, redirect: str, configuration: Con
         configuration=configuration,
     )
     _check(asked, values)
-    if "public_profile" not in asked.scopes and not asked.installs:
+    asked = msgspec.structs.replace(asked, extras=_extras(asked, values.get("extras", "")))
+    if "public_profile" not in asked.scopes and not asked.by_system_user:
         asked = msgspec.structs.replace(asked, scopes=(*DEFAULT_SCOPES, *asked.scopes))
     return asked
 
@@ -255,11 +266,25 @@ def _scopes(values: dict[str, str], configuration: Configuration | None) -> tupl
     return configuration.scopes if configuration.installs else (*IMPLICIT, *configuration.scopes)
 
 
+def _extras(asked: Asked, text: str) -> Extras | None:
+    """The ``extras`` of the Business Extension; None where they mean something else. Raises RedirectError."""
+    wanted = EXTENSION_SCOPE in asked.scopes
+    if not text or not (wanted or names_setup(text)):
+        return None
+    if not wanted or asked.by_system_user:
+        needed = f"extras with a setup need the scope {EXTENSION_SCOPE}, not a configuration for system-user tokens"
+        raise RedirectError(asked, 100, f"Invalid extras: {needed}.")
+    try:
+        return read_extras(text)
+    except CommandError as error:
+        raise RedirectError(asked, 100, f"Invalid extras: {error.message} Expected: {error.expected}.") from error
+
+
 def _check_configuration(asked: Asked, values: dict[str, str]) -> None:
     """Raises RedirectError for a ``config_id`` that does not fit the request (``wire.md`` §4)."""
     if values.get("config_id") and asked.configuration is None:
         raise RedirectError(asked, 100, "Invalid config_id: this app has no such login configuration.")
-    if not asked.installs:
+    if not asked.by_system_user:
         return
     if asked.mobile:
         raise RedirectError(

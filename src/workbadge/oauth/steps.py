@@ -21,13 +21,14 @@ from workbadge.commands.consent import (
     question,
 )
 from workbadge.commands.errors import forbidden
+from workbadge.commands.extension import SCOPE as EXTENSION_SCOPE
+from workbadge.commands.extension import as_text
 from workbadge.commands.grant import Consent, Granted, record_consent
 from workbadge.commands.install import NewInstall, install_app, list_administered
 from workbadge.commands.services import Services
 from workbadge.commands.transaction import in_transaction
 from workbadge.store.engine import Tx
 from workbadge.terms.ids import kind_of, parse_id
-from workbadge.terms.kinds import NodeKind
 from workbadge.terms.scopes import SCOPES, Audience, Scope, target_kinds
 from workbadge.web.csrf import csrf_token
 from workbadge.web.pages import render
@@ -141,7 +142,7 @@ async def _read(flow: Flow, account: SignedIn, form: Any) -> tuple[Question, Cho
     async with flow.services.store.read() as tx:
         found = await find_question(flow, account, tx)
         ticked, whole = form.getlist("scope"), flow.asked.configuration is not None
-        granted = tuple(one for one in found.scopes if whole or one in KEPT or one in ticked)
+        granted = tuple(one for one in found.scopes if whole or one in _kept(flow) or one in ticked)
         declined = tuple(one for one in found.scopes if one not in granted)
         offered: list[OfferedBusiness] = []
         if target_kinds(granted):
@@ -153,11 +154,16 @@ async def _read(flow: Flow, account: SignedIn, form: Any) -> tuple[Question, Cho
     return found, Choice(granted, declined, chosen, search, business), _fitting(flow, business, offered)
 
 
+def _kept(flow: Flow) -> tuple[str, ...]:
+    """Permissions that cannot be declined one by one."""
+    return KEPT if flow.asked.extras is None else (*KEPT, EXTENSION_SCOPE)
+
+
 def _fitting(flow: Flow, business: int | None, offered: list[OfferedBusiness]) -> list[OfferedBusiness]:
     """What a configuration lets be selected; where the app is installed, in the one business that was chosen."""
-    if flow.asked.configuration is None:
+    if flow.asked.configuration is None and not flow.asked.installs:
         return offered
-    kinds = flow.asked.kinds - {NodeKind.BUSINESS} if flow.asked.installs else flow.asked.kinds
+    kinds = flow.asked.kinds
     here = [one for one in offered if not flow.asked.installs or one.id == business]
     fitting = [replace(one, assets=tuple(each for each in one.assets if each.kind in kinds)) for one in here]
     return [one for one in fitting if one.assets]
@@ -175,6 +181,7 @@ def _limited(offered: list[OfferedBusiness], asked: Asked) -> list[OfferedBusine
 def ask_permissions(flow: Flow, account: SignedIn, found: Question, declined: tuple[str, ...]) -> Response:
     """What the app asks for; every permission beyond the login itself can be declined."""
     shown = [one for name, one in SCOPES.items() if name in found.scopes]
+    whole = flow.asked.configuration is not None
     return flow.page(
         "oauth/permissions.html",
         account,
@@ -182,8 +189,10 @@ def ask_permissions(flow: Flow, account: SignedIn, found: Question, declined: tu
         person=[one for one in shown if one.name not in KEPT and one.audience is not Audience.BUSINESS],
         business=[one for one in shown if one.audience is Audience.BUSINESS],
         declined=declined,
-        whole=flow.asked.configuration is not None,
+        whole=whole,
+        always=[one.name for one in shown if whole or one.name in _kept(flow)],
         installs=flow.asked.installs,
+        extension=flow.asked.extras is not None,
         has_targets=bool(target_kinds(found.scopes)),
     )
 
@@ -255,6 +264,7 @@ async def ask_review(flow: Flow, account: SignedIn, choice: Choice, offered: lis
         summary=[(name, assets) for name, assets in summary if assets],
         total=sum(len(assets) for _, assets in summary),
         into=into,
+        extension=flow.asked.extras is not None,
         life=flow.asked.configuration.life if flow.asked.configuration else None,
     )
 
@@ -284,16 +294,32 @@ async def _record(
     services, asked, now = flow.services, flow.asked, now_of(flow.request.scope)
     if asked.configuration is not None and any(kind_of(one) not in asked.kinds for one in choice.chosen):
         raise forbidden("This app asks for other kinds of assets.", "assets that were offered")
-    if asked.configuration is not None and asked.installs:
-        under, business = asked.configuration.id, choice.business or 0
-        new = NewInstall(asked.app_id, business, account.id, choice.granted, choice.chosen, under)
+    if not asked.installs:
+        return await _consent(flow, account, found, choice, offered, tx), None
+    under = None if asked.configuration is None else asked.configuration.id
+    new = NewInstall(asked.app_id, choice.business or 0, account.id, choice.granted, choice.chosen, under)
+    if asked.extras is None:
         installed = await install_app(tx, services, new, now)
         return installed.granted, installed.id
+    external, setup = asked.extras.setup.external_business_id, as_text(asked.extras)
+    granted = await _consent(flow, account, found, choice, offered, tx)
+    await install_app(tx, services, replace(new, external_business_id=external, setup=setup), now)
+    return granted, None
+
+
+async def _consent(
+    flow: Flow, account: SignedIn, found: Question, choice: Choice, offered: list[OfferedBusiness], tx: Tx
+) -> Granted:
+    """The person's own consent; with an extension it is about its business alone, and leaves others as they are."""
+    services, asked, now = flow.services, flow.asked, now_of(flow.request.scope)
     targets = contexts(offered, list(choice.chosen))
     declined = (*found.refused, *choice.declined)
     limit = None if asked.offered is None else frozenset(asked.offered)
+    if asked.extras is not None and choice.business is not None:
+        targets[choice.business] = choice.business
+        limit = frozenset({choice.business, *(one.id for each in offered for one in each.assets)})
     consent = Consent(account.id, asked.app_id, (*choice.granted, *declined), declined, targets, limit)
-    return await record_consent(tx, services, consent, now), None
+    return await record_consent(tx, services, consent, now)
 
 
 async def _choose(flow: Flow, account: SignedIn, form: Any) -> Response:
@@ -317,7 +343,7 @@ async def _business(flow: Flow, account: SignedIn, form: Any) -> Response:
         return await ask_business(flow, account, choice, missing=True)
     here = {one.id for business in offered for one in business.assets}
     choice = replace(choice, chosen=tuple(one for one in choice.chosen if one in here))
-    if not flow.asked.kinds - {NodeKind.BUSINESS}:
+    if not flow.asked.kinds:
         return await ask_review(flow, account, choice, offered)
     return await ask_assets(flow, account, choice, offered)
 
@@ -346,7 +372,7 @@ async def _review(flow: Flow, account: SignedIn, form: Any) -> Response:
     found, choice, offered = await _read(flow, account, form)
     if form.get("action") == "allow":
         return await allow(flow, account, found, choice, offered)
-    if not flow.asked.kinds - {NodeKind.BUSINESS}:
+    if not flow.asked.kinds:
         return await ask_business(flow, account, choice)
     return await ask_assets(flow, account, choice, offered)
 

@@ -190,6 +190,22 @@ async def list_lent(tx: Tx, asset_ids: list[int], business_ids: list[int], now: 
     return {row.asset_id: row.partner_business_id for row in rows}
 
 
+async def lends(tx: Tx, business_id: int, partner_business_id: int, now: datetime) -> bool:
+    """Whether a business lends any asset of its own to a partner at ``now``."""
+    statement = (
+        select(share.c.id)
+        .join(asset, asset.c.id == share.c.asset_id)
+        .where(
+            asset.c.business_id == business_id,
+            asset.c.removed_at.is_(None),
+            share.c.partner_business_id == partner_business_id,
+            share.c.starts <= now,
+            or_(share.c.ends.is_(None), share.c.ends > now),
+        )
+    )
+    return await tx.one(statement.limit(1)) is not None
+
+
 async def list_owned(tx: Tx, business_id: int) -> list[int]:
     """Ids of the assets a business owns, ascending."""
     where = and_(asset.c.business_id == business_id, asset.c.removed_at.is_(None))
