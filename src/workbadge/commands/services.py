@@ -19,6 +19,8 @@ class Policy:
     code: timedelta = timedelta(seconds=60)  # OA-22
     short_token: timedelta = timedelta(hours=2)
     long_token: timedelta = timedelta(seconds=5_183_944)  # wire.md §3.2
+    refresh_idle: timedelta = 60 * DAY  # OA-29
+    refresh_life: timedelta = 365 * DAY  # OA-29, absolute
     session: timedelta = timedelta(hours=12)  # absolute
     session_idle: timedelta = timedelta(hours=2)
     mobile_managed_login: bool = False  # L3

@@ -35,6 +35,10 @@ class TokenRefusal(StrEnum):
     CODE_UNKNOWN = "code_unknown"
     CODE_USED = "code_used"
     CODE_EXPIRED = "code_expired"
+    REFRESH_UNKNOWN = "refresh_unknown"
+    REFRESH_USED = "refresh_used"
+    REFRESH_ENDED = "refresh_ended"
+    SCOPE = "scope"
     REDIRECT_DIFFERS = "redirect_differs"
     VERIFIER = "verifier"
     TOKEN = "token"
@@ -49,7 +53,7 @@ class TokenError(Exception):
         self.denial = denial
 
 
-_ALIVE = Ask(Act.READ, personal=True)
+ALIVE = Ask(Act.READ, personal=True)
 MOST_AT_ONCE = 20
 """So many tokens of one system user, of one instant and alike, are told apart."""
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
@@ -74,8 +78,10 @@ async def issue_user_token(
     lifetime: timedelta | None = None,
     kind: TokenKind = TokenKind.USER,
     endless: bool = False,
+    code_hash: bytes | None = None,
 ) -> Issued:
-    """Insert a token under a grant. ``authorized``: instant of the consent it descends from (default: that of ``granted``)."""
+    """Insert a token under a grant. ``authorized``: instant of the consent it descends from (default: that of ``granted``);
+    ``code_hash``: the code that it descends from, if there was one."""
     text = make_token(services.entropy)
     life = None if endless else lifetime or services.policy.short_token
     await grants.add_token(
@@ -89,6 +95,7 @@ async def issue_user_token(
         account_id=granted.account_id,
         scopes=",".join(granted.scopes),
         expires=None if life is None else now + life,
+        code_hash=code_hash,
     )
     return Issued(text, life)
 
@@ -103,7 +110,12 @@ def _system_token(
 
 
 async def issue_system_token(
-    tx: Tx, services: Services, granted: Granted, now: datetime, life: timedelta | None
+    tx: Tx,
+    services: Services,
+    granted: Granted,
+    now: datetime,
+    life: timedelta | None,
+    code_hash: bytes | None = None,
 ) -> Issued:
     """Insert a token of an install's system user; ``life`` None: without an end (``wire.md`` §4)."""
     expires = None if life is None else now + life
@@ -122,6 +134,7 @@ async def issue_system_token(
         account_id=granted.account_id,
         scopes=",".join(granted.scopes),
         expires=expires,
+        code_hash=code_hash,
     )
     return Issued(text, life)
 
@@ -218,14 +231,14 @@ async def exchange_code(
 ) -> Issued:
     """A user token for an authorization code (RFC 6749 §4.1.3), or the system user's for the code of an install.
 
-    A second use is refused, and what the first one led to is revoked: every token of that consent (OA-19). Another app's try burns the code
+    A second use is refused, and what the first one led to is revoked: every token that descends from it (OA-19). Another app's try burns the code
     (OA-20), and so does a wrong verifier or redirect address. Raises TokenError; what it says is committed.
     """
     hashed = hash_secret(code)
 
     async def work(tx: Tx) -> Issued | TokenError:
         row = await grants.find_code(tx, hashed)
-        outcome = await _judge_code(tx, services, row, hashed, app_id, redirect_uri, verifier, now)
+        outcome = await judge_code(tx, services, row, hashed, app_id, redirect_uri, verifier, now)
         if isinstance(outcome, TokenError):
             return outcome
         issued = await _issue_for_code(tx, services, row, outcome, now)
@@ -240,13 +253,13 @@ async def exchange_code(
 
 async def _issue_for_code(tx: Tx, services: Services, row: Any, granted: Granted, now: datetime) -> Issued:
     if row.install_id is None:
-        return await issue_user_token(tx, services, granted, now)
+        return await issue_user_token(tx, services, granted, now, code_hash=bytes(row.hash))
     life = None if row.life_seconds is None else timedelta(seconds=row.life_seconds)
     await business_login.mark_swapped(tx, row.install_id, now)
-    return await issue_system_token(tx, services, granted, now, life)
+    return await issue_system_token(tx, services, granted, now, life, bytes(row.hash))
 
 
-async def _judge_code(
+async def judge_code(
     tx: Tx,
     services: Services,
     row: Any,
@@ -255,16 +268,18 @@ async def _judge_code(
     redirect_uri: str | None,
     verifier: str | None,
     now: datetime,
+    standard: bool = False,
 ) -> Granted | TokenError:
-    """The consent behind a code, or why it is refused; a refused code is burned here."""
+    """The consent behind a code, or why it is refused; a refused code is burned here. ``standard``: it is presented on the
+    OAuth side. A code is taken on the side that it left by only."""
     if row is None:
         return TokenError(TokenRefusal.CODE_UNKNOWN)
-    if row.app_id != app_id:
+    if row.app_id != app_id or (row.signed_in_at is not None) != standard:
         await grants.use_code(tx, hashed, row.token_hash, row.used_at or now)
         return TokenError(TokenRefusal.CODE_UNKNOWN)
     if row.used_at is not None:
         if row.token_hash is not None:
-            await grants.revoke_consent(tx, row.grant_id, row.authorized_at, Reason.TOKEN_REVOKED, now)
+            await grants.revoke_descendants(tx, row.grant_id, hashed, Reason.TOKEN_REVOKED, now)
             entry = Audit("code.replayed", row.grant_id, None, None, {"app": app_id})
             await write_audit(tx, (entry,), None, services.entropy.new_id, now)
         return TokenError(TokenRefusal.CODE_USED)
@@ -277,7 +292,7 @@ async def _judge_code(
     grant = await grants.find_grant_by_id(tx, row.grant_id)
     if loaded is None or grant is None or grant.revoked_at is not None:
         return TokenError(TokenRefusal.CODE_UNKNOWN)
-    decision = decide(loaded.facts, _ALIVE, now)
+    decision = decide(loaded.facts, ALIVE, now)
     if isinstance(decision, Deny):
         return TokenError(TokenRefusal.TOKEN, decision)
     return Granted(
@@ -297,7 +312,8 @@ def _code_refusal(row: Any, redirect_uri: str | None, verifier: str | None, now:
     if redirect_uri != row.redirect_uri and not left_out:
         return TokenRefusal.REDIRECT_DIFFERS
     if row.challenge is None:
-        return TokenRefusal.VERIFIER if verifier is not None else None
+        without = verifier is None and row.signed_in_at is None
+        return None if without else TokenRefusal.VERIFIER
     return None if verifier_matches(row.challenge, verifier) else TokenRefusal.VERIFIER
 
 
@@ -317,7 +333,7 @@ async def exchange_long_lived(
         loaded = await facts.load(tx, hash_secret(token_text))
         if loaded is None or loaded.app_id != app_id:
             raise TokenError(TokenRefusal.TOKEN, Deny(Reason.TOKEN_UNKNOWN))
-        decision = decide(loaded.facts, _ALIVE, now)
+        decision = decide(loaded.facts, ALIVE, now)
         if isinstance(decision, Deny):
             raise TokenError(TokenRefusal.TOKEN, decision)
         token, account = loaded.facts.token, loaded.facts.account
@@ -327,16 +343,18 @@ async def exchange_long_lived(
         system = token.kind is TokenKind.SYSTEM_USER
         endless = system and token.expires is None and not expiring
         life = SIXTY_DAYS if system else services.policy.long_token
-        return await issue_user_token(tx, services, granted, now, token.authorized, life, token.kind, endless)
+        row = await grants.find_token(tx, hash_secret(token_text))
+        code_hash = None if row is None else row.code_hash
+        return await issue_user_token(tx, services, granted, now, None, life, token.kind, endless, code_hash)
 
     return await in_transaction(services, work)
 
 
-async def app_token(services: Services, app_id: int, now: datetime) -> str:
-    """An app token ``id|token``, without an end (client credentials)."""
+async def app_token(services: Services, app_id: int, now: datetime, scopes: tuple[str, ...] = ()) -> str:
+    """An app token ``id|token``, without an end (client credentials). ``scopes``: what it may besides."""
     text = make_token(services.entropy)
     async with services.store.write() as tx:
-        await grants.add_token(tx, hash_secret(text), TokenKind.APP, app_id, now, now)
+        await grants.add_token(tx, hash_secret(text), TokenKind.APP, app_id, now, now, scopes=",".join(scopes))
     return f"{app_id}|{text}"
 
 
@@ -348,7 +366,7 @@ async def token_info(services: Services, client_id: str | None, text: str, now: 
     loaded = await facts.load(services.store, hash_secret(token_text))
     if loaded is None or str(loaded.app_id) != client_id:
         raise TokenError(TokenRefusal.TOKEN, Deny(Reason.TOKEN_UNKNOWN))
-    decision = decide(loaded.facts, _ALIVE, now)
+    decision = decide(loaded.facts, ALIVE, now)
     if isinstance(decision, Deny):
         raise TokenError(TokenRefusal.TOKEN, decision)
     answer: dict[str, Any] = {"access_token": text, "token_type": "bearer"}

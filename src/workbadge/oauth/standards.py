@@ -16,6 +16,7 @@ from .oidc_core.keys import show_keys
 from .rfc6749.authorize import PATH as AUTHORIZE
 from .rfc6749.call import Answer, Call, Endpoint, open_call, read_form, send_answer, send_refusal
 from .rfc6749.errors import OAuthError
+from .rfc6749.token import token
 from .rfc8414 import OAUTH, OPENID, show_metadata, well_known_paths
 
 
@@ -33,6 +34,7 @@ ROUTES: tuple[Route, ...] = (
     Route(OPENID, ("GET",), show_metadata, Cors.ANYBODY),
     Route(OAUTH, ("GET",), show_metadata, Cors.ANYBODY),
     Route("/oauth/jwks", ("GET",), show_keys, Cors.ANYBODY),
+    Route("/oauth/token", ("POST",), token, Cors.CLIENT),
 )
 
 __all__ = ["AUTHORIZE", "ROUTES", "Route", "find_route", "serve"]

@@ -10,6 +10,7 @@ from workbadge.terms.reasons import Reason
 
 from .engine import Tx
 from .schema import app, app_grant, code, grant_target, token
+from .schema.standards import refresh_family
 
 
 async def find_grant(tx: Tx, account_id: int, app_id: int, lock: bool = False) -> Row[Any] | None:
@@ -145,9 +146,10 @@ async def add_token(
     parent: bytes | None = None,
     jkt: str | None = None,
     resource: str | None = None,
+    code_hash: bytes | None = None,
 ) -> None:
     """Insert a token by its hash. ``jkt``: the thumbprint of the key that it is bound to; ``resource``: what it is meant for,
-    None: this server."""
+    None: this server; ``code_hash``: the code that it descends from."""
     await tx.run(
         insert(token),
         [
@@ -165,6 +167,7 @@ async def add_token(
                 "expires_at": expires,
                 "jkt": jkt,
                 "resource": resource,
+                "code_hash": code_hash,
             }
         ],
     )
@@ -204,23 +207,29 @@ async def revoke_token(tx: Tx, hashed: bytes, because: Reason, now: datetime) ->
     )
 
 
-async def revoke_consent(tx: Tx, grant_id: int, authorized: datetime, because: Reason, now: datetime) -> None:
-    """Revoke every token that descends from one consent: exchanges inherit its instant."""
+async def revoke_descendants(tx: Tx, grant_id: int, code_hash: bytes, because: Reason, now: datetime) -> None:
+    """Revoke every token, access and refresh, that descends from one code; page tokens derived from them die with them."""
     await tx.run(
         update(token)
-        .where(token.c.grant_id == grant_id, token.c.authorized_at == authorized, token.c.revoked_at.is_(None))
+        .where(token.c.grant_id == grant_id, token.c.code_hash == code_hash, token.c.revoked_at.is_(None))
+        .values(revoked_at=now, revoked_because=because.value)
+    )
+    await tx.run(
+        update(refresh_family)
+        .where(refresh_family.c.code_hash == code_hash, refresh_family.c.revoked_at.is_(None))
         .values(revoked_at=now, revoked_because=because.value)
     )
 
 
 async def revoke_account(tx: Tx, account_id: int, because: Reason, now: datetime) -> None:
-    """Revoke every token of an account; page tokens derived from them die with them."""
+    """Revoke every token of an account, access and refresh; page tokens derived from them die with them."""
     mine = select(app_grant.c.id).where(app_grant.c.account_id == account_id)
-    await tx.run(
-        update(token)
-        .where(token.c.grant_id.in_(mine), token.c.revoked_at.is_(None))
-        .values(revoked_at=now, revoked_because=because.value)
-    )
+    for table in (token, refresh_family):
+        await tx.run(
+            update(table)
+            .where(table.c.grant_id.in_(mine), table.c.revoked_at.is_(None))
+            .values(revoked_at=now, revoked_because=because.value)
+        )
 
 
 async def find_nonce(tx: Tx, token_hash: bytes) -> str | None:

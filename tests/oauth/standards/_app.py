@@ -88,3 +88,39 @@ class App:
         """One call of an endpoint with its credentials."""
         headers = {**await self.credentials(), **more.pop("headers", {})}
         return await self.site.token("POST", path, data=form, headers=headers, **more)
+
+    async def redeem(self, code: str, **more: str) -> httpx.Response:
+        """Redeem a code; a value of "-" leaves a parameter out."""
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": self.back,
+            "code_verifier": VERIFIER,
+            **more,
+        }
+        return await self.post("/oauth/token", {key: value for key, value in form.items() if value != "-"})
+
+    async def tokens(self, person: str = "emil", assets: tuple[str, ...] = ("page",), **values: Any) -> dict[str, Any]:
+        """What a whole login leads to."""
+        code = (await self.log_in(person, assets, **values)).query["code"]
+        answer = await self.redeem(code)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def refresh(self, text: str, **more: str) -> httpx.Response:
+        """Use a refresh token."""
+        return await self.post("/oauth/token", {"grant_type": "refresh_token", "refresh_token": text, **more})
+
+    async def is_alive(self, token: str) -> bool:
+        """Whether an access token works on the Graph API."""
+        return "error" not in await self.site.graph("/me", token)
+
+
+def refused(answer: httpx.Response, error: str, status: int = 400) -> None:
+    """Check a refusal: its form, its headers, its code (OA-34)."""
+    assert (answer.status_code, answer.json().get("error")) == (status, error), answer.text
+    assert set(answer.json()) <= {"error", "error_description", "error_uri"}
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["cache-control"] == "no-store"
+    assert ("www-authenticate" in answer.headers) == (status == 401)

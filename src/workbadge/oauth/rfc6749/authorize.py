@@ -24,6 +24,7 @@ from workbadge.web.state import now_of, site_of
 
 from .authorization import LONGEST_NONCE, LONGEST_STATE, Authorization, AuthorizationError, invalid
 from .call import FORM, REPEATABLE
+from .scope import read_scope
 
 PATH = "/oauth/authorize"
 _LONGEST_QUERY = 7000
@@ -73,16 +74,6 @@ def check_scope(asked: Authorization) -> None:
     asked.scopes = tuple(dict.fromkeys(one for one in names if one in SCOPES)) if names else DEFAULT_SCOPES
     if not asked.scopes:
         raise AuthorizationError("invalid_scope", "None of these scopes exists here.")
-
-
-def read_scope(text: str | None) -> tuple[str, ...] | None:
-    """Names in a ``scope`` parameter, ``profile`` under its Graph name; None when its syntax is wrong (§3.3)."""
-    if not text:
-        return ()
-    names = text.split(" ")
-    if not all(names) or any(not ("!" <= letter <= "~") or letter in '"\\' for letter in text.replace(" ", "")):
-        return None
-    return tuple("public_profile" if one == "profile" else one for one in names)
 
 
 def check_native(asked: Authorization) -> None:

@@ -1,6 +1,6 @@
 """Authorization server metadata (RFC 8414) and OpenID discovery: what this server can do, each folder saying its part."""
 
-from .metadata import ENDPOINTS, METADATA, OAUTH, OPENID, metadata, show_metadata, supported_scopes, well_known_paths
+from .metadata import ENDPOINTS, METADATA, OAUTH, OPENID, metadata, show_metadata, well_known_paths
 
 __all__ = [
     "ENDPOINTS",
@@ -9,6 +9,5 @@ __all__ = [
     "OPENID",
     "metadata",
     "show_metadata",
-    "supported_scopes",
     "well_known_paths",
 ]

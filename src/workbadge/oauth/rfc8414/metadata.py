@@ -9,10 +9,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from workbadge.commands.client import AUTH_METHODS
 from workbadge.commands.services import Services
 from workbadge.keys import SIGNING_ALGORITHMS
 from workbadge.oauth.rfc6749.call import Answer, Call
-from workbadge.terms.scopes import SCOPES
+from workbadge.oauth.rfc6749.scope import SUPPORTED
+from workbadge.oauth.rfc6749.token import GRANTS
 
 OPENID = "/.well-known/openid-configuration"
 OAUTH = "/.well-known/oauth-authorization-server"
@@ -20,6 +22,7 @@ KEPT = 3600
 
 ENDPOINTS: dict[str, str] = {
     "authorization_endpoint": "/oauth/authorize",
+    "token_endpoint": "/oauth/token",
     "jwks_uri": "/oauth/jwks",
 }
 """Metadata's name of each endpoint, and its path below the issuer."""
@@ -27,6 +30,7 @@ ENDPOINTS: dict[str, str] = {
 METADATA: dict[str, Any] = {
     "response_types_supported": ["code"],
     "response_modes_supported": ["query"],
+    "token_endpoint_auth_methods_supported": list(AUTH_METHODS),
     "subject_types_supported": ["pairwise"],
     "id_token_signing_alg_values_supported": list(SIGNING_ALGORITHMS),
     "code_challenge_methods_supported": ["S256"],
@@ -48,14 +52,10 @@ def metadata(services: Services) -> dict[str, Any]:
     return {
         "issuer": base,
         **{name: base + path for name, path in ENDPOINTS.items()},
-        "scopes_supported": supported_scopes(),
+        "scopes_supported": ["openid", *(one for one in SUPPORTED if one != "openid")],
+        "grant_types_supported": list(GRANTS),
         **METADATA,
     }
-
-
-def supported_scopes() -> list[str]:
-    """OpenID's own names first; ``profile`` is the Graph's ``public_profile``."""
-    return ["openid", "profile", "email", *(one for one in SCOPES if one not in ("openid", "email", "public_profile"))]
 
 
 def well_known_paths(base_url: str) -> dict[str, str]:

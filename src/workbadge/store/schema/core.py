@@ -230,6 +230,7 @@ token = Table(
     Column("revoked_because", String(32)),
     Column("jkt", String(43)),
     Column("resource", Text),
+    Column("code_hash", LargeBinary(32)),
     Index(None, "grant_id"),
 )
 

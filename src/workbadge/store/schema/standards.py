@@ -16,7 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from .columns import at_column, id_column, metadata, ref_column
+from .columns import at_column, metadata, ref_column
 
 signing_key = Table(
     "signing_key",
@@ -47,7 +47,7 @@ oauth_client = Table(
 refresh_family = Table(
     "refresh_family",
     metadata,
-    id_column(),
+    Column("code_hash", LargeBinary(32), ForeignKey("code.hash"), primary_key=True),
     ref_column("app_id", "app.id"),
     ref_column("grant_id", "app_grant.id"),
     ref_column("account_id", "account.id"),
@@ -60,17 +60,17 @@ refresh_family = Table(
     Column("revoked_because", String(32)),
     Index(None, "grant_id"),
 )
-"""All refresh tokens that descend from one consent. ``ends``: the absolute limit."""
+"""All refresh tokens that descend from one code. ``ends``: the absolute limit."""
 
 refresh_token = Table(
     "refresh_token",
     metadata,
     Column("hash", LargeBinary(32), primary_key=True),
-    ref_column("family_id", "refresh_family.id"),
+    Column("code_hash", LargeBinary(32), ForeignKey("refresh_family.code_hash"), nullable=False),
     at_column("issued_at", False),
     at_column("expires_at", False),
     at_column("used_at"),
-    Index(None, "family_id"),
+    Index(None, "code_hash"),
 )
 
 client_terms = Table(

@@ -17,57 +17,61 @@ def upgrade() -> None:
 
 
 def _keys_and_families() -> None:
-    op.create_table('signing_key',
-    sa.Column('kid', sa.String(length=64), nullable=False),
-    sa.Column('alg', sa.String(length=16), nullable=False),
-    sa.Column('number', sa.Integer(), nullable=False),
-    sa.Column('public', sa.Text(), nullable=False),
-    sa.Column('private', sa.LargeBinary(), nullable=False),
-    sa.Column('published_at', sa.BigInteger(), nullable=False),
-    sa.Column('signs_from', sa.BigInteger(), nullable=False),
-    sa.Column('withdrawn_at', sa.BigInteger(), nullable=True),
-    sa.PrimaryKeyConstraint('kid', name=op.f('pk_signing_key')),
-    sa.UniqueConstraint('alg', 'number', name=op.f('uq_signing_key_alg_number'))
+    op.create_table(
+        "signing_key",
+        sa.Column("kid", sa.String(length=64), nullable=False),
+        sa.Column("alg", sa.String(length=16), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("public", sa.Text(), nullable=False),
+        sa.Column("private", sa.LargeBinary(), nullable=False),
+        sa.Column("published_at", sa.BigInteger(), nullable=False),
+        sa.Column("signs_from", sa.BigInteger(), nullable=False),
+        sa.Column("withdrawn_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("kid", name=op.f("pk_signing_key")),
+        sa.UniqueConstraint("alg", "number", name=op.f("uq_signing_key_alg_number")),
     )
-    op.create_table('oauth_client',
-    sa.Column('app_id', sa.BigInteger(), autoincrement=False, nullable=False),
-    sa.Column('auth_method', sa.String(length=32), nullable=True),
-    sa.Column('application_type', sa.String(length=8), nullable=False),
-    sa.Column('id_token_alg', sa.String(length=16), nullable=False),
-    sa.ForeignKeyConstraint(['app_id'], ['app.id'], name=op.f('fk_oauth_client_app_id')),
-    sa.PrimaryKeyConstraint('app_id', name=op.f('pk_oauth_client'))
+    op.create_table(
+        "oauth_client",
+        sa.Column("app_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("auth_method", sa.String(length=32), nullable=True),
+        sa.Column("application_type", sa.String(length=8), nullable=False),
+        sa.Column("id_token_alg", sa.String(length=16), nullable=False),
+        sa.ForeignKeyConstraint(["app_id"], ["app.id"], name=op.f("fk_oauth_client_app_id")),
+        sa.PrimaryKeyConstraint("app_id", name=op.f("pk_oauth_client")),
     )
-    op.create_table('refresh_family',
-    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
-    sa.Column('app_id', sa.BigInteger(), nullable=False),
-    sa.Column('grant_id', sa.BigInteger(), nullable=False),
-    sa.Column('account_id', sa.BigInteger(), nullable=False),
-    sa.Column('scopes', sa.Text(), nullable=False),
-    sa.Column('details', sa.Integer(), nullable=False),
-    sa.Column('signed_in_at', sa.BigInteger(), nullable=False),
-    sa.Column('authorized_at', sa.BigInteger(), nullable=False),
-    sa.Column('ends', sa.BigInteger(), nullable=False),
-    sa.Column('revoked_at', sa.BigInteger(), nullable=True),
-    sa.Column('revoked_because', sa.String(length=32), nullable=True),
-    sa.ForeignKeyConstraint(['account_id'], ['account.id'], name=op.f('fk_refresh_family_account_id')),
-    sa.ForeignKeyConstraint(['app_id'], ['app.id'], name=op.f('fk_refresh_family_app_id')),
-    sa.ForeignKeyConstraint(['grant_id'], ['app_grant.id'], name=op.f('fk_refresh_family_grant_id')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_refresh_family'))
+    op.create_table(
+        "refresh_family",
+        sa.Column("code_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("app_id", sa.BigInteger(), nullable=False),
+        sa.Column("grant_id", sa.BigInteger(), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("scopes", sa.Text(), nullable=False),
+        sa.Column("details", sa.Integer(), nullable=False),
+        sa.Column("signed_in_at", sa.BigInteger(), nullable=False),
+        sa.Column("authorized_at", sa.BigInteger(), nullable=False),
+        sa.Column("ends", sa.BigInteger(), nullable=False),
+        sa.Column("revoked_at", sa.BigInteger(), nullable=True),
+        sa.Column("revoked_because", sa.String(length=32), nullable=True),
+        sa.ForeignKeyConstraint(["code_hash"], ["code.hash"], name=op.f("fk_refresh_family_code_hash")),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_refresh_family_account_id")),
+        sa.ForeignKeyConstraint(["app_id"], ["app.id"], name=op.f("fk_refresh_family_app_id")),
+        sa.ForeignKeyConstraint(["grant_id"], ["app_grant.id"], name=op.f("fk_refresh_family_grant_id")),
+        sa.PrimaryKeyConstraint("code_hash", name=op.f("pk_refresh_family")),
     )
-    with op.batch_alter_table('refresh_family', schema=None) as batch_op:
-        batch_op.create_index(op.f('ix_refresh_family_grant_id'), ['grant_id'], unique=False)
-
-    op.create_table('refresh_token',
-    sa.Column('hash', sa.LargeBinary(length=32), nullable=False),
-    sa.Column('family_id', sa.BigInteger(), nullable=False),
-    sa.Column('issued_at', sa.BigInteger(), nullable=False),
-    sa.Column('expires_at', sa.BigInteger(), nullable=False),
-    sa.Column('used_at', sa.BigInteger(), nullable=True),
-    sa.ForeignKeyConstraint(['family_id'], ['refresh_family.id'], name=op.f('fk_refresh_token_family_id')),
-    sa.PrimaryKeyConstraint('hash', name=op.f('pk_refresh_token'))
+    op.create_index(op.f("ix_refresh_family_grant_id"), "refresh_family", ["grant_id"])
+    op.create_table(
+        "refresh_token",
+        sa.Column("hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("code_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("issued_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("used_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["code_hash"], ["refresh_family.code_hash"], name=op.f("fk_refresh_token_code_hash")
+        ),
+        sa.PrimaryKeyConstraint("hash", name=op.f("pk_refresh_token")),
     )
-    with op.batch_alter_table('refresh_token', schema=None) as batch_op:
-        batch_op.create_index(op.f('ix_refresh_token_family_id'), ['family_id'], unique=False)
+    op.create_index(op.f("ix_refresh_token_code_hash"), "refresh_token", ["code_hash"])
 
 
 def _clients() -> None:
@@ -133,6 +137,7 @@ def _restricted_tokens() -> None:
     with op.batch_alter_table("token") as table:
         table.add_column(sa.Column("jkt", sa.String(length=43), nullable=True))
         table.add_column(sa.Column("resource", sa.Text(), nullable=True))
+        table.add_column(sa.Column("code_hash", sa.LargeBinary(length=32), nullable=True))
     with op.batch_alter_table("code") as table:
         table.add_column(sa.Column("jkt", sa.String(length=43), nullable=True))
         table.add_column(sa.Column("resource", sa.Text(), nullable=True))

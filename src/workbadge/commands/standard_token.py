@@ -1,0 +1,169 @@
+"""The token endpoint of the OAuth side: codes, refresh tokens, app tokens (RFC 6749 §4.1.3, §6, §4.4).
+
+Access tokens are the same opaque ones as in the Graph dialect, so that they work there too.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from workbadge.access import Deny, decide
+from workbadge.keys import hash_secret, make_refresh_token, read_refresh_token
+from workbadge.lifecycle.changes import Audit
+from workbadge.lifecycle.refresh import RefreshOutcome, RefreshState, expiry_of_next, judge_refresh
+from workbadge.store import facts, grants, refresh_tokens
+from workbadge.store.apply import write_audit
+from workbadge.store.engine import Tx
+from workbadge.terms.kinds import AccountKind
+from workbadge.terms.reasons import Reason
+
+from .grant import Granted, scoped_id
+from .services import Services
+from .token import ALIVE, TokenError, TokenRefusal, issue_user_token, judge_code
+from .transaction import in_transaction
+
+OFFLINE = "offline_access"
+OPENID = "openid"
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a client gets. ``scopes``: of the access token. ``subject``: the id by which it knows the account. ``details``: it
+    asked for the assets to be named. ``nonce``: of the login, for the ID token."""
+
+    access: str
+    lifetime: timedelta | None
+    scopes: tuple[str, ...]
+    grant_id: int
+    subject: int
+    kind: AccountKind
+    signed_in_at: datetime
+    refresh: str | None = None
+    nonce: str | None = None
+    details: bool = False
+
+
+async def redeem_code(
+    services: Services, app_id: int, code: str, redirect_uri: str | None, verifier: str | None, now: datetime
+) -> Tokens:
+    """Tokens for a code of the OAuth side; a refresh token comes with ``offline_access``.
+
+    Refusals are those of ``commands.token.exchange_code``: a second use ends what the first one led to. Raises TokenError;
+    what it says is committed.
+    """
+    hashed = hash_secret(code)
+
+    async def work(tx: Tx) -> Tokens | TokenError:
+        row = await grants.find_code(tx, hashed)
+        outcome = await judge_code(tx, services, row, hashed, app_id, redirect_uri, verifier, now, True)
+        if isinstance(outcome, TokenError):
+            return outcome
+        assert row is not None
+        tokens = await _issue(tx, services, outcome, hashed, row, now)
+        await grants.use_code(tx, hashed, hash_secret(tokens.access), now)
+        tokens = replace(tokens, nonce=row.nonce)
+        return await _start_family(tx, services, outcome, tokens, hashed, now) if OFFLINE in outcome.scopes else tokens
+
+    return _raised(await in_transaction(services, work))
+
+
+async def refresh(services: Services, app_id: int, text: str, asked: tuple[str, ...], now: datetime) -> Tokens:
+    """Tokens for a refresh token, which is used up; ``asked``: fewer scopes, for this access token only (empty: all).
+
+    A second use ends the family (OA-25). Another client's token is refused and stays (OA-20). Raises TokenError; what it
+    says is committed.
+    """
+    if read_refresh_token(text) is None:
+        raise TokenError(TokenRefusal.REFRESH_UNKNOWN)
+    hashed = hash_secret(text)
+
+    async def work(tx: Tx) -> Tokens | TokenError:
+        row = await refresh_tokens.find_refresh_token(tx, hashed)
+        outcome = await _judge(tx, services, row, app_id, asked, now)
+        if isinstance(outcome, TokenError):
+            return outcome
+        assert row is not None
+        await refresh_tokens.use_refresh_token(tx, hashed, now)
+        tokens = await _issue(tx, services, outcome, row.code_hash, row, now)
+        return replace(tokens, refresh=await _add_next(tx, services, row.code_hash, row.ends, now))
+
+    return _raised(await in_transaction(services, work))
+
+
+def _raised(outcome: Tokens | TokenError) -> Tokens:
+    """The outcome, once it is committed. Raises TokenError."""
+    if isinstance(outcome, TokenError):
+        raise outcome
+    return outcome
+
+
+async def _judge(
+    tx: Tx, services: Services, row: Any, app_id: int, asked: tuple[str, ...], now: datetime
+) -> Granted | TokenError:
+    """The consent behind a refresh token, or why it is refused; a replayed one ends its family here."""
+    if row is None or row.app_id != app_id:
+        return TokenError(TokenRefusal.REFRESH_UNKNOWN)
+    state = RefreshState(row.expires_at, row.used_at, row.ends, row.revoked_at)
+    outcome = judge_refresh(state, now)
+    if outcome is RefreshOutcome.REPLAYED:
+        await grants.revoke_descendants(tx, row.grant_id, row.code_hash, Reason.TOKEN_REVOKED, now)
+        entry = Audit("refresh.replayed", row.grant_id, None, None, {"app": app_id})
+        await write_audit(tx, (entry,), None, services.entropy.new_id, now)
+        return TokenError(TokenRefusal.REFRESH_USED)
+    grant = await grants.find_grant_by_id(tx, row.grant_id)
+    loaded = await facts.load_session(tx, row.account_id)
+    if outcome is RefreshOutcome.ENDED or grant is None or grant.revoked_at is not None or loaded is None:
+        return TokenError(TokenRefusal.REFRESH_ENDED)
+    if isinstance(decide(loaded.facts, ALIVE, now), Deny):
+        return TokenError(TokenRefusal.REFRESH_ENDED)
+    stands = facts.scope_set(grant.scopes)
+    held = tuple(one for one in facts.scope_list(row.scopes) if one in stands)
+    if not set(asked) <= set(held):
+        return TokenError(TokenRefusal.SCOPE)
+    return Granted(row.authorized_at, row.grant_id, row.account_id, app_id, asked or held, ())
+
+
+async def _issue(tx: Tx, services: Services, granted: Granted, code_hash: bytes, row: Any, now: datetime) -> Tokens:
+    """An access token; ``row``: of the code or the family, for what both keep."""
+    issued = await issue_user_token(tx, services, granted, now, code_hash=code_hash)
+    loaded = await facts.load_session(tx, granted.account_id)
+    account = None if loaded is None else loaded.facts.account
+    assert account is not None
+    return Tokens(
+        issued.text,
+        issued.lifetime,
+        granted.scopes,
+        granted.grant_id,
+        await scoped_id(tx, services, granted.app_id, granted.account_id),
+        account.kind,
+        row.signed_in_at,
+        details=bool(row.details),
+    )
+
+
+async def _start_family(
+    tx: Tx, services: Services, granted: Granted, tokens: Tokens, code_hash: bytes, now: datetime
+) -> Tokens:
+    """The same with the first refresh token."""
+    ends = now + services.policy.refresh_life
+    values = {
+        "code_hash": code_hash,
+        "app_id": granted.app_id,
+        "grant_id": granted.grant_id,
+        "account_id": granted.account_id,
+        "scopes": ",".join(granted.scopes),
+        "details": int(tokens.details),
+        "signed_in_at": tokens.signed_in_at,
+        "authorized_at": granted.authorized,
+        "ends": ends,
+    }
+    await refresh_tokens.add_family(tx, values)
+    return replace(tokens, refresh=await _add_next(tx, services, code_hash, ends, now))
+
+
+async def _add_next(tx: Tx, services: Services, code_hash: bytes, ends: datetime, now: datetime) -> str:
+    """The text of a fresh refresh token of a family."""
+    text = make_refresh_token(services.entropy)
+    expires = expiry_of_next(ends, services.policy.refresh_idle, now)
+    await refresh_tokens.add_refresh_token(tx, hash_secret(text), code_hash, now, expires)
+    return text

@@ -1,0 +1,38 @@
+"""ID tokens (OpenID Connect Core §2, §3.1.3.6): who signed in, for one client, signed with the key of the moment."""
+
+import base64
+import hashlib
+from datetime import datetime
+from typing import Any
+
+from workbadge.commands.client import Client
+from workbadge.commands.services import Services
+from workbadge.commands.signing import ID_TOKEN_LIFE, find_signer
+from workbadge.commands.standard_token import Tokens
+from workbadge.terms.kinds import AccountKind
+
+
+async def make_id_token(services: Services, client: Client, tokens: Tokens, now: datetime) -> str:
+    """The ID token that goes with ``tokens``. ``sub`` is the id by which this app knows the account; ``is_work_account``
+    tells a managed account from a personal one."""
+    issued = int(now.timestamp())
+    claims: dict[str, Any] = {
+        "iss": services.base_url,
+        "sub": str(tokens.subject),
+        "aud": str(client.id),
+        "exp": issued + int(ID_TOKEN_LIFE.total_seconds()),
+        "iat": issued,
+        "auth_time": int(tokens.signed_in_at.timestamp()),
+        "at_hash": at_hash(tokens.access),
+        "is_work_account": tokens.kind is AccountKind.MANAGED,
+    }
+    if tokens.nonce is not None:
+        claims["nonce"] = tokens.nonce
+    signer = await find_signer(services, client.id_token_alg, now)
+    return signer.sign(claims)
+
+
+def at_hash(token: str) -> str:
+    """The left half of the token's SHA-256 (§3.1.3.6): both algorithms that sign here have that hash."""
+    half = hashlib.sha256(token.encode()).digest()[:16]
+    return base64.urlsafe_b64encode(half).decode().rstrip("=")
