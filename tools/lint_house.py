@@ -30,6 +30,7 @@ RIGHTS_AUTHORS = {
     "coverage.py": "counts what apps reached and reach again, for people who were allowed to look",
     "overview.py": "shows a business to people who were allowed to look",
     "inspections.py": "tells about one token to whoever presented it or its app",
+    "seats.py": "lists who has a place or tasks, as apps see it, to callers who were allowed to look",
     "members.py": "lists the people of a business to people who were allowed to look",
 }
 DRIVERS = frozenset({"sqlalchemy", "alembic", "asyncpg", "pysqlite3", "sqlite3"})

@@ -4,16 +4,22 @@ from pathlib import Path
 
 from workbadge.console.routes import ROUTES
 from workbadge.graph.applications import APP_CALLS
-from workbadge.graph.edges import USER_EDGES
+from workbadge.graph.changes import NODE_WRITES, Writes
+from workbadge.graph.edges import NODE_EDGES, USER_EDGES
 from workbadge.graph.errors import TABLE
 from workbadge.graph.extension import BUSINESS_POSTS, EXTENSION
 from workbadge.graph.nodes import TYPES
-from workbadge.graph.routes import APP_EDGES, NODE_EDGES
+from workbadge.graph.routes import APP_EDGES
 from workbadge.oauth.routes import OAUTH_SEGMENTS
 from workbadge.terms.reasons import Reason
 from workbadge.terms.scopes import SCOPES
 
 PAGE = Path(__file__).parent.parent / "docs" / "reference.md"
+
+
+def _written(writes: Writes) -> str:
+    """Methods and edges of what is written; the node itself where no edge is named."""
+    return ", ".join(f"`{method} {edge}`" if edge else f"`{method}`" for method, edge in writes) or "–"
 
 
 def reference() -> str:
@@ -37,21 +43,23 @@ def reference() -> str:
         row = TABLE[reason]
         shown = "(allows)" if reason in allowing else str(row.code)
         lines.append(f"| `{reason.value}` | {shown} | {row.subcode or '–'} | {row.says or '–'} |")
-    lines += ["", "## Nodes and edges of the graph", "", "| node | fields | edges |", "|---|---|---|"]
+    lines += ["", "## Nodes and edges of the graph", "", "| node | fields | edges | written |", "|---|---|---|---|"]
     for kind, node_type in TYPES.items():
         fields = ", ".join(
             f"`{name}`" for name in sorted({*node_type.fields, *node_type.expansions} - set(NODE_EDGES.get(kind, {})))
         )
         edges = ", ".join(f"`{name}`" for name in NODE_EDGES.get(kind, {})) or "–"
-        lines.append(f"| {node_type.name} | {fields} | {edges} |")
+        lines.append(f"| {node_type.name} | {fields} | {edges} | {_written(NODE_WRITES.get(kind, {}))} |")
     lines.append(
-        f"| User, SystemUser (`me`) | see `graph/people.py` | {', '.join(f'`{name}`' for name in USER_EDGES)} |"
+        f"| User, SystemUser (`me`) | see `graph/people.py` | {', '.join(f'`{name}`' for name in USER_EDGES)} | – |"
     )
     calls = [f"`{name}` ({', '.join(methods)})" for name, methods in APP_CALLS.items()]
-    lines.append(f"| Application | see `graph/people.py` | {', '.join([f'`{name}`' for name in APP_EDGES] + calls)} |")
+    lines.append(
+        f"| Application | see `graph/people.py` | {', '.join([f'`{name}`' for name in APP_EDGES] + calls)} | – |"
+    )
     lines += [
         "",
-        "Besides: `POST /` with `batch` (guides/graph.md), `/debug_token`, `/?ids=`, `POST /{page}/feed`, `DELETE /me/permissions[/{permission}]`, "
+        "Besides: `POST /` with `batch` (guides/graph.md), `/debug_token`, `/?ids=`, `DELETE /me/permissions[/{permission}]`, "
         "`GET`, `POST`, `DELETE /{page}/subscribed_apps`.",
         "",
     ]

@@ -58,11 +58,11 @@ def _place_lets(world: World, place: MembershipState, act: Act, target: Node, no
             return False
         grant = world.grants[world.tokens[token].grant or ""]
         consented, chosen = world.tokens[token].facts.authorized, grant.selected[target.id]
-        if consented > place.handed_over or chosen > place.handed_over:
+        if act is Act.MANAGE or consented > place.handed_over or chosen > place.handed_over:
             return False
     admin = place.role is Role.ADMIN
     if target.kind is NodeKind.BUSINESS:
-        return place.business_id == target.id and (admin or act is not Act.WRITE)
+        return place.business_id == target.id and (admin or act not in (Act.WRITE, Act.MANAGE))
     held = TASKS_OF[target.kind] if admin else place.assignments.get(target.id, 0)
     needed = tasks_for(target.kind, act)
     if place.business_id == target.owner and held & needed:

@@ -1,6 +1,6 @@
 """The whole policy as a text table for reviewers: ``python -m tests.access.table`` writes ``tests/tables/access.out``.
 
-Every kind of actor × every kind of node × {read, write, list, consent} × every phase of a migration. A change of policy
+Every kind of actor × every kind of node × {read, write, list, manage, consent} × every phase of a migration. A change of policy
 shows as a difference of that file (``house.md`` 27).
 """
 
@@ -27,7 +27,7 @@ KINDS = (*ASSET_KINDS, NodeKind.BUSINESS)
 NODE = {kind: 200 + number for number, kind in enumerate(ASSET_KINDS)} | {NodeKind.BUSINESS: HOME}
 OWN = {kind: 300 + number for number, kind in enumerate(ASSET_KINDS)}
 LENT = (NodeKind.PAGE, NodeKind.AD_ACCOUNT, NodeKind.PRODUCT_CATALOG)
-ACTS = (Act.READ, Act.WRITE, Act.LIST, Act.CONSENT)
+ACTS = (Act.READ, Act.WRITE, Act.LIST, Act.MANAGE, Act.CONSENT)
 
 EMPLOYEE, ADMIN, MISSED, LEAVER, BOTH, AGENT, STRANGER = 1, 2, 3, 4, 5, 6, 7
 ROBOT_ADMIN, ROBOT, PARTNERS_ROBOT = 21, 22, 23
@@ -154,7 +154,7 @@ ACTORS = (
 LEGEND = """\
 Who reaches what, and until when. Written by `python -m tests.access.table`; review every difference: it is a change of policy.
 
-Acts        r read · w write · l list, asked with the actor's token; c consent: may the person select it in the dialog.
+Acts        r read · w write · l list · m manage, asked with the actor's token; c consent: may the person select it in the dialog.
 Answers     ✓ allowed, no end is known · ✓40 allowed until day 40 (it is gone at that very instant)
             ✗ refused, and why · - cannot be asked: the app or no such account yet, or nobody is there to consent
 Days        0 everything stands, everybody's token has selected everything · 10 the people claim, grace is 30 days; one

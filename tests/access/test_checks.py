@@ -258,6 +258,18 @@ def test_in_grace_nothing_new_goes_by_the_old_login(facts: Facts) -> None:
     assert decide(facts, Ask(Act.CONSENT), NOW) == Deny(Reason.HANDED_OVER, HANDED)
 
 
+def test_in_grace_the_old_login_manages_nothing() -> None:
+    """An old token reads and writes until the cut-off, but manages nothing from the claim on, nor does a session (M5, MT-18)."""
+    manage = ask_for(NodeKind.PAGE, Act.MANAGE)
+    facts = allowed((GRACE,))
+    assert decide(facts, manage, HANDED - TICK) == Allow(HANDED, Reason.MEMBERSHIP, HANDED)
+    assert decide(facts, manage, HANDED) == Deny(Reason.MANAGING_MOVED, HANDED)
+    assert decide(facts, manage, END) == Deny(Reason.GRACE_ENDED, END)
+    newer = replace(with_token(authorized=HANDED + TICK), routes=(GRACE,))
+    assert decide(newer, manage, NOW) == Deny(Reason.HANDED_OVER, HANDED)
+    assert decide(allowed((GRACE, WAY)), manage, NOW) == Allow(None, Reason.MEMBERSHIP, None)
+
+
 def test_before_the_claim_nothing_is_in_grace() -> None:
     """Looked at from before the claim a way is a membership; what the claim will end is told with its instant (M5, I8)."""
     session = Facts(AccountFacts(1, AccountKind.PERSONAL), node=NodeFacts(PAGE, NodeKind.PAGE, 2), routes=(GRACE,))

@@ -151,7 +151,7 @@ def cases(draw: st.DrawFn, deadlines: bool = True) -> Case:
 def questions(world: World) -> Iterator[tuple[dict[str, object], int, Act]]:
     """Every caller with every node and act."""
     callers = [*CALLERS, *([{"account": MANAGED}] if MANAGED in world.accounts else [])]
-    return ((caller, node, act) for caller in callers for node in world.nodes for act in ACTS)
+    return ((caller, node, act) for caller in callers for node in world.nodes for act in (*ACTS, Act.MANAGE))
 
 
 def answers(world: World, instants: list[datetime], **caller: object) -> dict[tuple[datetime, int, Act], bool]:

@@ -11,16 +11,17 @@ import pytest
 from tests.commands._world import T0, World
 from workbadge.commands import membership, portfolio
 from workbadge.graph.applications import APP_CALLS
-from workbadge.graph.edges import USER_EDGES
+from workbadge.graph.changes import NODE_WRITES
+from workbadge.graph.edges import NODE_EDGES, USER_EDGES
 from workbadge.graph.extension import BUSINESS_POSTS, EXTENSION
 from workbadge.graph.page_apps import SUBSCRIBED_APPS
-from workbadge.graph.routes import APP_EDGES, NODE_EDGES
+from workbadge.graph.routes import APP_EDGES
 from workbadge.keys import app_secret_proof
 from workbadge.store import records
 from workbadge.terms.ids import make_id
 from workbadge.terms.instants import DAY
 from workbadge.terms.kinds import AccountKind, NodeKind, Role
-from workbadge.terms.tasks import TASKS_OF
+from workbadge.terms.tasks import TASKS_OF, Task
 
 from ._api import ALL_SCOPES, Api, error, same_refusal
 
@@ -80,7 +81,6 @@ USER_ROWS = {
     "assigned_product_catalogs": NodeKind.PRODUCT_CATALOG,
     "permissions": None,
 }
-PAGE_ROWS = {"feed"}
 FOLLOW = "/{}/subscribed_apps"
 WRITES = (
     ("POST", "/{}/feed"),
@@ -100,11 +100,30 @@ APP_ROWS = {"reconnects": frozenset({"app token"})}
 CALL_ROWS = {("subscriptions", "GET"), ("subscriptions", "POST"), ("subscriptions", "DELETE")}
 """Calls that are for the app's own token alone: everybody else who knows the app is refused by right."""
 """Edges of an app, by who reads them; other callers that know the app are told that they may not."""
+ASSET_ROWS = {"assigned_users"}
+PAGE_ROWS = {"feed", *ASSET_ROWS}
+SHARED_KINDS = (NodeKind.AD_ACCOUNT, NodeKind.PRODUCT_CATALOG, NodeKind.PIXEL)
+ASSIGNED = {
+    **{("business", name): ["Emil"] for name in OURS},
+    **{("business", name): ["Emil", "Robot"] for name in ("page", "catalog")},
+}
+"""Who has tasks on an asset in a business."""
+MANAGES = {
+    "admin": "business",
+    "sibling": "business",
+    "managed admin": "business",
+    "partner": "partner",
+    "late": "elsewhere",
+    "other tenant": "elsewhere",
+}
+"""Who manages which business; in grace, as an employee and by a page's token nobody does (M5, MT-18)."""
+SEAT_OF = {business: seat for seat, business in SEATS.items()}
+MANAGED_WRITES = {("POST", "assigned_users"), ("DELETE", "assigned_users")}
 
 
 def test_every_edge_has_a_row() -> None:
-    """An edge of the route table without a row in the oracle fails (MT-01)."""
-    assert set(NODE_EDGES) == {NodeKind.BUSINESS, NodeKind.PAGE}
+    """An edge of the route tables without a row in the oracle fails (MT-01)."""
+    assert set(NODE_EDGES) == {NodeKind.BUSINESS, NodeKind.PAGE, *SHARED_KINDS}
     assert set(NODE_EDGES[NodeKind.BUSINESS]) == set(BUSINESS_ROWS) | set(SEAT_ROWS)
     assert set(NODE_EDGES[NodeKind.PAGE]) == PAGE_ROWS
     assert set(USER_EDGES) == set(USER_ROWS)
@@ -113,6 +132,11 @@ def test_every_edge_has_a_row() -> None:
     assert set(APP_EDGES) == set(APP_ROWS)
     assert {(name, method) for name, methods in APP_CALLS.items() for method in methods} == CALL_ROWS
     assert set(SUBSCRIBED_APPS) == {"GET", "POST", "DELETE"}
+    assert set(NODE_WRITES) == {NodeKind.PAGE, *SHARED_KINDS}
+    for kind in SHARED_KINDS:
+        assert set(NODE_EDGES[kind]) == ASSET_ROWS
+        assert set(NODE_WRITES[kind]) == MANAGED_WRITES
+    assert set(NODE_WRITES[NodeKind.PAGE]) == {("POST", "feed"), *MANAGED_WRITES}
 
 
 @dataclass
@@ -206,8 +230,9 @@ async def _build(api: Api) -> Stage:
     places["seat_selma"] = place
     await membership.remove_member(world.services, world.business, place, None, api.now)
     api.now = NOW - DAY
-    await world.claim(started, "ada", api.now)
+    admin = (await world.claim(started, "ada", api.now)).managed_id
     api.now = NOW
+    put("managed admin", await api.login(admin, "both", ours, SCOPES, businesses=us), ours_all)
     put("managed", await api.login(managed, "both", ours, SCOPES, businesses=us), ours_all)
 
     stage = Stage(api, {name: world.assets[name] for name in KINDS if name in world.assets}, everybody)
@@ -256,6 +281,9 @@ async def test_nodes_and_their_edges(stage: Stage) -> None:
                 if name not in who.sees:
                     await _refused(stage, who, path, ghost, name)
                     continue
+                if edge[1:] in ASSET_ROWS:
+                    await _assigned(stage, title, who, name)
+                    continue
                 answer = await api.call(path.format(asked), who.token, limit="100")
                 assert answer.status_code == 200, (title, name, edge, answer.text)
                 if not edge:
@@ -290,6 +318,21 @@ async def test_posts_for_tokens(stage: Stage) -> None:
             assert known.status_code == 200 or error(known)[1] in (100, 104, 190, 803), (title, path)
             if known.status_code == 200:
                 assert known.json() == {"data": []}, (title, path)
+
+
+async def _assigned(stage: Stage, title: str, who: Principal, name: str) -> None:
+    """Who has tasks on an asset is told of each business that the caller reads, too."""
+    path = f"/{stage.text(name)}/assigned_users"
+    for business in ("business", "partner", "elsewhere"):
+        answer = await stage.api.call(path, who.token, business=stage.text(business), limit="100")
+        if business in who.sees:
+            names = sorted(one["name"] for one in answer.json()["data"])
+            assert names == ASSIGNED.get((business, name), []), (title, name, business)
+        else:
+            unknown = await stage.api.call(path, who.token, business=_ghost(NodeKind.BUSINESS), limit="100")
+            assert error(unknown) == (400, 100, 33)
+            if business not in who.lost:
+                assert same_refusal(answer, stage.text(business), unknown, _ghost(NodeKind.BUSINESS))
 
 
 async def test_own_edges(stage: Stage) -> None:
@@ -328,6 +371,35 @@ async def test_writes(stage: Stage) -> None:
                 allowed = (method, path) == ("POST", "/{}/feed") and kind is NodeKind.PAGE
                 allowed |= "subscribed_apps" in path and kind is NodeKind.PAGE and who.page is not None
                 assert answer.status_code in ((200,) if allowed else (400, 403)), (title, name, method, answer.text)
+
+
+async def test_managed_writes(stage: Stage) -> None:
+    """People and shares are changed by who manages a business that has the asset, and by nobody else (MT-01, MT-18, MT-23)."""
+    api = stage.api
+    for title, who in stage.everybody.items():
+        mine = MANAGES.get(title, "")
+        for name, kind in KINDS.items():
+            for method, edge in NODE_WRITES.get(kind, {}):
+                if edge not in ASSET_ROWS:
+                    continue
+                path = "/{}/" + edge
+                if name not in who.sees:
+                    await _refused(stage, who, path, _ghost(kind), name, method)
+                    continue
+                owner = next(one for one in OWNED if name in OWNED[one])
+                may = mine == owner or name in LENT.get(mine, ())
+                seat = stage.text(SEAT_OF[mine or owner])
+                tasks = (TASKS_OF[kind] & ~Task.MANAGE_JOBS).name or ""
+                more = {"user": seat, "tasks": tasks.replace("|", ",")}
+                answer = await api.call(path.format(stage.text(name)), who.token, method, **more)
+                assert error(answer)[:2] == (403, 200) if not may else answer.json() == {"success": True}, (title, name)
+                stranger = {**more, "user": stage.text(SEAT_OF["elsewhere" if owner == "business" else "business"])}
+                ghost = {**more, "user": _ghost(NodeKind.MEMBERSHIP)}
+                both = [
+                    await api.call(path.format(stage.text(name)), who.token, method, **one) for one in (stranger, ghost)
+                ]
+                assert error(both[0])[1] in (100, 200)
+                assert same_refusal(both[0], stranger["user"], both[1], ghost["user"]), (title, name)
 
 
 async def test_many_at_once(stage: Stage) -> None:

@@ -295,6 +295,9 @@ def test_every_kind_of_asset_has_tasks_and_writers() -> None:
         assert tasks_for(kind, Act.WRITE)
         assert tasks_for(kind, Act.WRITE) in tasks_for(kind, Act.READ) == TASKS_OF[kind] == ADMIN_TASKS[kind]
         assert tasks_for(kind, Act.LIST) == tasks_for(kind, Act.CONSENT) == tasks_for(kind, Act.READ)
+        assert tasks_for(kind, Act.MANAGE) in (Task.MANAGE, Task.EDIT)
+        assert tasks_for(kind, Act.MANAGE) in TASKS_OF[kind]
+    assert tasks_for(NodeKind.BUSINESS, Act.MANAGE) == Task.MANAGE
     assert tasks_for(NodeKind.BUSINESS, Act.READ) == Task(0)
     assert tasks_for(NodeKind.BUSINESS, Act.WRITE) in ADMIN_TASKS[NodeKind.BUSINESS]
     assert tasks_for(NodeKind.POST, Act.WRITE) == Task(0)

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from workbadge.terms.instants import earliest
-from workbadge.terms.kinds import AccountKind, EndCause, TokenKind
+from workbadge.terms.kinds import AccountKind, Act, EndCause, TokenKind
 from workbadge.terms.reasons import Reason
 from workbadge.terms.tasks import TASKS_OF
 
@@ -188,7 +188,8 @@ def authorized_before_handover(route: Route, facts: Facts, ask: Ask, now: dateti
     Both count: the token's own consent, and the selection of this node. A person's session in the console or
     in the dialog has neither, so it is refused at once. What was authorized in the very instant of the claim
     counts as before it (a world's clock stands still); a consent that comes after a claim in the same instant is
-    written as authorized one microsecond later (``commands.grant``).
+    written as authorized one microsecond later (``commands.grant``). Managing is the managed account's alone: what an
+    old token gave away in grace would outlive the cut-off (I2, I6, M5, MT-18).
     """
     handed_over = route.handed_over
     if handed_over is None:
@@ -196,7 +197,9 @@ def authorized_before_handover(route: Route, facts: Facts, ask: Ask, now: dateti
     token, grant = facts.token, facts.grant
     selected = None if grant is None else grant.selected
     if token is not None and selected is not None and max(token.authorized, selected) <= handed_over:
-        return HOLDS
+        if ask.act is not Act.MANAGE:
+            return HOLDS
+        return Held(handed_over) if now < handed_over else Deny(Reason.MANAGING_MOVED, handed_over)
     return Held(handed_over) if now < handed_over else Deny(Reason.HANDED_OVER, handed_over)
 
 

@@ -90,23 +90,83 @@ async def _with_announcements(tx: Tx, plan: Plan, places: tuple[MembershipState,
     )
 
 
+MakePlan = Callable[[Tx, MembershipState, tuple[MembershipState, ...]], Awaitable[Plan]]
+
+
+async def change_place(
+    tx: Tx,
+    services: Services,
+    business_id: int,
+    membership_id: int,
+    make_plan: MakePlan,
+    actor_id: int | None,
+    now: datetime,
+) -> None:
+    """Plan on locked rows and write it into ``tx``. Raises CommandError where the plan refuses."""
+    state, graces = await _locked(tx, business_id, membership_id, now)
+    plan = await _with_announcements(tx, await make_plan(tx, state, graces), (state, *graces), now)
+    check_plan(plan)
+    await apply_plan(tx, plan, actor_id, services.entropy.new_id, now)
+
+
 async def _change(
     services: Services,
     business_id: int,
     membership_id: int,
-    make_plan: Callable[[Tx, MembershipState, tuple[MembershipState, ...]], Awaitable[Plan]],
+    make_plan: MakePlan,
     actor_id: int | None,
     now: datetime,
 ) -> None:
-    """Plan on locked rows and write it; raises CommandError where the plan refuses."""
+    """``change_place`` in a transaction of its own."""
 
-    async def work(tx: Tx) -> Plan:
-        state, graces = await _locked(tx, business_id, membership_id, now)
-        plan = await _with_announcements(tx, await make_plan(tx, state, graces), (state, *graces), now)
-        await apply_plan(tx, plan, actor_id, services.entropy.new_id, now)
-        return plan
+    async def work(tx: Tx) -> None:
+        await change_place(tx, services, business_id, membership_id, make_plan, actor_id, now)
 
-    check_plan(await in_transaction(services, work))
+    await in_transaction(services, work)
+
+
+def assigning(business_id: int, asset_id: int, tasks: Task, now: datetime) -> MakePlan:
+    """Set somebody's tasks on an asset the business owns or was lent; they fit its kind."""
+
+    async def plan(tx: Tx, state: MembershipState, graces: tuple[MembershipState, ...]) -> Plan:
+        asset = await records.find_asset(tx, asset_id)
+        lent = await rights.list_lent(tx, [asset_id], [business_id], now)
+        if asset is None or (asset.business_id != business_id and asset_id not in lent):
+            raise not_found("asset")
+        if not tasks or tasks & ~TASKS_OF[NodeKind(asset.kind)]:
+            raise invalid("tasks", "These tasks do not fit the asset.", "tasks of its kind")
+        return plans.plan_assign(state, graces, asset_id, tasks, now)
+
+    return plan
+
+
+def taking_away(asset_id: int, now: datetime) -> MakePlan:
+    """Take an asset from somebody, and from the old login in grace (M16)."""
+
+    async def plan(tx: Tx, state: MembershipState, graces: tuple[MembershipState, ...]) -> Plan:
+        return plans.plan_take_away(state, graces, asset_id, now)
+
+    return plan
+
+
+def giving_role(role: Role, now: datetime) -> MakePlan:
+    """Change somebody's role; the last admin stays one (I9)."""
+
+    async def plan(tx: Tx, state: MembershipState, graces: tuple[MembershipState, ...]) -> Plan:
+        others = await rights.count_other_admins(tx, state.business_id, state.id, now)
+        return plans.plan_role(state, graces, role, others, now)
+
+    return plan
+
+
+def removing(now: datetime) -> MakePlan:
+    """Remove somebody now, with the grace that hangs on a managed account (M16)."""
+
+    async def plan(tx: Tx, state: MembershipState, graces: tuple[MembershipState, ...]) -> Plan:
+        others = await rights.count_other_admins(tx, state.business_id, state.id, now)
+        return plans.plan_remove(state, graces, others, now)
+
+    return plan
 
 
 async def assign(
@@ -119,17 +179,7 @@ async def assign(
     now: datetime,
 ) -> None:
     """Set somebody's tasks on an asset the business owns or was lent. Raises CommandError."""
-
-    async def plan(tx: Tx, state: MembershipState, graces: tuple[MembershipState, ...]) -> Plan:
-        asset = await records.find_asset(tx, asset_id)
-        lent = await rights.list_lent(tx, [asset_id], [business_id], now)
-        if asset is None or (asset.business_id != business_id and asset_id not in lent):
-            raise not_found("asset")
-        if not tasks or tasks & ~TASKS_OF[NodeKind(asset.kind)]:
-            raise invalid("tasks", "These tasks do not fit the asset.", "tasks of its kind")
-        return plans.plan_assign(state, graces, asset_id, tasks, now)
-
-    await _change(services, business_id, membership_id, plan, actor_id, now)
+    await _change(services, business_id, membership_id, assigning(business_id, asset_id, tasks, now), actor_id, now)
 
 
 async def take_away(
@@ -141,11 +191,7 @@ async def take_away(
     now: datetime,
 ) -> None:
     """Take an asset from somebody, and from the old login in grace (M16). Raises CommandError."""
-
-    async def plan(tx: Tx, state: MembershipState, graces: tuple[MembershipState, ...]) -> Plan:
-        return plans.plan_take_away(state, graces, asset_id, now)
-
-    await _change(services, business_id, membership_id, plan, actor_id, now)
+    await _change(services, business_id, membership_id, taking_away(asset_id, now), actor_id, now)
 
 
 async def change_role(
@@ -157,12 +203,7 @@ async def change_role(
     now: datetime,
 ) -> None:
     """Change somebody's role; the last admin stays one (I9). Raises CommandError."""
-
-    async def plan(tx: Tx, state: MembershipState, graces: tuple[MembershipState, ...]) -> Plan:
-        others = await rights.count_other_admins(tx, business_id, membership_id, now)
-        return plans.plan_role(state, graces, role, others, now)
-
-    await _change(services, business_id, membership_id, plan, actor_id, now)
+    await _change(services, business_id, membership_id, giving_role(role, now), actor_id, now)
 
 
 async def remove_member(
@@ -173,12 +214,7 @@ async def remove_member(
     now: datetime,
 ) -> None:
     """Remove somebody now, with the grace that hangs on a managed account (M16). Raises CommandError."""
-
-    async def plan(tx: Tx, state: MembershipState, graces: tuple[MembershipState, ...]) -> Plan:
-        others = await rights.count_other_admins(tx, business_id, membership_id, now)
-        return plans.plan_remove(state, graces, others, now)
-
-    await _change(services, business_id, membership_id, plan, actor_id, now)
+    await _change(services, business_id, membership_id, removing(now), actor_id, now)
 
 
 async def suspend_account(services: Services, account_id: int, actor_id: int | None, now: datetime) -> None:

@@ -20,7 +20,7 @@ from workbadge.web.meters import Meter
 from workbadge.web.state import Site
 from workbadge.web.wire import WireError, WireParams
 
-from .errors import NO_TOKEN, NO_TOKEN_ME, missing, refuse
+from .errors import NO_TOKEN, NO_TOKEN_ME, NOT_MANAGER, missing, refuse
 
 _ASKS = {
     (kind, act): Ask(act, scopes=scopes_for(kind, act), tasks=tasks_for(kind, act))
@@ -84,6 +84,7 @@ class Call:
         self.hash = b"" if self.by_app else params.hash or token_hash(params.token)
         self.page_tokens: dict[int, TokenText] = {}
         self.owners: dict[int, str] = {}
+        self.method = "GET"
         self._proven = False
 
     @property
@@ -134,6 +135,20 @@ class Call:
         assert node is not None
         self._count(loaded, node, act)
         return Item(found, kind, loaded.name, loaded.details, node.business_id, decision, loaded)
+
+    async def managing(self, business_id: int, reader: Tx) -> bool:
+        """Whether this call may manage a business: people, roles, shares, system users (M5, MT-18)."""
+        loaded = await self.load(business_id, reader)
+        return isinstance(decide(loaded.facts, _ASKS[NodeKind.BUSINESS, Act.MANAGE], self.now), Allow)
+
+    async def demand_manager(self, business_id: int, reader: Tx) -> None:
+        """``managing``, of a business that is not what the path names. Raises WireError 200, which does not tell whether it exists."""
+        loaded = await self.load(business_id, reader)
+        decision = decide(loaded.facts, _ASKS[NodeKind.BUSINESS, Act.MANAGE], self.now)
+        if isinstance(decision, Deny):
+            if decision.reason is Reason.MANAGING_MOVED:
+                raise await self._refusal(decision, loaded, str(business_id), reader)
+            raise WireError(200, NOT_MANAGER)
 
     async def _refusal(self, denial: Deny, loaded: Loaded, text: str, reader: Tx | None) -> WireError:
         """The error for a denial of this call; one that says what to do also says whose access it was (L6)."""

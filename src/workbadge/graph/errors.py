@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from workbadge.access import Deny
+from workbadge.commands.errors import CommandError, Problem
 from workbadge.terms.ids import kind_of, parse_id
 from workbadge.terms.instants import to_wire
 from workbadge.terms.kinds import NodeKind
@@ -19,6 +20,10 @@ PAGE_SENTENCE = (
 MALFORMED = "Invalid OAuth access token - Cannot parse access token"
 NO_TOKEN = "An access token is required to request this resource."
 NO_TOKEN_ME = "An active access token must be used to query information about the current user."
+NOT_MANAGER = (
+    "(#200) Only an admin of a business that owns or was lent this object can do that, with business_management granted "
+    "and that business selected."
+)
 _VALIDATING = "Error validating access token: "
 
 
@@ -100,6 +105,12 @@ TABLE: dict[Reason, Row] = {
         LOST,
         says="The person moved to a managed account: reconnect with the managed account.",
     ),
+    Reason.MANAGING_MOVED: Row(
+        200,
+        "(#200) Managing this business moved to the person's managed account.",
+        says="The old login's tokens keep reading and writing its assets until the cut-off; to manage people, sharing and "
+        "system users reconnect with the managed account.",
+    ),
     Reason.LEAVER: Row(100, LOST, says="The person left the organization of this asset."),
 }
 
@@ -140,6 +151,16 @@ def refuse(denial: Deny, node_text: str, app_id: int, base_url: str, known: bool
         user_title="Access has ended",
         user_message=row.says,
     )
+
+
+_CODES = {Problem.FORBIDDEN: 200, Problem.UNAUTHENTICATED: 200}
+
+
+def refused(error: CommandError) -> WireError:
+    """The error for a command that said no: what it was, and what would have been right."""
+    code = _CODES.get(error.problem, 100)
+    expected = f" Expected: {error.expected}." if error.expected else ""
+    return WireError(code, f"(#{code}) {error.message}{expected}")
 
 
 def nothing_named(text: str) -> WireError:

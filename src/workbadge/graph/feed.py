@@ -1,44 +1,31 @@
 """Posts of a page: ``{page}/feed`` to read and to write, ``{page}_{post}`` as a node (``wire.md`` §3.6, §3.10)."""
 
-from datetime import datetime
-
-from workbadge.commands.errors import CommandError
 from workbadge.commands.post import add_post
-from workbadge.commands.transaction import in_transaction
 from workbadge.store import posts
 from workbadge.store.engine import Tx
+from workbadge.store.window import Order, Rows, Window
 from workbadge.terms.ids import kind_of, parse_id
-from workbadge.terms.instants import from_micros, to_micros
 from workbadge.terms.kinds import Act, NodeKind
-from workbadge.web.wire import WireError
 
 from .context import Call, Item
-from .edges import Asked, Edge, bound_to, wrap
 from .errors import missing
 from .fields import parse_fields
+from .lists import Asked, list_rows
 from .nodes import show
-from .paging import read_cursor
 from .people import POST
+from .writes import actor_of, committed
 
 
 async def feed(call: Call, item: Item, asked: Asked) -> dict[str, object]:
     """``{page}/feed``: posts, newest first."""
 
-    def place(cursor: str | None) -> tuple[datetime, int] | None:
-        if cursor is None:
-            return None
-        at, _, last = read_cursor(call.services.sealer, cursor, bound_to(call, asked)).partition(":")
-        return (from_micros(int(at)), int(last)) if at.isdecimal() and last.isdecimal() else None
+    async def read(tx: Tx, window: Window) -> Rows:
+        return await posts.list_posts(tx, item.id, window)
 
-    before = place(asked.before)
-    async with call.services.store.read() as tx:
-        rows = await posts.list_posts(tx, item.id, asked.limit, place(asked.after), before)
-        total = await posts.count_posts(tx, item.id) if asked.summary else None
-    more = len(rows) > asked.limit
-    kept = rows[-asked.limit :] if before is not None else rows[: asked.limit]
-    data = [await show(call, POST, row, asked.fields) for row in kept]
-    positions = [f"{to_micros(row.created_at)}:{row.id}" for row in kept]
-    return wrap(call, asked, data, positions, more, total)
+    async def count(tx: Tx) -> int:
+        return await posts.count_posts(tx, item.id)
+
+    return await list_rows(call, asked, POST, read, count, order=Order.REVERSE)
 
 
 async def write_post(call: Call, text: str) -> dict[str, object]:
@@ -47,18 +34,16 @@ async def write_post(call: Call, text: str) -> dict[str, object]:
     Decided in the transaction that writes, so that a right that ends meanwhile is not outlived. Raises WireError.
     """
 
+    call.used((await call.reach(text, Act.WRITE)).loaded)
+
     async def work(tx: Tx) -> dict[str, object]:
         item = await call.reach(text, Act.WRITE, reader=tx)
-        account = item.loaded.facts.account
-        assert account is not None
+        account_id = actor_of(item.loaded)
         message, key = call.params.values.get("message", ""), call.params.idempotency_key
-        made = await add_post(tx, call.services, item.id, account.id, item.loaded.app_id, message, key, call.now)
+        made = await add_post(tx, call.services, item.id, account_id, item.loaded.app_id, message, key, call.now)
         return {"id": f"{item.id}_{made}"}
 
-    try:
-        return await in_transaction(call.services, work)
-    except CommandError as error:
-        raise WireError(100, f"(#100) {error.message}") from error
+    return await committed(call, work)
 
 
 def read_post_id(text: str) -> tuple[int, int] | None:
@@ -79,6 +64,3 @@ async def read_post(call: Call, text: str, page_id: int, post_id: int) -> dict[s
     if row is None or row.page_id != item.id:
         raise missing(text)
     return await show(call, POST, row, parse_fields(call.params.values.get("fields", "")))
-
-
-PAGE_EDGES: dict[str, Edge] = {"feed": feed}

@@ -23,6 +23,8 @@ MODIFIERS = frozenset(
         "height",
         "since",
         "until",
+        "business",
+        "email",
     }
 )
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")

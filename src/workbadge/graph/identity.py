@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from workbadge.store import records, rights
+from workbadge.store import records, seats
 from workbadge.store.facts import Loaded
 from workbadge.terms.kinds import AccountKind
 from workbadge.web.caller import check_given_proof, find_app_caller
@@ -12,7 +12,7 @@ from .context import Call, find_shown_id
 from .errors import NO_TOKEN_ME, missing, nothing_named
 from .fields import parse_fields
 from .nodes import NodeType, show
-from .people import APPLICATION, BUSINESS_USER, SYSTEM_SEAT, AppShown, Person, Seat
+from .people import APPLICATION, BUSINESS_USER, SYSTEM_SEAT, AppShown, Person, seat_of
 
 
 async def find_person(call: Call, loaded: Loaded) -> Person:
@@ -38,32 +38,31 @@ async def find_person(call: Call, loaded: Loaded) -> Person:
 async def read_business_user(call: Call, text: str, found: int) -> Any:
     """A BusinessUser by its membership, to whoever may read its business; the same ones as in the list (I10)."""
     async with call.services.store.read() as tx:
-        seat = await rights.find_seat(tx, call.now, membership_id=found)
+        seat = await seats.find_seat(tx, call.now, membership_id=found)
     if seat is None or seat.kind == AccountKind.SYSTEM.value:
         await call.alive()
         raise missing(text)
-    return await _show_seat(call, text, BUSINESS_USER, found, seat)
+    return await _show_seat(call, text, BUSINESS_USER, seat)
 
 
 async def read_system_user(call: Call, text: str, found: int) -> Any:
     """A SystemUser by its account, to whoever may read its business; the same ones as in the list (I10)."""
     async with call.services.store.read() as tx:
-        seat = await rights.find_seat(tx, call.now, account_id=found)
+        seat = await seats.find_seat(tx, call.now, account_id=found)
     if seat is None or seat.kind != AccountKind.SYSTEM.value:
         await call.alive()
         raise missing(text)
-    return await _show_seat(call, text, SYSTEM_SEAT, found, seat)
+    return await _show_seat(call, text, SYSTEM_SEAT, seat)
 
 
-async def _show_seat(call: Call, text: str, node_type: NodeType, shown_id: int, row: Any) -> Any:
+async def _show_seat(call: Call, text: str, node_type: NodeType, row: Any) -> Any:
     """A seat, if its business may be read; else nothing is known of it."""
     await call.alive()
     try:
-        business = await call.reach(text, node_id=row.business_id)
+        await call.reach(text, node_id=row.business_id)
     except WireError as error:
         raise missing(text) from error
-    seat = Seat(shown_id, row.name, row.email, row.role, row.created_at, business.id, business.name)
-    return await show(call, node_type, seat, parse_fields(call.params.values.get("fields", "")))
+    return await show(call, node_type, seat_of(row), parse_fields(call.params.values.get("fields", "")))
 
 
 async def read_app(call: Call, app_id: int) -> Any:

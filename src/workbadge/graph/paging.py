@@ -12,6 +12,7 @@ __all__ = ["make_cursor", "page_links", "read_cursor", "read_limit"]
 
 DEFAULT_LIMIT = 25
 LARGEST_LIMIT = 100
+BAD_CURSOR = "(#100) The paging cursor is not valid for this caller and this edge."
 _DROPPED = frozenset({"after", "before", "access_token", "ids", "method", "_method"})
 """Parameters that a link to another page does not repeat: they say something else there."""
 
@@ -30,7 +31,7 @@ def read_cursor(sealer: Sealer, cursor: str, bound_to: str) -> str:
     try:
         return cursors.read_cursor(sealer, cursor, bound_to)
     except ValueError as error:
-        raise WireError(100, "(#100) The paging cursor is not valid for this caller and this edge.") from error
+        raise WireError(100, BAD_CURSOR) from error
 
 
 def page_links(

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from workbadge.terms.kinds import AccountKind
+from workbadge.terms.tasks import NONE, Task, task_names
 
 from .context import Call
 from .nodes import OMIT, NodeType, Render, wire_time
@@ -35,6 +36,24 @@ class Seat:
     created: datetime
     business_id: int
     business_name: str
+    system: bool = False
+    tasks: Task = NONE
+
+
+def seat_of(row: Any) -> Seat:
+    """A row of ``store.seats``; people are known by their place, system users by their account."""
+    system = row.kind == AccountKind.SYSTEM.value
+    return Seat(
+        row.account_id if system else row.id,
+        row.name,
+        row.email,
+        row.role,
+        row.created_at,
+        row.business_id,
+        row.business_name,
+        system,
+        Task(getattr(row, "tasks", 0)),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +88,10 @@ def _nothing(call: Call, person: Person) -> Any:
 def _picture(call: Call, person: Any) -> Any:
     url = f"{call.services.base_url}/static/avatar.svg"
     return {"data": {"url": url, "is_silhouette": True, "height": 50, "width": 50}}
+
+
+def _business(call: Call, seat: Seat) -> Any:
+    return {"id": str(seat.business_id), "name": seat.business_name}
 
 
 USER = NodeType(
@@ -114,10 +137,7 @@ BUSINESS_USER = NodeType(
         "last_name": _last,
         "email": lambda call, seat: _given(seat.email),
         "role": lambda call, seat: seat.role,
-        "business": lambda call, seat: {
-            "id": str(seat.business_id),
-            "name": seat.business_name,
-        },
+        "business": _business,
     },
     ("id", "name", "role"),
 )
@@ -130,6 +150,17 @@ SYSTEM_SEAT = NodeType(
         "created_time": lambda call, seat: wire_time(seat.created),
     },
     ("id", "name", "role"),
+)
+ASSIGNED_USER = NodeType(
+    "AssignedUser",
+    {
+        "id": lambda call, seat: str(seat.id),
+        "name": lambda call, seat: seat.name,
+        "business": _business,
+        "user_type": lambda call, seat: "system_user" if seat.system else "business_user",
+        "tasks": lambda call, seat: task_names(seat.tasks),
+    },
+    ("id", "name", "tasks"),
 )
 
 

@@ -29,7 +29,7 @@ from workbadge.terms.kinds import NodeKind
 from workbadge.web.wire import WireError
 
 from .context import Call
-from .edges import Asked, bound_to, wrap
+from .lists import Asked, bound_to, wrap
 from .nodes import OMIT, NodeType, show, wire_expiry, wire_time
 from .paging import read_cursor
 

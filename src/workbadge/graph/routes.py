@@ -1,6 +1,7 @@
 """The graph's paths: ``/[vN.N/]<node>[/<edge>]``. One ASGI application, no framework on the hot path.
 
-``NODE_EDGES``, ``USER_EDGES``, ``APP_EDGES`` and ``APP_CALLS`` are the route table; the IDOR matrix of the tests is generated from it.
+``NODE_EDGES``, ``USER_EDGES``, ``APP_EDGES`` (reads), ``NODE_WRITES`` and ``APP_CALLS`` are the route table; the IDOR
+matrix of the tests is generated from it.
 """
 
 import re
@@ -14,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from workbadge.store.engine import StoreBusyError
 from workbadge.terms.ids import kind_of, parse_id
-from workbadge.terms.kinds import AccountKind, Act, NodeKind
+from workbadge.terms.kinds import AccountKind, NodeKind
 from workbadge.web.restricted import admit_caller
 from workbadge.web.state import Site, at_host, now_of, site_of
 from workbadge.web.wire import (
@@ -31,33 +32,23 @@ from workbadge.web.wire import (
 from .applications import APP_CALLS, APP_TOKEN_NEEDED
 from .batch import Outcome, Prepare, run_batch
 from .business_login import install_type
+from .changes import NODE_WRITES
 from .context import Call, Item, is_page_token
 from .debug import debug_token
-from .edges import (
-    BUSINESS_EDGES,
-    USER_EDGES,
-    Edge,
-    asked_at_top,
-    asked_in_field,
-    created,
-    delete_permissions,
-    owner,
-    page_access_token,
-)
+from .edges import NODE_EDGES, USER_EDGES
 from .errors import missing, nothing_named
 from .extension import BUSINESS_POSTS, EXTENSION
-from .feed import PAGE_EDGES, read_post, read_post_id, write_post
+from .feed import read_post, read_post_id
 from .fields import Field, parse_fields
 from .identity import answer_app, find_person, read_app, read_business_user, read_system_user
+from .lists import Edge, asked_at_top, asked_in_field
 from .nodes import TYPES, NodeType, show
+from .own import created, owner, page_access_token
 from .page_apps import SUBSCRIBED_APPS
 from .people import APPLICATION, SYSTEM_USER, USER
+from .permissions import delete_permissions
 from .reconnects import reconnects
 
-NODE_EDGES: dict[NodeKind, dict[str, Edge]] = {
-    NodeKind.BUSINESS: BUSINESS_EDGES,
-    NodeKind.PAGE: PAGE_EDGES,
-}
 APP_EDGES: dict[str, Edge] = {"reconnects": reconnects}
 """Edges of the calling app."""
 MOST_IDS = 50
@@ -192,6 +183,7 @@ class Graph:
         if "ids" in params.values and method == "GET" and len(parts) == 1 and _EDGE_NAME(head) and head != "me":
             return await self._many(site, now, f"/{head}", params, version)
         call = Call(site, now, params, version, path, head == "me")
+        call.method = method
         return await self._node(call, method, head, parts[1:])
 
     async def _many(self, site: Site, now: datetime, edge: str, params: WireParams, version: str) -> dict[str, Any]:
@@ -250,22 +242,32 @@ class Graph:
         """An asset or a business."""
         if rest == ["subscribed_apps"] and method in SUBSCRIBED_APPS and kind_of(parse_id(text) or 0) is NodeKind.PAGE:
             return await SUBSCRIBED_APPS[method](call, text)
-        writes = method == "POST" and rest == ["feed"]
-        item = await call.reach(text, Act.WRITE if writes else Act.READ)
+        if method != "GET":
+            return await self._write(call, text, rest)
+        item = await call.reach(text)
         call.used(item.loaded)
-        if not rest and method == "GET":
+        if not rest:
             return await show(
                 call,
                 TYPES[item.kind],
                 item,
                 parse_fields(call.params.values.get("fields", "")),
             )
-        if writes and item.kind is NodeKind.PAGE:
-            return await write_post(call, text)
         edge = NODE_EDGES.get(item.kind, {}).get(rest[0]) if len(rest) == 1 else None
-        if edge is not None and method == "GET":
+        if edge is not None:
             return await edge(call, item, asked_at_top(call))
         raise self._no_edge(TYPES[item.kind], method, rest)
+
+    async def _write(self, call: Call, text: str, rest: list[str]) -> Any:
+        """A change of an asset or a business. Who may not read it is told no more than by a read."""
+        found = parse_id(text.removeprefix("act_"))
+        kind = None if found is None else kind_of(found)
+        edge = rest[0] if len(rest) == 1 else "" if not rest else None
+        write = None if kind is None or edge is None else NODE_WRITES.get(kind, {}).get((call.method, edge))
+        if write is not None:
+            return await write(call, text)
+        item = await call.reach(text)
+        raise self._no_edge(TYPES[item.kind], call.method, rest)
 
     def _no_edge(self, node_type: NodeType, method: str, rest: list[str]) -> WireError:
         if rest and method == "GET":

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
 
 from workbadge.lifecycle.changes import MembershipState
 from workbadge.terms.kinds import EndCause, Role
@@ -206,87 +206,26 @@ async def lends(tx: Tx, business_id: int, partner_business_id: int, now: datetim
     return await tx.one(statement.limit(1)) is not None
 
 
+async def lent_tasks(tx: Tx, asset_id: int, business_id: int, now: datetime) -> Task:
+    """The tasks that are lent to a business on an asset at ``now``."""
+    rows = await tx.rows(
+        select(share.c.tasks).where(
+            share.c.asset_id == asset_id,
+            share.c.partner_business_id == business_id,
+            share.c.starts <= now,
+            or_(share.c.ends.is_(None), share.c.ends > now),
+        )
+    )
+    lent = Task(0)
+    for row in rows:
+        lent |= Task(row.tasks)
+    return lent
+
+
 async def list_owned(tx: Tx, business_id: int) -> list[int]:
     """Ids of the assets a business owns, ascending."""
     where = and_(asset.c.business_id == business_id, asset.c.removed_at.is_(None))
     return [row.id for row in await tx.rows(select(asset.c.id).where(where).order_by(asset.c.id))]
-
-
-async def list_seats(
-    tx: Tx,
-    business_id: int,
-    system: bool,
-    now: datetime,
-    limit: int,
-    after: int | None,
-    before: int | None,
-) -> list[Row[Any]]:
-    """People (or system users) who hold a place in a business at ``now``, by membership id, ``limit`` + 1 at most.
-
-    Columns: those of ``find_seat``. Places that were handed over are not among them.
-    """
-    statement = (
-        _seats(now)
-        .where(membership.c.business_id == business_id)
-        .where((account.c.kind == "system") if system else (account.c.kind != "system"))
-    )
-    if after is not None:
-        statement = statement.where(membership.c.id > after)
-    if before is not None:
-        rows = await tx.rows(
-            statement.where(membership.c.id < before).order_by(membership.c.id.desc()).limit(limit + 1)
-        )
-        return list(reversed(rows))
-    return await tx.rows(statement.order_by(membership.c.id).limit(limit + 1))
-
-
-async def find_seat(
-    tx: Tx, now: datetime, membership_id: int | None = None, account_id: int | None = None
-) -> Row[Any] | None:
-    """One place that ``list_seats`` would list, by its membership or (a system user's) by its account.
-
-    Columns: id (membership), role, business_id, account_id, name, email, kind, created_at.
-    """
-    which = membership.c.account_id == account_id if membership_id is None else membership.c.id == membership_id
-    return await tx.one(_seats(now).where(which).order_by(membership.c.id))
-
-
-def _seats(now: datetime) -> Select[Any]:
-    """Places that are open and were not handed over, with who holds them."""
-    return (
-        select(
-            membership.c.id,
-            membership.c.role,
-            membership.c.business_id,
-            membership.c.account_id,
-            account.c.name,
-            account.c.email,
-            account.c.kind,
-            account.c.created_at,
-        )
-        .join(account, account.c.id == membership.c.account_id)
-        .where(_open_seat(now))
-    )
-
-
-def _open_seat(now: datetime) -> ColumnElement[bool]:
-    """A place that is open and was not handed over."""
-    return and_(
-        membership.c.starts <= now,
-        or_(membership.c.ends.is_(None), membership.c.ends > now),
-        or_(membership.c.handed_over.is_(None), membership.c.handed_over > now),
-    )
-
-
-async def count_seats(tx: Tx, business_id: int, system: bool, now: datetime) -> int:
-    """How many people (or system users) hold a place in a business."""
-    row = await tx.one(
-        select(func.count().label("total"))
-        .select_from(membership.join(account, account.c.id == membership.c.account_id))
-        .where(membership.c.business_id == business_id, _open_seat(now))
-        .where((account.c.kind == "system") if system else (account.c.kind != "system"))
-    )
-    return 0 if row is None else int(row.total)
 
 
 async def lock_admins(tx: Tx, business_id: int) -> None:

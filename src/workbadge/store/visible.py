@@ -4,7 +4,7 @@ It must agree with ``access.decide`` on every node; ``tests/store/test_visible.p
 demands that. It answers ids in order; what each shows, and until when, comes from ``facts`` and ``decide``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -23,10 +23,11 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    type_coerce,
     union,
 )
 
-from workbadge.terms.instants import to_micros
+from workbadge.terms.instants import from_micros, to_micros
 from workbadge.terms.kinds import AccountKind, NodeKind, Role
 from workbadge.terms.tasks import TASKS_OF
 
@@ -41,6 +42,7 @@ from .schema import (
     name_pattern,
     share,
 )
+from .window import Order, Place, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +72,14 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Ids in ascending order; ``more``: some follow after the last (or precede the first, when paging back)."""
+    """Ids in the list's order; ``more``: some follow after the last (or precede the first, when paging back).
+
+    ``places``: where each of them stands.
+    """
 
     ids: list[int]
     more: bool
+    places: list[Place] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +94,8 @@ class _Shape:
     lent_to: bool
     text: bool
     place: str
-    """``after`` or ``before`` an id, from the ``start``, or ``all`` to be counted."""
+    """``after`` or ``before`` a place, from the ``start``, or ``all`` to be counted."""
+    order: Order = Order.ID
 
 
 _now = bindparam("now", type_=BigInteger)
@@ -97,6 +104,7 @@ _grant = bindparam("grant", type_=BigInteger)
 _authorized = bindparam("authorized", type_=BigInteger)
 _page = bindparam("page", type_=BigInteger)
 _place = bindparam("place", type_=BigInteger)
+_at = bindparam("at", type_=BigInteger)
 _owned_by = bindparam("owned_by", type_=BigInteger)
 _lent_to = bindparam("lent_to", type_=BigInteger)
 _text = bindparam("text", type_=Text)
@@ -125,14 +133,27 @@ def _member(shape: _Shape) -> ColumnElement[bool]:
     )
 
 
-def _finish(way: Select[Any], shape: _Shape, node: ColumnElement[Any]) -> Select[Any]:
+def _falling(shape: _Shape) -> bool:
+    """Whether the page is read from large to small: backwards, or in the reverse order."""
+    return (shape.place == "before") is not (shape.order is Order.REVERSE)
+
+
+def _beyond(shape: _Shape, node: ColumnElement[Any], made: ColumnElement[Any]) -> ColumnElement[bool]:
+    """On the far side of the place, in the direction of reading."""
+    further = node < _place if _falling(shape) else node > _place
+    if shape.order is Order.ID:
+        return further
+    return or_(made < _at if _falling(shape) else made > _at, and_(made == _at, further))
+
+
+def _finish(way: Select[Any], shape: _Shape, node: ColumnElement[Any], made: ColumnElement[Any]) -> Select[Any]:
     """With a token: only nodes that its grant selected. Each way is cut to the page before all are put together."""
     if shape.one_page:
         way = way.where(node == _page)
-    if shape.place == "after":
-        way = way.where(node > _place)
-    if shape.place == "before":
-        way = way.where(node < _place)
+    if shape.order is not Order.ID:
+        way = way.add_columns(made.label("made"))
+    if shape.place in ("after", "before"):
+        way = way.where(_beyond(shape, node, made))
     if not shape.by_token:
         return way
     return way.where(
@@ -217,7 +238,7 @@ def _assets(shape: _Shape) -> list[Select[Any]]:
             .where(direct_role.c.account_id == _account)
             .where(direct_role.c.tasks.bitwise_and(mask) != 0)
         )
-    return [_finish(way, shape, asset.c.id) for way in ways]
+    return [_finish(way, shape, asset.c.id, type_coerce(asset.c.created_at, BigInteger)) for way in ways]
 
 
 def _businesses(shape: _Shape) -> list[Select[Any]]:
@@ -225,7 +246,7 @@ def _businesses(shape: _Shape) -> list[Select[Any]]:
     way = select(business.c.id).join(membership, membership.c.business_id == business.c.id).where(_member(shape))
     if shape.text:
         way = way.where(business.c.name_key.like(_text, escape="/"))
-    return [_finish(way, shape, business.c.id)]
+    return [_finish(way, shape, business.c.id, type_coerce(business.c.created_at, BigInteger))]
 
 
 @lru_cache(maxsize=512)
@@ -239,13 +260,14 @@ def _query(shape: _Shape) -> HotQuery:
     ids = (union(*ways) if ways[1:] else ways[0].distinct()).subquery("visible")
     if shape.place == "all":
         return HotQuery(select(func.count().label("total")).select_from(ids))
+    columns = [ids.c.id] if shape.order is Order.ID else [ids.c.made, ids.c.id]
+    order = [one.desc() if _falling(shape) else one.asc() for one in columns]
     # A bare parameter as the limit makes SQLite plan the statement anew each time it is bound; a sum does not.
-    order = ids.c.id.desc() if shape.place == "before" else ids.c.id
-    return HotQuery(select(ids.c.id).order_by(order).limit(_limit + 0))
+    return HotQuery(select(*columns).order_by(*order).limit(_limit + 0))
 
 
 async def _ask(
-    tx: Tx, viewer: Viewer, wanted: Filter, now: datetime, order: str, **more: int | None
+    tx: Tx, viewer: Viewer, wanted: Filter, now: datetime, where: str, order: Order = Order.ID, **more: int | None
 ) -> list[tuple[Any, ...]]:
     shape = _Shape(
         wanted.kinds,
@@ -255,6 +277,7 @@ async def _ask(
         wanted.owned_by is not None,
         wanted.lent_to is not None,
         bool(wanted.text),
+        where,
         order,
     )
     if shape.by_token and viewer.authorized is None:
@@ -283,13 +306,32 @@ async def page(
     before: int | None = None,
 ) -> Page:
     """At most ``limit`` visible ids after ``after`` (or the last ``limit`` before ``before``), ascending."""
-    place, at = ("start", None) if after is None else ("after", after)
-    if before is not None:
-        place, at = "before", before
-    rows = await _ask(tx, viewer, wanted, now, place, place=at, limit=limit + 1)
-    found = [int(row[0]) for row in rows]
-    kept = found[:limit]
-    return Page(kept if before is None else kept[::-1], len(found) > limit)
+    asked = Window(limit, None if after is None else (None, after), None if before is None else (None, before))
+    return await window(tx, viewer, wanted, now, asked)
+
+
+async def window(tx: Tx, viewer: Viewer, wanted: Filter, now: datetime, asked: Window) -> Page:
+    """The visible ids in a window, in its order."""
+    back = asked.before is not None
+    at, last = asked.before or asked.after or (None, None)
+    where = "start" if last is None else "before" if back else "after"
+    rows = await _ask(
+        tx,
+        viewer,
+        wanted,
+        now,
+        where,
+        asked.order,
+        place=last,
+        at=None if at is None else to_micros(at),
+        limit=asked.limit + 1,
+    )
+    kept = rows[: asked.limit]
+    if back:
+        kept = kept[::-1]
+    timed = asked.order is not Order.ID
+    places = [(from_micros(row[0]) if timed else None, int(row[-1])) for row in kept]
+    return Page([place[1] for place in places], len(rows) > asked.limit, places)
 
 
 async def count(tx: Tx, viewer: Viewer, wanted: Filter, now: datetime) -> int:

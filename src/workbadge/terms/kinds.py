@@ -73,6 +73,7 @@ class Act(StrEnum):
     WRITE = "write"
     LIST = "list"
     CONSENT = "consent"
+    MANAGE = "manage"  # of a business: people, roles, shares, system users; of an asset: giving it to a business
 
 
 class PersonState(StrEnum):

@@ -47,4 +47,5 @@ class Reason(StrEnum):
     GRACE_ENDED = "grace_ended"
     DEADLINE_PASSED = "deadline_passed"
     HANDED_OVER = "handed_over"
+    MANAGING_MOVED = "managing_moved"
     LEAVER = "leaver"

@@ -170,7 +170,7 @@ _NEEDED: dict[tuple[NodeKind, Act], tuple[str, ...]] = {
 
 
 def scopes_for(kind: NodeKind, act: Act) -> frozenset[str]:
-    """Scopes of which any one suffices for ``act`` on a node of ``kind``. LIST needs what READ needs."""
+    """Scopes of which any one suffices for ``act`` on a node of ``kind``. All but WRITE need what READ needs."""
     return _NEEDED_SETS.get((kind, Act.WRITE if act is Act.WRITE else Act.READ), frozenset())
 
 

@@ -77,9 +77,17 @@ _WRITERS: dict[NodeKind, Task] = {
     NodeKind.WHATSAPP_ACCOUNT: Task.MANAGE,
 }
 
+_MANAGERS: dict[NodeKind, Task] = {
+    **dict.fromkeys(TASKS_OF, Task.MANAGE),
+    NodeKind.BUSINESS: Task.MANAGE,
+    NodeKind.PIXEL: Task.EDIT,
+}
+
 
 def tasks_for(kind: NodeKind, act: Act) -> Task:
     """Tasks of which any one suffices for ``act`` on a node of ``kind`` (reading an asset: any task at all)."""
+    if act is Act.MANAGE:
+        return _MANAGERS.get(kind, NONE)
     return _WRITERS.get(kind, NONE) if act is Act.WRITE else TASKS_OF.get(kind, NONE)
 
 

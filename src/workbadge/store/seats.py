@@ -1,0 +1,96 @@
+"""Places in businesses as apps see them: who holds one, who has tasks on an asset. Handed-over places are not among them.
+
+Rows carry ``id`` (the membership's), ``made`` (since when), ``role``, ``business_id``, ``business_name``, ``account_id``,
+``name``, ``email``, ``kind``, ``created_at`` (the account's); those of an asset also ``tasks``.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, and_, or_, select
+
+from workbadge.terms.kinds import AccountKind
+from workbadge.terms.tasks import Task
+
+from .engine import Tx
+from .schema import account, assignment, business, membership
+from .window import Rows, Window, count_rows, read_window
+
+_SYSTEM = AccountKind.SYSTEM.value
+
+
+def _open(now: datetime) -> ColumnElement[bool]:
+    """A place that is open and was not handed over."""
+    return and_(
+        membership.c.starts <= now,
+        or_(membership.c.ends.is_(None), membership.c.ends > now),
+        or_(membership.c.handed_over.is_(None), membership.c.handed_over > now),
+    )
+
+
+def _seats(now: datetime) -> Select[Any]:
+    """Open places with who holds them and where."""
+    return (
+        select(
+            membership.c.id,
+            membership.c.starts.label("made"),
+            membership.c.role,
+            membership.c.business_id,
+            business.c.name.label("business_name"),
+            membership.c.account_id,
+            account.c.name,
+            account.c.email,
+            account.c.kind,
+            account.c.created_at,
+        )
+        .join(account, account.c.id == membership.c.account_id)
+        .join(business, business.c.id == membership.c.business_id)
+        .where(_open(now))
+    )
+
+
+def _kind(system: bool) -> ColumnElement[bool]:
+    return account.c.kind == _SYSTEM if system else account.c.kind != _SYSTEM
+
+
+def _in_business(business_id: int, system: bool, now: datetime) -> Select[Any]:
+    return _seats(now).where(membership.c.business_id == business_id, _kind(system))
+
+
+async def list_seats(tx: Tx, business_id: int, system: bool, now: datetime, window: Window) -> Rows:
+    """People (or system users) who hold a place in a business at ``now``."""
+    return await read_window(tx, _in_business(business_id, system, now), window, membership.c.id, membership.c.starts)
+
+
+async def count_seats(tx: Tx, business_id: int, system: bool, now: datetime) -> int:
+    """How many people (or system users) hold a place in a business."""
+    return await count_rows(tx, _in_business(business_id, system, now))
+
+
+async def find_seat(
+    tx: Tx, now: datetime, membership_id: int | None = None, account_id: int | None = None
+) -> Row[Any] | None:
+    """One place that ``list_seats`` would list, by its membership or (a system user's) by its account."""
+    which = membership.c.account_id == account_id if membership_id is None else membership.c.id == membership_id
+    return await tx.one(_seats(now).where(which).order_by(membership.c.id))
+
+
+def _on_asset(asset_id: int, business_id: int, lent: Task, now: datetime) -> Select[Any]:
+    held = assignment.c.tasks.bitwise_and(int(lent))
+    return (
+        _seats(now)
+        .add_columns(held.label("tasks"))
+        .join(assignment, assignment.c.membership_id == membership.c.id)
+        .where(assignment.c.asset_id == asset_id, membership.c.business_id == business_id, held != 0)
+    )
+
+
+async def list_assigned(tx: Tx, asset_id: int, business_id: int, lent: Task, now: datetime, window: Window) -> Rows:
+    """Who of a business has tasks on an asset; ``lent``: those that the business has on it at all."""
+    statement = _on_asset(asset_id, business_id, lent, now)
+    return await read_window(tx, statement, window, membership.c.id, membership.c.starts)
+
+
+async def count_assigned(tx: Tx, asset_id: int, business_id: int, lent: Task, now: datetime) -> int:
+    """How many of a business have tasks on an asset."""
+    return await count_rows(tx, _on_asset(asset_id, business_id, lent, now))
