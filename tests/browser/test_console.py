@@ -106,6 +106,8 @@ def test_the_pages_of_an_admin_are_clean(browser: Browser, served: Served) -> No
         "/migration",
         "/migration/plan",
         move,
+        f"{move}?show=in_grace",
+        f"{move}?q=nothing-like-it",
         f"{move}/{ids['person:Emil Employee']}",
         f"{move}/{ids['person:Selma Second']}",
     ):

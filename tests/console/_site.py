@@ -19,7 +19,8 @@ from workbadge.sandbox.world import World
 from workbadge.store import overview, rights
 from workbadge.store.engine import Store, StoreSettings
 from workbadge.store.opening import make_store
-from workbadge.store.schema import account, membership, metadata
+from workbadge.store.schema import account, membership, metadata, migration_person
+from workbadge.store.schema import migration as migration_table
 from workbadge.terms.instants import DAY
 from workbadge.terms.kinds import NodeKind
 from workbadge.web.clock import SettableClock
@@ -142,8 +143,8 @@ async def build_site(folder: Path, base: str = BASE, postgres: str = "") -> Site
     return site
 
 
-async def add_crowd(site: Site, people: int) -> None:
-    """So many more employees, ``Crowd 00000`` on, put in at once."""
+async def add_crowd(site: Site, people: int, migrating: bool = False) -> None:
+    """So many more employees, ``Crowd 00000`` on, put in at once; ``migrating``: invited in the demo's migration too."""
     start, ids = START - DAY, site.world.services.entropy.new_id
     accounts = [
         {
@@ -162,6 +163,20 @@ async def add_crowd(site: Site, people: int) -> None:
     async with site.world.services.store.write() as tx:
         await tx.run(insert(account), accounts)
         await tx.run(insert(membership), places)
+        if not migrating:
+            return
+        whole = await tx.one(select(migration_table).where(migration_table.c.id == site.demo.migration_id))
+        assert whole is not None
+        invited = [
+            {
+                **{"id": ids(NodeKind.RECORD), "migration_id": whole.id, "business_id": whole.business_id},
+                **{"organization_id": whole.organization_id, "personal_id": place["account_id"]},
+                **{"personal_membership_id": place["id"], "work_email": f"crowd{n:05}@example.com"},
+                **{"invited_at": START, "link_hash": n.to_bytes(32, "big"), "link_expires_at": START + 60 * DAY},
+            }
+            for n, place in enumerate(places)
+        ]
+        await tx.run(insert(migration_person), invited)
 
 
 def login(name: str) -> tuple[str, str]:

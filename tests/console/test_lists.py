@@ -2,15 +2,20 @@
 
 import html
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
 
+from workbadge.commands import migration
 from workbadge.commands.membership import remove_member
+from workbadge.commands.migration import load_migration
+from workbadge.commands.progress import list_summaries, load_people
 from workbadge.store import members, rights
 from workbadge.store.members import Group, Wanted
 from workbadge.store.slices import FIRST
+from workbadge.terms.instants import DAY
+from workbadge.terms.kinds import PersonState
 
 from ._site import Site, add_crowd, csrf_of, login
 
@@ -26,7 +31,7 @@ def _link(page: httpx.Response, name: str) -> str | None:
 
 def _names(page: httpx.Response) -> list[str]:
     table = page.text.partition("<tbody")[2].partition("</tbody>")[0]
-    return re.findall(r'class="wb-identity-name">([^<]+)<', table)
+    return re.findall(r'class="wb-identity-name">(?:<a [^>]*>)?([^<]+)<', table)
 
 
 async def _walk(client: httpx.AsyncClient, path: str, name: str = "Next") -> list[httpx.Response]:
@@ -175,3 +180,61 @@ async def test_ten_thousand_members_load_one_page(site: Site, monkeypatch: pytes
 async def _tx_of(site: Site) -> object:
     async with site.world.services.store.read() as tx:
         return tx
+
+
+async def _states(site: Site, now: datetime) -> None:
+    """Counts and pages per state say what ``state_of`` says of each person."""
+    async with site.world.services.store.read() as tx:
+        view = await load_migration(tx, site.demo.migration_id, now)
+        (summary,) = await list_summaries(tx, site.demo.business_id, now)
+        assert {state: n for state in PersonState if (n := view.count(state))} == summary.counts
+        whole = []
+        for state in PersonState:
+            shown = await load_people(tx, "", summary, "", state, now, FIRST, 50)
+            assert {one.state for one in shown.people} <= {state}
+            whole += shown.people
+    assert sorted(whole, key=lambda one: one.person_id) == sorted(view.people, key=lambda one: one.person_id)
+
+
+async def test_states_in_the_database_are_the_enforced_ones(site: Site) -> None:
+    """I8: around every instant, people are counted and listed in the state that is enforced; nobody is in two, or in none."""
+    ids, services, start = site.ids, site.world.services, site.world.clock.now()
+    migration_id = site.demo.migration_id
+    await migration.exclude_person(services, migration_id, ids["person:Noor Third"], None, start)
+    deadline = start + 10 * DAY
+    await migration.set_deadline(services, migration_id, ids["person:Selma Second"], deadline, None, start)
+    cut_off = start + 30 * DAY
+    for at in (start, deadline, cut_off):
+        for step in (-1, 0, 1):
+            await _states(site, at + timedelta(microseconds=step))
+    await migration.roll_back(services, migration_id, ids["person:Emil Employee"], None, start + DAY)
+    await _states(site, start + DAY)
+    async with services.store.read() as tx:
+        places = await rights.list_members(tx, site.demo.business_id)
+    selma = next(one for one in places if one.account_id == ids["person:Selma Second"])
+    await remove_member(services, site.demo.business_id, selma.id, None, start + 2 * DAY)
+    await _states(site, start + 2 * DAY)
+    async with services.store.read() as tx:
+        (summary,) = await list_summaries(tx, site.demo.business_id, start + 2 * DAY)
+    assert {PersonState.EXCLUDED, PersonState.ROLLED_BACK, PersonState.LEFT} <= set(summary.counts)
+
+
+async def test_progress_comes_page_by_page(site: Site) -> None:
+    """B3: thousands in a migration are walked fifty at a time, each once, with the connections of those shown."""
+    await add_crowd(site, 130, migrating=True)
+    ada = await site.browser(login("ada"))
+    path = f"{site.business}/migration/{site.demo.migration_id}"
+    pages = await _walk(ada, path)
+    names = [name for page in pages for name in _names(page)]
+    assert len(names) == len(set(names)) > 130 and names == sorted(names, key=str.casefold)
+    assert f"{len(names)} people" in pages[0].text
+    with_emil = next(page for page in pages if "Emil Employee" in _names(page))
+    assert "Postbox" in with_emil.text and "Postbox" not in pages[0].text
+    graced = await ada.get(f"{path}?show=in_grace")
+    assert _names(graced) == ["Emil Employee"] and "1 person" in graced.text
+    found = await ada.get(f"{path}?q=crowd0012")
+    assert "10 people for “crowd0012”" in found.text and len(_names(found)) == 10
+    nobody = await ada.get(f"{path}?q=crowd0012&show=in_grace")
+    assert "Nobody matches" in nobody.text and "in this state" in nobody.text
+    export = await ada.get(f"{path}.csv")
+    assert export.text.count("\n") == len(names) + 1

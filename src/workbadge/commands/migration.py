@@ -206,53 +206,41 @@ async def _view(
     now: datetime,
 ) -> MigrationView:
     """The view of one migration; ``covered`` as ``count_coverage`` gives it."""
-    views = []
     people = await migrations.list_people(tx, row.id)
-    for person in people:
-        record = migrations.as_record(person)
-        ends = (
-            person.ends
-            if person.claimed_at is not None and person.end_cause in ("grace", "removed", "leaver")
-            else None
-        )
-        at_risk, done = covered.get(person.personal_id, (0, 0))
-        views.append(
-            PersonView(
-                person.id,
-                person.personal_id,
-                person.name,
-                person.email,
-                person.work_email,
-                plans.state_of(record, _membership(person), now),
-                person.deadline,
-                person.claimed_at,
-                ends if person.rolled_back_at is None else None,
-                person.managed_id,
-                at_risk,
-                done,
-            )
-        )
     return MigrationView(
         row.id,
         row.business_id,
         business_name,
         row.started_at,
         row.deadline,
-        tuple(views),
+        tuple(person_view(person, covered.get(person.personal_id, (0, 0)), now) for person in people),
+    )
+
+
+def person_view(person: Any, covered: tuple[int, int], now: datetime) -> PersonView:
+    """The view of a row of ``store.migrations.list_people``; ``covered``: connections, reconnected ones."""
+    record = migrations.as_record(person)
+    ends = person.ends if person.claimed_at is not None and person.end_cause in ("grace", "removed", "leaver") else None
+    at_risk, done = covered
+    return PersonView(
+        person.id,
+        person.personal_id,
+        person.name,
+        person.email,
+        person.work_email,
+        plans.state_of(record, _membership(person), now),
+        person.deadline,
+        person.claimed_at,
+        ends if person.rolled_back_at is None else None,
+        person.managed_id,
+        at_risk,
+        done,
     )
 
 
 def _membership(person: object) -> MembershipState:
     """As much of the personal membership as a person's state depends on."""
     return rights.interval_state(person)
-
-
-async def list_migrations(tx: Tx, business_id: int, now: datetime) -> list[MigrationView]:
-    """Migrations of a business, newest first."""
-    business = await records.find_business(tx, business_id)
-    name = business.name if business else ""
-    covered = await count_coverage(tx, business_id, now)
-    return [await _view(tx, row, name, covered, now) for row in await migrations.list_migrations(tx, business_id)]
 
 
 async def _locked(

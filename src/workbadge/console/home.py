@@ -8,10 +8,10 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from workbadge.commands.coverage import business_coverage
+from workbadge.commands.coverage import business_share
 from workbadge.commands.errors import not_found
 from workbadge.commands.membership import change_role, remove_member
-from workbadge.commands.migration import list_migrations
+from workbadge.commands.progress import list_summaries, load_people
 from workbadge.store import audit, members, overview, records
 from workbadge.store.members import Group, Wanted
 from workbadge.store.slices import FIRST
@@ -99,17 +99,21 @@ async def home(frame: Frame) -> Response:
         )
         assets = await overview.list_business_assets(tx, frame.business.id, frame.now)
         access = await overview.list_access(tx, frame.business.id, frame.now)
-        coverage, migrations = None, []
-        if frame.admin:
-            coverage = await business_coverage(tx, frame.services.base_url, frame.business.id, frame.now)
-            migrations = await list_migrations(tx, frame.business.id, frame.now)
+        migrations = await list_summaries(tx, frame.business.id, frame.now) if frame.admin else []
+        share, at_risk = None, None
+        if migrations:
+            at_risk = await load_people(
+                *(tx, frame.services.base_url, migrations[0], "", PersonState.IN_GRACE, frame.now, FIRST, SHOWN_AT_HOME)
+            )
+            share = await business_share(tx, frame.services.base_url, frame.business.id, frame.now)
     return frame.page(
         "home.html",
         people=seats[Group.PEOPLE],
         some=some.rows,
         assets=assets,
         apps=len({row.app_id for row in access}),
-        coverage=coverage,
+        share=share,
+        connections=() if at_risk is None else at_risk.connections,
         migrations=migrations,
         states=PersonState,
     )

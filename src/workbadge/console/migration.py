@@ -2,21 +2,26 @@
 
 import csv
 import io
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.responses import Response
 
 from workbadge.commands import migration
-from workbadge.commands.coverage import business_coverage
+from workbadge.commands.coverage import CoverageRow, business_share
 from workbadge.commands.errors import CommandError, invalid, not_found
-from workbadge.commands.migration import MigrationView, NewPerson, PersonView
+from workbadge.commands.migration import NewPerson, PersonView
+from workbadge.commands.progress import Summary, list_summaries, load_people, load_person, load_summary
 from workbadge.store import overview, records
+from workbadge.store.engine import Tx
 from workbadge.terms.instants import parse_instant, to_wire
 from workbadge.terms.kinds import NodeKind, PersonState
 from workbadge.web.pages import security_headers
 
 from .frame import Frame, page, read_id, text_of
+from .paging import SIZE, page_links, place_asked, search_text
 
 TONES = {
     PersonState.INVITED: ("Invited", "info"),
@@ -35,9 +40,9 @@ TONES = {
 async def overview_page(frame: Frame) -> Response:
     """Migrations of the business, newest first."""
     async with frame.services.store.read() as tx:
-        found = await migration.list_migrations(tx, frame.business.id, frame.now)
-        coverage = await business_coverage(tx, frame.services.base_url, frame.business.id, frame.now)
-    return frame.page("migrations.html", migrations=found, coverage=coverage, states=PersonState)
+        found = await list_summaries(tx, frame.business.id, frame.now)
+        share = await business_share(tx, frame.services.base_url, frame.business.id, frame.now)
+    return frame.page("migrations.html", migrations=found, share=share, states=PersonState)
 
 
 @page("migration", admin=True)
@@ -127,29 +132,66 @@ async def _review(
     )
 
 
-async def _view(frame: Frame) -> MigrationView:
+def _migration_id(frame: Frame) -> int:
+    return read_id(frame.request.path_params["migration"], "migration", NodeKind.RECORD)
+
+
+async def _summary(frame: Frame, tx: Tx) -> Summary:
     """The migration in the path, of this business. Raises NOT_FOUND."""
-    migration_id = read_id(frame.request.path_params["migration"], "migration", NodeKind.RECORD)
-    async with frame.services.store.read() as tx:
-        view = await migration.load_migration(tx, migration_id, frame.now)
-    if view.business_id != frame.business.id:
-        raise not_found("migration")
-    return view
+    return await load_summary(tx, frame.business.id, _migration_id(frame), frame.now)
 
 
 @page("migration", admin=True)
 async def progress(frame: Frame) -> Response:
-    """Everybody's state, and the connections at risk."""
-    view = await _view(frame)
+    """People by state, searched by name or e-mail, each with what became of their connections."""
+    text, asked = search_text(frame), frame.request.query_params.get("show", "")
+    state = PersonState(asked) if asked in list(PersonState) else None
     async with frame.services.store.read() as tx:
-        coverage = await business_coverage(tx, frame.services.base_url, frame.business.id, frame.now)
-    return frame.page("progress.html", view=view, coverage=coverage, tones=TONES, states=PersonState)
+        view = await _summary(frame, tx)
+        name = f"migration {view.id} {asked if state else ''}"
+        place = place_asked(frame, name)
+        shown = await load_people(tx, frame.services.base_url, view, text, state, frame.now, place, SIZE)
+        share = await business_share(tx, frame.services.base_url, frame.business.id, frame.now)
+    kept = {"q": text, "show": state.value if state else ""}
+    here = f"/migration/{view.id}"
+    return frame.page(
+        "progress.html",
+        view=view,
+        share=share,
+        people=shown.people,
+        connections=shown.connections,
+        tabs=_tabs(frame.path + here, view, shown.counts, text),
+        active=kept["show"] or "all",
+        matches=shown.counts.get(state, 0) if state else sum(shown.counts.values()),
+        query=text,
+        keep={"show": kept["show"]} if state else {},
+        pages=page_links(frame, name, here, shown.found, **kept),
+        tones=TONES,
+        states=PersonState,
+    )
+
+
+def _tabs(here: str, view: Summary, counts: Mapping[PersonState, int], text: str) -> list[dict[str, object]]:
+    """Everybody, and each state that somebody is in; a search goes along."""
+
+    def tab(key: str, label: str, n: int) -> dict[str, object]:
+        query = {"show": "" if key == "all" else key, "q": text}
+        tail = urlencode({word: value for word, value in query.items() if value})
+        return {"key": key, "label": label, "href": f"{here}?{tail}" if tail else here, "count": n}
+
+    states = [one for one in TONES if view.count(one)]
+    return [
+        tab("all", "Everybody", sum(counts.values())),
+        *(tab(one.value, TONES[one][0], counts.get(one, 0)) for one in states),
+    ]
 
 
 @page("migration", admin=True)
 async def export(frame: Frame) -> Response:
     """Progress as CSV; cells that a spreadsheet would run are neutralised (WB-31)."""
-    view = await _view(frame)
+    async with frame.services.store.read() as tx:
+        await _summary(frame, tx)
+        view = await migration.load_migration(tx, _migration_id(frame), frame.now)
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(
@@ -168,13 +210,13 @@ def _plain(text: str) -> str:
     return f"'{text}" if text.lstrip(" ")[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") else text
 
 
-async def _person(frame: Frame) -> tuple[MigrationView, PersonView]:
-    view = await _view(frame)
+async def _person(frame: Frame) -> tuple[Summary, PersonView, list[CoverageRow]]:
+    """The person in the path with their connections. Raises NOT_FOUND."""
     personal_id = read_id(frame.request.path_params["person"], "person in this migration", NodeKind.ACCOUNT)
-    found = next((one for one in view.people if one.personal_id == personal_id), None)
-    if found is None:
-        raise not_found("person in this migration")
-    return view, found
+    async with frame.services.store.read() as tx:
+        view = await _summary(frame, tx)
+        found, rows = await load_person(tx, frame.services.base_url, view, personal_id, frame.now)
+    return view, found, rows
 
 
 @page("migration", admin=True)
@@ -184,10 +226,7 @@ async def person(frame: Frame) -> Response:
 
 
 async def _person_page(frame: Frame, reconnected: list[str] | None) -> Response:
-    view, found = await _person(frame)
-    async with frame.services.store.read() as tx:
-        coverage = await business_coverage(tx, frame.services.base_url, frame.business.id, frame.now)
-    rows = [row for row in coverage.rows if row.connection.personal_id == found.personal_id]
+    view, found, rows = await _person(frame)
     latest = None if found.claimed_at is None else found.claimed_at + frame.services.policy.extension_limit
     return frame.page(
         "person.html",
@@ -204,7 +243,7 @@ async def _person_page(frame: Frame, reconnected: list[str] | None) -> Response:
 @page("migration", admin=True, form=True)
 async def act(frame: Frame) -> Response:
     """Extend, roll back, exclude, resend, move the deadline of one person."""
-    view, found = await _person(frame)
+    view, found, _ = await _person(frame)
     form = await frame.request.form()
     action = form.get("action")
     services, actor, now = frame.services, frame.account.id, frame.now

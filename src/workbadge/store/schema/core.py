@@ -190,6 +190,7 @@ app_grant = Table(
     at_column("revoked_at"),
     at_column("last_used_at"),
     Index(None, "app_id"),
+    Index(None, "account_id"),
 )
 Index(
     "uq_app_grant_live",

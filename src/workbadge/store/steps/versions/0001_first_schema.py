@@ -209,6 +209,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_app_grant")),
     )
     with op.batch_alter_table("app_grant", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_app_grant_account_id"), ["account_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_app_grant_app_id"), ["app_id"], unique=False)
         batch_op.create_index(
             "uq_app_grant_live",
