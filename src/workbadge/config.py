@@ -41,6 +41,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     limit_asset: int = 5_000_000
     limit_business: int = 5_000_000
     limit_writes: int = 100_000
+    open_registration: bool = False
 
     def policy(self) -> Policy:
         """The numbers that commands work with."""
@@ -48,6 +49,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             grace=timedelta(days=self.grace_days),
             extension_limit=timedelta(days=self.extension_limit_days),
             mobile_managed_login=self.mobile_managed_login,
+            open_registration=self.open_registration,
         )
 
     def rates(self) -> Rates:

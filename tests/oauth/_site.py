@@ -50,7 +50,8 @@ class LoginSite:
         self.world = world
         self.clock = clock or SettableClock(T0)
         self.host = SECURE if secure else HOST
-        self.application = make_application(Site(world.services, self.clock, secure_cookies=secure))
+        self.site = Site(world.services, self.clock, secure_cookies=secure)
+        self.application = make_application(self.site)
 
     @property
     def now(self) -> datetime:

@@ -14,6 +14,7 @@ from workbadge.terms.reasons import Reason
 
 from .errors import CommandError, Problem, invalid, not_found
 from .limits import Throttle
+from .logout import end_every_login
 from .services import Services
 from .transaction import in_transaction
 
@@ -89,6 +90,7 @@ async def change_password(
 
     async def work(tx: Tx) -> None:
         await records.set_password(tx, account_id, hashed, now)
+        await end_every_login(tx, services, account_id, keep, now)
         await sessions.drop_everywhere(tx, account_id, keep)
         await grants.revoke_account(tx, account_id, Reason.PASSWORD_CHANGED, now)
         entry = Audit("account.password", account_id, None, None, {})

@@ -15,7 +15,7 @@ from .errors import invalid
 from .registration import SECRET_PLACE
 from .services import Services
 
-AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
+AUTH_METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")
 """Ways of client authentication that can be registered."""
 
 APPLICATION_TYPES = ("web", "native")

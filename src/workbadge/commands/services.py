@@ -24,6 +24,7 @@ class Policy:
     session: timedelta = timedelta(hours=12)  # absolute
     session_idle: timedelta = timedelta(hours=2)
     mobile_managed_login: bool = False  # L3
+    open_registration: bool = False  # RFC 7591
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,7 +129,7 @@ async def _step(flow: Flow, form: Any) -> Response:
     if flow.app is None or flow.app.disabled_at is not None:
         raise PageError(101, "This app is not known here", "It was switched off.")
     if form.get("action") == "cancel":
-        return cancelled(flow.services, flow.asked)
+        return await cancelled(flow.services, flow.asked, now_of(flow.request.scope))
     account = flow.find(parse_id(str(form.get("account", ""))))
     if account is None:
         raise PageError(100, "You are not signed in any more", "Start again in the app.")

@@ -8,14 +8,16 @@ from datetime import datetime
 from starlette.responses import Response
 
 from workbadge.commands.grant import Granted
+from workbadge.commands.logout import name_session
 from workbadge.commands.services import Services
 from workbadge.commands.token import issue_code, issue_user_token
+from workbadge.commands.transaction import in_transaction
 from workbadge.keys import hash_secret
-from workbadge.store import grants
+from workbadge.store import grants, used_proofs
 from workbadge.store.engine import Tx
 from workbadge.web.signin import redirect
 
-from .request import Asked, PageError, RedirectError
+from .request import Asked, PageError, RedirectError, Standard
 
 _CANCEL: dict[str, str | None] = {
     "error": "access_denied",
@@ -24,9 +26,11 @@ _CANCEL: dict[str, str | None] = {
 }
 
 
-def cancelled(services: Services, asked: Asked) -> Response:
-    """The person said no."""
+async def cancelled(services: Services, asked: Asked, now: datetime) -> Response:
+    """The person said no. Raises PageError when a pushed request was answered before."""
     if asked.standard is not None:
+        standard = asked.standard
+        await in_transaction(services, lambda tx: _use_pushed(tx, standard, now))
         return refused(services, asked, "access_denied", "The person declined.")
     return redirect(asked.address(_CANCEL))
 
@@ -104,6 +108,12 @@ async def answer(
     return asked.address(values, "token" in asked.response)
 
 
+async def _use_pushed(tx: Tx, standard: Standard, now: datetime) -> None:
+    """A pushed request is answered once (RFC 9126 §7.3). Raises PageError."""
+    if standard.pushed and not await used_proofs.use_pushed(tx, bytes.fromhex(standard.pushed), now):
+        raise PageError(100, "This login was answered already", "Start again in the app.")
+
+
 async def _standard_answer(
     tx: Tx, services: Services, asked: Asked, granted: Granted, signed_in_at: datetime, now: datetime
 ) -> str:
@@ -111,7 +121,15 @@ async def _standard_answer(
     assert asked.standard is not None
     text = code_text(services, asked)
     if await grants.find_code(tx, hash_secret(text)) is None:
-        standard = {"signed_in_at": signed_in_at, "details": int(asked.standard.details)}
+        await _use_pushed(tx, asked.standard, now)
+        session = bytes.fromhex(asked.standard.session)
+        standard = {
+            "signed_in_at": signed_in_at,
+            "details": int(asked.standard.details),
+            "jkt": asked.standard.jkt,
+            "resource": asked.standard.resource,
+            "sid": await name_session(tx, services, session, asked.app_id, granted.account_id),
+        }
         challenge, nonce = asked.challenge, asked.nonce
         await issue_code(tx, services, granted, asked.redirect_uri, now, challenge, nonce, text, standard=standard)
     return asked.address({"code": text, "iss": services.base_url})

@@ -51,7 +51,9 @@ class RedirectError(Exception):
 class Standard(msgspec.Struct, frozen=True):
     """What is asked beside that by the OAuth side, whose answers leave in its own form. ``prompt``, ``max_age`` (seconds),
     ``login_hint``: OpenID Connect Core §3.1.2.1. ``account``: the only one that may answer (id_token_hint, grant_id).
-    ``details``: the assets are named in the answer (RFC 9396). ``grant_action``: what happens to the standing grant."""
+    ``details``: the assets are named in the answer (RFC 9396). ``grant_action``: what happens to the standing grant.
+    ``pushed``: the hash of the pushed request's name, hex (RFC 9126); ``session``: that of the browser's session, hex;
+    ``jkt``: the key that the code is bound to (RFC 9449 §10); ``resource``: what tokens are meant for (RFC 8707)."""
 
     prompt: tuple[str, ...] = ()
     max_age: int | None = None
@@ -59,6 +61,10 @@ class Standard(msgspec.Struct, frozen=True):
     account: int | None = None
     details: bool = False
     grant_action: str | None = None
+    pushed: str = ""
+    session: str = ""
+    jkt: str | None = None
+    resource: str | None = None
 
 
 class Asked(msgspec.Struct, frozen=True):

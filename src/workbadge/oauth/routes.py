@@ -12,6 +12,8 @@ from workbadge.web.wire import BODY_LIMIT
 
 from .dialog import start, step
 from .login import choose_page, log_in, log_out, login_page
+from .oidc_logout import CONFIRM, confirm_logout, end_session
+from .oidc_logout import PATH as END_SESSION
 from .rfc6749.authorize import authorize
 from .standards import AUTHORIZE, find_route, serve
 from .token_endpoint import token_endpoint
@@ -69,6 +71,8 @@ class OAuth:
                 Route("/login", log_in, methods=["POST"]),
                 Route("/logout", choose_page, methods=["GET"]),
                 Route("/logout", log_out, methods=["POST"]),
+                Route(CONFIRM, confirm_logout, methods=["POST"]),
+                Route(END_SESSION, end_session, methods=["GET", "POST"]),
                 Route("/connect/login_success.html", success, methods=["GET"]),
             ],
             exception_handlers={HTTPException: _refused},
@@ -82,7 +86,7 @@ class OAuth:
             return
         root = scope.get("root_path", "")
         path: str = scope["path"].removeprefix(root)
-        if path == AUTHORIZE:
+        if path in (AUTHORIZE, END_SESSION):
             await self._pages(scope, _limited(receive), send)
             return
         first, _, rest = path[1:].partition("/")

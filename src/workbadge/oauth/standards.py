@@ -14,20 +14,23 @@ from workbadge.web.state import site_of
 from .cors import Cors, origin_headers, preflight_headers
 from .oidc_core.keys import show_keys
 from .rfc6749.authorize import PATH as AUTHORIZE
-from .rfc6749.call import Answer, Call, Endpoint, open_call, read_form, send_answer, send_refusal
+from .rfc6749.call import Answer, Call, Endpoint, open_call, read_form, read_json, send_answer, send_refusal
 from .rfc6749.errors import OAuthError
 from .rfc6749.token import token
+from .rfc7591.endpoint import create, manage
 from .rfc8414 import OAUTH, OPENID, show_metadata, well_known_paths
+from .rfc9126.endpoint import push
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One endpoint. ``path`` ends with ``/`` when ids follow it."""
+    """One endpoint. ``path`` ends with ``/`` when ids follow it. ``takes_json``: its bodies are JSON, not forms."""
 
     path: str
     methods: tuple[str, ...]
     endpoint: Endpoint
     cors: Cors = Cors.NOBODY
+    takes_json: bool = False
 
 
 ROUTES: tuple[Route, ...] = (
@@ -35,6 +38,9 @@ ROUTES: tuple[Route, ...] = (
     Route(OAUTH, ("GET",), show_metadata, Cors.ANYBODY),
     Route("/oauth/jwks", ("GET",), show_keys, Cors.ANYBODY),
     Route("/oauth/token", ("POST",), token, Cors.CLIENT),
+    Route("/oauth/par", ("POST",), push),
+    Route("/oauth/register", ("POST",), create, takes_json=True),
+    Route("/oauth/register/", ("GET", "PUT", "DELETE"), manage, takes_json=True),
 )
 
 __all__ = ["AUTHORIZE", "ROUTES", "Route", "find_route", "serve"]
@@ -66,8 +72,8 @@ async def serve(route: Route, scope: Scope, receive: Receive, send: Send) -> Non
             return
         if call.method not in route.methods:
             raise OAuthError("invalid_request", f"Expected {' or '.join(route.methods)}.", 405)
-        if call.method == "POST":
-            await read_form(call, scope, receive)
+        if call.method in ("POST", "PUT"):
+            await (read_json if route.takes_json else read_form)(call, scope, receive)
         answer = await route.endpoint(call)
     except OAuthError as error:
         more = [] if call is None else origin_headers(route.cors, call)

@@ -38,7 +38,8 @@ class RemoteKeys:
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def load(self, url: str, kid: str | None, now: datetime) -> tuple[PublicKey, ...]:
-        """The keys behind ``url``; fetched anew when old or when none is named ``kid``. Empty when there are none to be had."""
+        """The keys behind ``url``; fetched anew when old or when none is named ``kid`` (a new key without a name is
+        seen when the set is old). Empty when there are none to be had."""
         kept = self._kept.get(url)
         if kept is None or self._is_due(kept, kid, now):
             async with self._locks.setdefault(url, asyncio.Lock()):
@@ -51,8 +52,7 @@ class RemoteKeys:
     def _is_due(self, kept: _Kept, kid: str | None, now: datetime) -> bool:
         if now < kept.tried + AGAIN:
             return False
-        known = any(one.kid is None or one.kid == kid for one in kept.keys) if kid is not None else bool(kept.keys)
-        return not known or now >= kept.fetched + FRESH
+        return not any(one.kid == kid for one in kept.keys) or now >= kept.fetched + FRESH
 
     async def _load_again(self, url: str, kept: _Kept | None, now: datetime) -> _Kept:
         try:

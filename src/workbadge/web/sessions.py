@@ -13,8 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from workbadge.commands.account import Proven, prove_password
+from workbadge.commands.logout import end_logins
 from workbadge.keys import hash_secret
-from workbadge.store import sessions
+from workbadge.store import session_apps, sessions
 from workbadge.terms.kinds import AccountKind
 
 from .state import Site, now_of, site_of
@@ -123,6 +124,7 @@ async def sign_in(request: Request, response: Response, *account_ids: int, metho
         if old is not None:
             for one in old.accounts:
                 await sessions.add_signed_in(tx, hashed, one.id, "password", one.signed_in_at)
+            await session_apps.move_session_apps(tx, old.hash, hashed)
             await sessions.end_session(tx, old.hash)
         for account_id in account_ids:
             await sessions.add_signed_in(tx, hashed, account_id, method, now)
@@ -132,11 +134,13 @@ async def sign_in(request: Request, response: Response, *account_ids: int, metho
 
 
 async def sign_out(request: Request, response: Response, account_id: int | None = None) -> None:
-    """Sign one account out of this browser, or all (None): then the session ends."""
+    """Sign one account out of this browser, or all (None): then the session ends. Apps that want to know are told."""
     site, session = site_of(request.scope), await current(request)
     if session is None:
         return
+    now = now_of(request.scope)
     async with site.services.store.write() as tx:
+        await end_logins(tx, site.services, session.hash, account_id, now)
         if account_id is None or len(session.accounts) <= 1:
             await sessions.end_session(tx, session.hash)
             _drop_cookie(request, response)

@@ -12,6 +12,7 @@ import aiosmtplib
 import structlog
 
 from workbadge.commands import callbacks, due, outbox
+from workbadge.commands.logout import LOGOUT, logout_token
 from workbadge.commands.outbox import CALLBACK, MAIL, WEBHOOK, Sent
 from workbadge.commands.registration import SECRET_PLACE
 from workbadge.commands.webhooks import follows
@@ -78,7 +79,7 @@ class Worker:
         done = bool(self._run_due and await due.run(site.services, now, 50))
         if not self._smtp and await outbox.has_work(site.services, [MAIL], now):
             await outbox.keep_mails(site.services)
-        channels = [WEBHOOK, CALLBACK, *([MAIL] if self._smtp else [])]
+        channels = [WEBHOOK, CALLBACK, LOGOUT, *([MAIL] if self._smtp else [])]
         waiting: list[Sent] = []
         if await outbox.has_work(site.services, channels, now):
             while len(waiting) < AT_ONCE:
@@ -98,6 +99,8 @@ class Worker:
                 await self._mail(waiting)
             elif waiting.channel == CALLBACK:
                 await self._callback(site, waiting)
+            elif waiting.channel == LOGOUT:
+                await self._logout(site, waiting)
             else:
                 await self._webhook(site, waiting)
         except (OutgoingError, aiosmtplib.SMTPException, OSError, ValueError) as error:
@@ -144,6 +147,14 @@ class Worker:
         if waiting.kind == callbacks.DATA_DELETION:
             found = callbacks.read_answer(answer)
             await callbacks.keep_answer(site.services, waiting, found, site.clock.now())
+
+    async def _logout(self, site: Site, waiting: Sent) -> None:
+        """Tell an app that a login has ended (Back-Channel Logout §2.5)."""
+        text = await logout_token(site.services, waiting, site.clock.now())
+        if text is None:
+            raise OutgoingError("the app no longer exists", final=True)
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        await self._outgoing.post(waiting.address, b"logout_token=" + text.encode(), form)
 
     async def _webhook(self, site: Site, waiting: Sent) -> None:
         async with site.services.store.read() as tx:

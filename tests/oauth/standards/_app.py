@@ -45,8 +45,8 @@ class App:
             self.back = uri
         return self
 
-    def address(self, **values: str | None) -> str:
-        """An authorization request; a value of None leaves a parameter out."""
+    def request(self, **values: str | None) -> dict[str, str]:
+        """The parameters of an authorization request; a value of None leaves one out."""
         asked: dict[str, str | None] = {
             "response_type": "code",
             "client_id": self.id,
@@ -58,7 +58,11 @@ class App:
             "code_challenge_method": "S256",
             **values,
         }
-        return "/oauth/authorize?" + urlencode({k: v for k, v in asked.items() if v is not None})
+        return {k: v for k, v in asked.items() if v is not None}
+
+    def address(self, **values: str | None) -> str:
+        """The address of an authorization request."""
+        return "/oauth/authorize?" + urlencode(self.request(**values))
 
     async def refusal(self, **values: str | None) -> dict[str, str]:
         """What comes back at once for a request; it is checked that state and issuer do too."""

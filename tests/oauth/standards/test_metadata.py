@@ -1,16 +1,22 @@
 """What clients may register: RFC 7591 §2, OA-10, OA-59, OA-60."""
 
-import json
 from typing import Any
 
 import pytest
 
 from workbadge.oauth.rfc7591 import MetadataError, read_metadata, shown
 
-from ._forge import jwks, new_key
-
 BACK = "https://app.example/back"
-KEYS = json.loads(jwks(new_key()))
+KEYS = {
+    "keys": [
+        {
+            "kty": "EC",
+            "crv": "P-256",
+            "x": "e2LAR_JN6NgxAiekTQR-8Y1YBHyHaETeEQzL2RU5k8g",
+            "y": "XPAOrA68wbxstjpCxKiuxG0KL1pxzSUzOl5Ryu5qNJY",
+        }
+    ]
+}
 
 
 def read(**given: Any) -> dict[str, Any]:

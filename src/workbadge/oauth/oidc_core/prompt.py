@@ -71,7 +71,11 @@ async def begin(request: Request, asked: Asked, app: Any, back: str) -> Response
     assert session is not None
     services = site_of(request.scope).services
     asked = msgspec.structs.replace(
-        asked, only=tuple(one.id for one in who), flow=services.entropy.text(32), back=without_mark(back)
+        asked,
+        only=tuple(one.id for one in who),
+        flow=services.entropy.text(32),
+        back=without_mark(back),
+        standard=msgspec.structs.replace(standard, session=session.hash.hex()),
     )
     flow = Flow(request, session, asked, app, seal_request(services.sealer, asked, session))
     if "none" in standard.prompt:

@@ -6,6 +6,7 @@ from datetime import datetime
 from workbadge.commands.client import Client
 from workbadge.commands.services import Services
 from workbadge.oauth.request import Asked, Standard
+from workbadge.oauth.rfc9126.pushed import Pulled
 
 from .errors import plain
 
@@ -27,7 +28,8 @@ def invalid(description: str) -> AuthorizationError:
 @dataclass(slots=True)
 class Authorization:
     """The parameters as they came (``values``: the last of each; ``doubled``: names that came twice; ``several``: all
-    values of those that may), and what the checks have made of them so far."""
+    values of those that may), and what the checks have made of them so far. ``pulled``: it was pushed before (RFC 9126);
+    ``pushing``: it is pushed now."""
 
     services: Services
     now: datetime
@@ -40,6 +42,8 @@ class Authorization:
     offered: tuple[int, ...] | None = None
     standard: Standard = field(default_factory=Standard)
     again: bool = False
+    pulled: Pulled | None = None
+    pushing: bool = False
 
     def bare(self) -> Asked:
         """The request as far as a refusal needs it."""

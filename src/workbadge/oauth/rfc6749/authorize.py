@@ -5,6 +5,7 @@ known to be the client's is answered by a page (OA-06), everything else at that 
 """
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -12,12 +13,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from workbadge.commands.client import find_client
+from workbadge.commands.services import Services
 from workbadge.oauth.dialog import error_page
 from workbadge.oauth.leaving import refused
 from workbadge.oauth.oidc_core.prompt import begin, check_prompt
-from workbadge.oauth.request import PageError
+from workbadge.oauth.request import PageError, Standard
 from workbadge.oauth.rfc7636 import check_challenge
 from workbadge.oauth.rfc8252 import asks_again, is_registered
+from workbadge.oauth.rfc8707.resource import check_resource
+from workbadge.oauth.rfc9126.pushed import OPENED, PREFIX, Pulled, pull
+from workbadge.oauth.rfc9126.rule import check_pushed
+from workbadge.oauth.rfc9449.authorization import check_jkt
 from workbadge.store import records
 from workbadge.terms.scopes import DEFAULT_SCOPES, SCOPES
 from workbadge.web.state import now_of, site_of
@@ -90,7 +96,18 @@ CHECKS: tuple[Check, ...] = (
     check_scope,
     check_prompt,
     check_native,
+    check_pushed,
+    check_jkt,
+    check_resource,
 )
+
+
+async def check_all(asked: Authorization) -> None:
+    """Every rule of the table. Raises AuthorizationError."""
+    for check in CHECKS:
+        waiting = check(asked)
+        if waiting is not None:
+            await waiting
 
 
 async def authorize(request: Request) -> Response:
@@ -101,15 +118,14 @@ async def authorize(request: Request) -> Response:
     except PageError as error:
         return error_page(request, error)
     try:
-        for check in CHECKS:
-            waiting = check(asked)
-            if waiting is not None:
-                await waiting
+        await check_all(asked)
         async with services.store.read() as tx:
             app = await records.find_app(tx, asked.client.id)
         return await begin(request, asked.asked(), app, f"{PATH}?{query}")
     except AuthorizationError as error:
         return refused(services, asked.bare(), error.error, error.description)
+    except PageError as error:
+        return error_page(request, error)
 
 
 async def _read(request: Request) -> tuple[Authorization, str]:
@@ -121,7 +137,10 @@ async def _read(request: Request) -> tuple[Authorization, str]:
             raise PageError(100, "This login cannot be opened", "Its parameters are not a form.")
         body = (await request.body()).decode("utf-8", "replace")
         text = "&".join(part for part in (query, body) if part)
-    asked = await read_authorization(request, text)
+    asked = await read_authorization(site_of(request.scope).services, now_of(request.scope), text)
+    if asked.pulled is not None:
+        named = {"client_id": str(asked.client.id), "request_uri": asked.pulled.uri, OPENED: asked.pulled.mark}
+        return asked, urlencode(named)
     if request.method == "POST":
         query = urlencode([(key, value) for key, value in asked.values.items() if key not in REPEATABLE])
         query += "".join("&" + urlencode({key: value}) for key, values in asked.several.items() for value in values)
@@ -130,12 +149,16 @@ async def _read(request: Request) -> tuple[Authorization, str]:
     return asked, query
 
 
-async def read_authorization(request: Request, text: str) -> Authorization:
-    """The request in an urlencoded text, its client and redirect address checked. Raises PageError (OA-06, OA-08)."""
-    services, now = site_of(request.scope).services, now_of(request.scope)
+async def read_authorization(services: Services, now: datetime, text: str) -> Authorization:
+    """The request in an urlencoded text, or the pushed one that it names, its client and redirect address checked. Raises
+    PageError (OA-06, OA-08)."""
     values, doubled, several = _take_apart(text)
-    if doubled & {"client_id", "redirect_uri"}:
+    if doubled & {"client_id", "redirect_uri", "request_uri"}:
         raise PageError(100, "This login cannot be opened", "It names the app or its address twice.")
+    pulled: Pulled | None = None
+    if values.get("request_uri", "").startswith(PREFIX):
+        pulled = await pull(services, values, now)
+        values, doubled, several = _take_apart(pulled.text)
     client = await find_client(services.store, values.get("client_id"))
     if client is None:
         raise PageError(101, "This app is not known here", "Its id is missing or wrong, or the app was switched off.")
@@ -146,7 +169,10 @@ async def read_authorization(request: Request, text: str) -> Authorization:
             "This login cannot be opened",
             "The address that the app wants you to come back to is not one that it registered.",
         )
-    return Authorization(services, now, client, redirect_uri, values, doubled, several)
+    standard = Standard(pushed="" if pulled is None else pulled.name)
+    return Authorization(
+        services, now, client, redirect_uri, values, doubled, several, standard=standard, pulled=pulled
+    )
 
 
 def _take_apart(text: str) -> tuple[dict[str, str], frozenset[str], dict[str, list[str]]]:
@@ -173,7 +199,7 @@ async def leads_to_client(request: Request, path: str) -> tuple[Any, str] | None
     if parts.path != PATH:
         return None
     try:
-        asked = await read_authorization(request, parts.query)
+        asked = await read_authorization(site_of(request.scope).services, now_of(request.scope), parts.query)
     except PageError:
         return None
     return asked.client.row, asked.redirect_uri

@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from workbadge.commands.client import Client
 from workbadge.commands.services import Services
-from workbadge.web.state import now_of, site_of
+from workbadge.web.state import Site, now_of, site_of
 from workbadge.web.wire import WireError, read_body
 
 from .errors import OAuthError, invalid_request
@@ -20,15 +20,16 @@ FORM = "application/x-www-form-urlencoded"
 REPEATABLE = frozenset({"resource", "audience"})
 """Parameters that may come several times (RFC 8707 §2, RFC 8693 §2.1)."""
 
+JSON_LIMIT = 65_536
 _MOST = 200
 
 
 @dataclass(slots=True)
 class Call:
-    """What came. ``form``: parameters of the body, each once; ``several``: those of REPEATABLE; ``client``: set once it
-    is known, by whoever authenticates it."""
+    """What came. ``form``: parameters of the body, each once; ``several``: those of REPEATABLE; ``json``: the body of an endpoint
+    that takes JSON; ``client``: set once it is known, by whoever authenticates it."""
 
-    services: Services
+    site: Site
     now: datetime
     method: str
     path: str
@@ -36,7 +37,13 @@ class Call:
     headers: dict[bytes, bytes]
     form: dict[str, str] = field(default_factory=dict)
     several: dict[str, list[str]] = field(default_factory=dict)
+    json: Any = None
     client: Client | None = None
+
+    @property
+    def services(self) -> Services:
+        """The site's."""
+        return self.site.services
 
     def header(self, name: bytes) -> str | None:
         """A header's value; two of the same name were refused before."""
@@ -105,15 +112,31 @@ def open_call(scope: Scope) -> Call:
         headers[name] = value
     client = scope.get("client")
     path: str = scope["path"].removeprefix(scope.get("root_path", ""))
-    return Call(site_of(scope).services, now_of(scope), scope["method"], path, client[0] if client else "", headers)
+    return Call(site_of(scope), now_of(scope), scope["method"], path, client[0] if client else "", headers)
+
+
+async def _body(scope: Scope, receive: Receive) -> bytes:
+    try:
+        return await read_body(receive, scope)
+    except WireError as error:
+        raise OAuthError("invalid_request", error.message, 413) from error
+
+
+async def read_json(call: Call, scope: Scope, receive: Receive) -> None:
+    """Read the body as JSON. Raises OAuthError for another kind of body."""
+    body = await _body(scope, receive)
+    essence = call.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if essence != _JSON[1] or len(body) > JSON_LIMIT:
+        raise invalid_request(f"Expected a body of application/json, of {JSON_LIMIT} bytes at most.")
+    try:
+        call.json = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise invalid_request("The body is not JSON.") from error
 
 
 async def read_form(call: Call, scope: Scope, receive: Receive) -> None:
     """Read the body as a form. Raises OAuthError for another kind of body (OA-33)."""
-    try:
-        body = await read_body(receive, scope)
-    except WireError as error:
-        raise OAuthError("invalid_request", error.message, 413) from error
+    body = await _body(scope, receive)
     if not body:
         return
     given = call.headers.get(b"content-type", b"")
@@ -147,7 +170,7 @@ async def send_answer(send: Send, answer: Answer, more: list[tuple[bytes, bytes]
 
 async def send_refusal(send: Send, error: OAuthError, more: list[tuple[bytes, bytes]] | None = None) -> None:
     """Send a refusal."""
-    headers = list(more or ())
+    headers = [*(more or ()), *error.headers]
     if error.challenge is not None:
         headers.append((b"www-authenticate", error.challenge.encode("ascii")))
     payload = {"error": error.error, "error_description": error.description}

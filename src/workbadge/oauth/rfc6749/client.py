@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import unquote_to_bytes
 
 from workbadge.commands.client import Client, find_client, secret_matches
+from workbadge.commands.client_terms import is_second_secret
 from workbadge.commands.errors import CommandError
 from workbadge.commands.limits import Throttle
+from workbadge.oauth.rfc7523.client import by_assertion
 
 from .call import Call
 from .errors import OAuthError, invalid_client
@@ -69,7 +71,7 @@ async def _by_name(call: Call) -> Client | None:
     return client
 
 
-WAYS: list[Way] = [_by_basic, _by_post, _by_name]
+WAYS: list[Way] = [by_assertion, _by_basic, _by_post, _by_name]
 """Tried in order; the last one answers always."""
 
 
@@ -89,6 +91,8 @@ async def _with_secret(call: Call, client_id: str | None, secret: str, method: s
     if client is None or method not in client.methods:
         raise invalid_client("The client is not known, or does not authenticate in this way.")
     if secret_matches(call.services, client, secret):
+        return client
+    if await is_second_secret(call.services, client.id, secret, call.now):
         return client
     throttle = Throttle(call.services, f"client:{client.id}", call.address)
     try:

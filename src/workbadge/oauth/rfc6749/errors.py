@@ -6,15 +6,23 @@ _REALM = 'realm="workbadge"'
 class OAuthError(Exception):
     """An endpoint refuses. ``error``: a code of the RFC at hand; ``description``: what was expected, what came.
 
-    ``challenge``: the value of WWW-Authenticate, if there is one.
+    ``challenge``: the value of WWW-Authenticate, if there is one; ``headers``: further ones.
     """
 
-    def __init__(self, error: str, description: str, status: int = 400, challenge: str | None = None) -> None:
+    def __init__(
+        self,
+        error: str,
+        description: str,
+        status: int = 400,
+        challenge: str | None = None,
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+    ) -> None:
         super().__init__(description)
         self.error = error
         self.description = plain(description)
         self.status = status
         self.challenge = challenge
+        self.headers = headers
 
 
 def plain(text: str) -> str:

@@ -12,6 +12,7 @@ import msgspec
 from workbadge.commands.client import AUTH_METHODS
 from workbadge.commands.services import Services
 from workbadge.keys import SIGNING_ALGORITHMS
+from workbadge.keys.foreign import ALGORITHMS
 from workbadge.oauth.rfc6749.call import Answer, Call
 from workbadge.oauth.rfc6749.scope import SUPPORTED
 from workbadge.oauth.rfc6749.token import GRANTS
@@ -24,6 +25,8 @@ ENDPOINTS: dict[str, str] = {
     "authorization_endpoint": "/oauth/authorize",
     "token_endpoint": "/oauth/token",
     "jwks_uri": "/oauth/jwks",
+    "pushed_authorization_request_endpoint": "/oauth/par",
+    "end_session_endpoint": "/oauth/end_session",
 }
 """Metadata's name of each endpoint, and its path below the issuer."""
 
@@ -39,6 +42,10 @@ METADATA: dict[str, Any] = {
     "request_parameter_supported": False,
     "request_uri_parameter_supported": False,
     "require_request_uri_registration": False,
+    "require_pushed_authorization_requests": False,
+    "dpop_signing_alg_values_supported": sorted(ALGORITHMS),
+    "backchannel_logout_supported": True,
+    "backchannel_logout_session_supported": True,
     "ui_locales_supported": ["en"],
     "display_values_supported": ["page", "popup", "touch"],
     "prompt_values_supported": ["none", "login", "consent", "select_account"],
@@ -54,6 +61,7 @@ def metadata(services: Services) -> dict[str, Any]:
         **{name: base + path for name, path in ENDPOINTS.items()},
         "scopes_supported": ["openid", *(one for one in SUPPORTED if one != "openid")],
         "grant_types_supported": list(GRANTS),
+        **({"registration_endpoint": f"{base}/oauth/register"} if services.policy.open_registration else {}),
         **METADATA,
     }
 

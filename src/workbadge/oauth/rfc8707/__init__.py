@@ -1,0 +1,1 @@
+"""Resource indicators: what a token is meant for (RFC 8707)."""

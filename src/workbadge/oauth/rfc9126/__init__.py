@@ -1,0 +1,1 @@
+"""Authorization requests that are sent ahead, by the client itself (PAR, RFC 9126)."""
