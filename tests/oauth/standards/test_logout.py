@@ -279,6 +279,7 @@ async def test_every_way_out_is_told(client: App) -> None:
     assert len(await told(site)) == 1
     second = site.browser()
     await log_in(client, second)
+    site.advance(seconds=1)
     await second.sign_in_as("selma")
     await second.submit(await second.client.get("/logout"), number=0)
     assert len(await told(site)) == 2
