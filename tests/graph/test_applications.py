@@ -1,9 +1,22 @@
 """The application and its edges over the wire (wire.md 3.6, 6.7-6.9)."""
 
+from datetime import datetime, timedelta
+
 import pytest
 
 from tests.commands._world import T0
+from workbadge.commands.account import prove_password
+from workbadge.commands.app_roles import give_role
 from workbadge.commands.app_settings import change_settings
+from workbadge.commands.app_status import lift, restrict, set_access, set_mode
+from workbadge.commands.consent import question
+from workbadge.commands.errors import CommandError, Problem
+from workbadge.commands.grant import Consent, record_consent
+from workbadge.commands.portfolio import add_member
+from workbadge.store import grants, records
+from workbadge.terms.apps import AppMode, AppRole, Level, Restriction, Review
+from workbadge.terms.instants import DAY
+from workbadge.terms.kinds import AccountKind, Role
 
 from ._api import Api, error
 
@@ -43,3 +56,251 @@ async def test_an_app_reads_its_settings(api: Api) -> None:
     public = await api.get(f"/{app}", person, fields=ASKED)
     assert set(shown) - set(public) == {"deauth_callback_url", "contact_email"}
     assert error(await api.call(f"/{app}", person, fields="secret"))[:2] == (400, 100)
+
+
+async def make(api: Api, **values: str) -> dict[str, str]:
+    """A test user of the app."""
+    answer = await api.call(f"/{api.world.apps['both']}/accounts", await api.app_token("both"), "POST", **values)
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+async def test_a_test_user_is_made_with_everything(api: Api) -> None:
+    """wire 6.7: POST gives id, login_url, email, password and, with the app installed, a token that works and grants what was
+    asked; the list never shows passwords or tokens; without installed there is no token."""
+    app, token = api.world.apps["both"], await api.app_token("both")
+    made = await make(api, name="Tess Ter", permissions="email,pages_show_list", installed="true")
+    assert set(made) == {"id", "login_url", "email", "password", "access_token"}
+    me = await api.get("/me", made["access_token"], fields="id,name,email")
+    assert me == {"id": made["id"], "name": "Tess Ter", "email": made["email"]}
+    granted = await api.get("/me/permissions", made["access_token"])
+    assert [one["permission"] for one in granted["data"]] == ["email", "pages_show_list"]
+    plain = await make(api, installed="false")
+    assert "access_token" not in plain
+    proven = await prove_password(api.world.services, made["email"], made["password"], "", T0)
+    assert len(proven.ids) == 1
+    for path in (f"/{app}/accounts", f"/{app}/accounts/test-users"):
+        listed = (await api.get(path, token))["data"]
+        assert {one["id"] for one in listed} == {made["id"], plain["id"]}
+        assert all(set(one) == {"id", "name", "email", "login_url"} for one in listed)
+
+
+async def test_an_app_has_ten_test_users(api: Api) -> None:
+    """wire 6.7: the eleventh is refused, until one is deleted; deleting kills its tokens and its sign-in."""
+    app, token = api.world.apps["both"], await api.app_token("both")
+    made = [await make(api) for _ in range(10)]
+    refused = await api.call(f"/{app}/accounts", token, "POST")
+    assert error(refused) == (400, 100, None)
+    assert "10 test users" in refused.json()["error"]["message"]
+    gone = made[0]
+    assert (await api.call(f"/{app}/accounts", token, "DELETE", uid=gone["id"])).json() == {"success": True}
+    assert error(await api.call("/me", gone["access_token"]))[1] == 190
+    with pytest.raises(CommandError):
+        await prove_password(api.world.services, gone["email"], gone["password"], "", T0)
+    assert error(await api.call(f"/{app}/accounts", token, "DELETE", uid=gone["id"]))[1] == 100
+    await make(api)
+
+
+async def test_only_own_test_users_are_deleted(api: Api) -> None:
+    """MT-01: an app deletes neither people nor another app's test users, and is told the same of all of them."""
+    app, token = api.world.apps["both"], await api.app_token("both")
+    made = await make(api)
+    person = await api.get("/me", await api.login(api.world.people["emil"], "both", ("page",)), fields="id")
+    other = f"/{api.world.apps['tokens']}/accounts"
+    answers = [
+        await api.call(f"/{app}/accounts", token, "DELETE", uid=person["id"]),
+        await api.call(f"/{app}/accounts", token, "DELETE", uid="509999999999999999"),
+        await api.call(other, await api.app_token("tokens"), "DELETE", uid=made["id"]),
+    ]
+    assert {error(one) for one in answers} == {(400, 100, None)}
+    assert len({one.json()["error"]["message"] for one in answers}) == 1
+    assert error(await api.call(f"/{app}/accounts", token, "DELETE", uid="1"))[1] == 100
+    assert (await api.get("/me", made["access_token"]))["id"] == made["id"]
+
+
+async def test_a_test_user_reaches_nothing_of_a_business(api: Api) -> None:
+    """wire 6.7: a test user cannot be put into a business, logs in to no other app, and has no role on one."""
+    world = api.world
+    made = await make(api, permissions="business_management,pages_show_list")
+    assert (await api.get("/me/accounts", made["access_token"]))["data"] == []
+    async with world.services.store.read() as tx:
+        row = await records.find_by_scoped_id(tx, int(made["id"]))
+    assert row is not None
+    person = row.account_id
+    async with world.services.store.write() as tx:
+        with pytest.raises(CommandError, match="cannot join"):
+            await add_member(tx, world.services, person, world.business, Role.ADMIN, {}, None, T0)
+        with pytest.raises(CommandError, match="belongs to another app"):
+            await record_consent(tx, world.services, Consent(person, world.apps["tokens"], ("email",)), T0)
+        with pytest.raises(CommandError, match="cannot have a role"):
+            await give_role(tx, world.services, world.apps["both"], person, AppRole.TESTER, None, T0)
+
+
+async def give(api: Api, name: str, role: AppRole) -> None:
+    """A role on the app."""
+    async with api.world.services.store.write() as tx:
+        await give_role(tx, api.world.services, api.world.apps["both"], api.world.people[name], role, None, T0)
+
+
+async def test_roles_are_listed_and_open_the_settings(api: Api) -> None:
+    """wire 3.6: the app's own token lists who works on it by app-scoped ids; their own tokens read every setting."""
+    await set_up(api, **SETTINGS)
+    app = api.world.apps["both"]
+    await give(api, "emil", AppRole.DEVELOPER)
+    await give(api, "ada", AppRole.ADMINISTRATOR)
+    emil = await api.login(api.world.people["emil"], "both", ("page",))
+    me = await api.get("/me", emil)
+    found = await api.get(f"/{app}/roles", await api.app_token("both"))
+    assert found == {"data": [{"app_id": str(app), "user": me["id"], "role": "developers"}]}
+    shown = await api.get(f"/{app}", emil, fields=ASKED)
+    assert shown["deauth_callback_url"] == SETTINGS["deauth_callback_url"]
+
+
+async def test_development_lets_in_those_who_work_on_the_app(api: Api) -> None:
+    """wire 6.8: in development only role holders and the app's test users log in; tokens from before go on working."""
+    world, app = api.world, api.world.apps["both"]
+    before = await api.login(world.people["selma"], "both", ("page",))
+    async with world.services.store.write() as tx:
+        await set_mode(tx, world.services, app, AppMode.DEVELOPMENT, None, T0)
+    with pytest.raises(CommandError, match="still in development") as refused:
+        await api.login(world.people["selma"], "both", ("page",))
+    assert refused.value.problem is Problem.FORBIDDEN
+    await give(api, "selma", AppRole.TESTER)
+    await api.login(world.people["selma"], "both", ("page",))
+    assert (await make(api))["access_token"]
+    assert (await api.call(f"/{world.assets['page']}", before)).status_code == 200
+    async with world.services.store.write() as tx:
+        await set_mode(tx, world.services, app, AppMode.LIVE, None, T0)
+    await api.login(world.people["emil"], "both", ("page",))
+
+
+async def test_standard_access_is_for_those_who_work_on_the_app(api: Api) -> None:
+    """wire 6.8: a permission with standard access is granted by role holders alone and left out for everybody else, also where
+    it was granted before; the list of permissions says so."""
+    world, app = api.world, api.world.apps["both"]
+    async with world.services.store.write() as tx:
+        review = (Level.STANDARD, Review.IN_REVIEW)
+        await set_access(tx, world.services, app, "ads_management", *review, None, T0)
+        with pytest.raises(CommandError, match="no level"):
+            await set_access(tx, world.services, app, "email", *review, None, T0)
+    await give(api, "emil", AppRole.TESTER)
+    for name, has in (("emil", True), ("selma", False)):
+        token = await api.login(world.people[name], "both", ("page",))
+        granted = {one["permission"] for one in (await api.get("/me/permissions", token))["data"]}
+        assert ("ads_management" in granted) is has
+        assert "pages_show_list" in granted
+    listed = {
+        one["permission"]: one for one in (await api.get(f"/{app}/permissions", await api.app_token("both")))["data"]
+    }
+    wanted = {"permission": "ads_management", "status": "live", "access_level": "standard", "review": "in_review"}
+    assert listed["ads_management"] == wanted
+    assert listed["email"]["access_level"] == "advanced"
+
+
+async def stop(api: Api, kind: Restriction, *scopes: str) -> int:
+    """A restriction of the app."""
+    async with api.world.services.store.write() as tx:
+        app = api.world.apps["both"]
+        return await restrict(tx, api.world.services, app, kind, "Sent spam.", scopes, None, T0)
+
+
+@pytest.mark.parametrize("kind", [Restriction.API, Restriction.WRITE, Restriction.LOGIN, Restriction.PERMISSION])
+async def test_an_enforcement_stops_what_it_says(api: Api, kind: Restriction) -> None:
+    """wire 3.12: api answers 368, write 3, a permission that was taken 10, each with why and since when; logins stop with
+    the reason; another app is not touched; lifting it brings all back."""
+    world, page = api.world, api.world.assets["page"]
+    token = await api.login(world.people["emil"], "both", ("page",))
+    sibling = await api.login(world.people["emil"], "tokens", ("page",))
+    own = await api.app_token("both")
+    scopes = (
+        ("pages_show_list", "pages_read_engagement", "pages_manage_posts") if kind is Restriction.PERMISSION else ()
+    )
+    made = await stop(api, kind, *scopes)
+    calls = {
+        "read": await api.call(f"/{page}", token),
+        "list": await api.call("/me/accounts", token),
+        "write": await api.call(f"/{page}/feed", token, "POST", message="x"),
+        "me": await api.call("/me", token),
+        "ads": await api.call("/me/adaccounts", token),
+        "own": await api.call(f"/{world.apps['both']}", own),
+        "subscribe": await api.call(f"/{world.apps['both']}/subscriptions", own, "POST"),
+    }
+    blocked = {
+        Restriction.API: dict.fromkeys(calls, (400, 368)),
+        Restriction.WRITE: {"write": (400, 3), "subscribe": (400, 3)},
+        Restriction.LOGIN: {},
+        Restriction.PERMISSION: dict.fromkeys(("read", "list", "write"), (403, 10)),
+    }[kind]
+    for name, answer in calls.items():
+        if name in blocked:
+            assert error(answer)[:2] == blocked[name], (name, answer.text)
+            if kind is not Restriction.PERMISSION:
+                data = answer.json()["error"]["error_data"]
+                assert data == {"reason": "Sent spam.", "since": "2026-01-31T12:00:00.123456Z"}
+        elif name != "subscribe":
+            assert answer.status_code == 200, (name, answer.text)
+    if kind in (Restriction.API, Restriction.LOGIN):
+        with pytest.raises(CommandError, match="Sent spam"):
+            await api.login(world.people["selma"], "both", ("page",))
+    assert (await api.call(f"/{page}/feed", sibling, "POST", message="x")).status_code == 200
+    async with world.services.store.write() as tx:
+        await lift(tx, world.services, world.apps["both"], made, None, T0)
+        with pytest.raises(CommandError, match="ended already"):
+            await lift(tx, world.services, world.apps["both"], made, None, T0)
+    assert (await api.call(f"/{page}/feed", token, "POST", message="y")).status_code == 200
+    await api.login(world.people["selma"], "both", ("page",))
+
+
+async def test_enforcements_add_up(api: Api) -> None:
+    """Two restrictions hold side by side; lifting one leaves the other; what does not fit is refused."""
+    world, page = api.world, api.world.assets["page"]
+    token = await api.login(world.people["emil"], "both", ("page",))
+    first = await stop(api, Restriction.API)
+    await stop(api, Restriction.WRITE)
+    async with world.services.store.write() as tx:
+        await lift(tx, world.services, world.apps["both"], first, None, T0)
+    assert (await api.call(f"/{page}", token)).status_code == 200
+    assert error(await api.call(f"/{page}/feed", token, "POST", message="x"))[1] == 3
+    for kind, reason, scopes in (
+        (Restriction.API, " ", ()),
+        (Restriction.API, "x", ("email",)),
+        (Restriction.PERMISSION, "x", ()),
+        (Restriction.PERMISSION, "x", ("nonsense",)),
+    ):
+        async with world.services.store.write() as tx:
+            with pytest.raises(CommandError) as refused:
+                await restrict(tx, world.services, world.apps["both"], kind, reason, scopes, None, T0)
+        assert refused.value.problem is Problem.INVALID
+
+
+async def test_a_native_app_has_no_app_token(api: Api) -> None:
+    """wire 6.9: the secret of a native app is in everybody's hands, so id|secret is refused; tokens of people work."""
+    person = await api.login(api.world.people["emil"], "both", ("page",))
+    own = await api.app_token("both")
+    await set_up(api, native="true")
+    assert error(await api.call(f"/{api.world.apps['both']}", own))[:2] == (400, 190)
+    assert (await api.call("/me", person)).status_code == 200
+    await set_up(api, native="")
+    assert (await api.call(f"/{api.world.apps['both']}", own)).status_code == 200
+
+
+async def test_what_was_unused_for_90_days_is_asked_again(api: Api) -> None:
+    """wire 6.8: a standing consent that the app has not used for 90 days no longer leads straight back; a use moves that."""
+    world, app = api.world, api.world.apps["both"]
+    emil = world.people["emil"]
+    await api.login(emil, "both", ("page",))
+    scopes = ("pages_show_list",)
+
+    async def standing(now: datetime) -> bool:
+        async with world.services.store.read() as tx:
+            return (await question(tx, emil, AccountKind.PERSONAL, app, scopes, False, now)).standing is not None
+
+    last = T0 + 90 * DAY - timedelta(microseconds=1)
+    assert await standing(last)
+    assert not await standing(T0 + 90 * DAY)
+    async with world.services.store.write() as tx:
+        row = await grants.find_grant(tx, emil, app)
+        assert row is not None
+        await grants.touch_grants(tx, {row.id: last})
+    assert await standing(T0 + 90 * DAY)
+    assert not await standing(last + 90 * DAY)

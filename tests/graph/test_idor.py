@@ -97,7 +97,15 @@ EXTENSION_ROWS = {"fbe_business", "fbe_business/fbe_installs", "fbe_business/fbe
     "commerce_partner_integrations_repair"
 }
 APP_ROWS = {"reconnects": frozenset({"app token"})}
-CALL_ROWS = {("subscriptions", "GET"), ("subscriptions", "POST"), ("subscriptions", "DELETE")}
+CALL_ROWS = {
+    *(
+        (edge, method)
+        for edge in ("subscriptions", "accounts", "accounts/test-users")
+        for method in ("GET", "POST", "DELETE")
+    ),
+    ("roles", "GET"),
+    ("permissions", "GET"),
+}
 """Calls that are for the app's own token alone: everybody else who knows the app is refused by right."""
 """Edges of an app, by who reads them; other callers that know the app are told that they may not."""
 ASSET_ROWS = {"assigned_users"}
@@ -483,7 +491,7 @@ async def _app_edges(stage: Stage, title: str, name: str, known: bool) -> None:
             await _refused(stage, who, path, _ghost(NodeKind.APP), name, method)
             continue
         answer = await stage.api.call(path.format(stage.text(name)), who.token, method)
-        mine = who.nobody and answer.status_code in ((200,) if method != "POST" else (400,))
+        mine = who.nobody and answer.status_code in ((200,) if method == "GET" else (200, 400))
         assert mine or error(answer)[:2] == (403, 200), (title, name, edge, answer.text)
 
 

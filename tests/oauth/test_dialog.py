@@ -7,9 +7,12 @@ import pytest
 
 from tests.commands._world import PASSWORD, make_services
 from workbadge.commands import portfolio, registration
+from workbadge.commands.app_roles import give_role
+from workbadge.commands.app_status import restrict, set_mode
 from workbadge.commands.registration import NewApp
 from workbadge.commands.services import Policy
 from workbadge.store import grants
+from workbadge.terms.apps import AppMode, AppRole, Restriction
 from workbadge.terms.kinds import NodeKind
 
 from ._site import ASKED, Answer, Browser, LoginSite
@@ -403,3 +406,27 @@ async def test_two_thousand_assets_stay_usable_without_scripts(site: LoginSite) 
     assert "On 1\u202f004 assets" in page.text
     assert (await browser.submit(page, action="allow")).status_code == 303
     assert len(await _targets(site, world.people["emil"])) == 1004 + 2
+
+
+async def test_an_app_in_development_says_so(site: LoginSite) -> None:
+    """wire 6.8: somebody without a role gets a page that names the reason and leads to another account or back, and no
+    consent; a tester goes on; a restricted app shows the operator's reason."""
+    services, app = site.world.services, site.world.apps["both"]
+    async with services.store.write() as tx:
+        await set_mode(tx, services, app, AppMode.DEVELOPMENT, None, site.now)
+        await give_role(tx, services, app, site.world.people["selma"], AppRole.TESTER, None, site.now)
+    stranger, tester = site.browser(), site.browser()
+    await stranger.sign_in_as("emil")
+    await tester.sign_in_as("selma")
+    page = await stranger.get(site.dialog())
+    assert page.status_code == 403
+    assert "App both is still in development" in page.text
+    assert "Use another account" in page.text
+    assert (await tester.get(site.dialog())).status_code == 200
+    async with services.store.write() as tx:
+        await set_mode(tx, services, app, AppMode.LIVE, None, site.now)
+        await restrict(tx, services, app, Restriction.LOGIN, "Sent spam.", (), None, site.now)
+    for browser in (stranger, tester):
+        page = await browser.get(site.dialog())
+        assert page.status_code == 403
+        assert "takes no logins at present: Sent spam." in page.text

@@ -130,3 +130,33 @@ def test_an_unknown_app_is_not_found(sandbox: Sandbox) -> None:
     """A subscription for an app that does not exist is 404."""
     body = {"object": "user", "callback_url": "https://hook.example/", "verify_token": VERIFY}
     sandbox.control("POST", "/apps/169999999999999999/webhooks", body, status=404)
+
+
+def test_an_enforcement_by_the_control_api(sandbox: Sandbox) -> None:
+    """Issue 3, line 12; wire 3.12: the call restricts an app at once, says since when, and is lifted by its id."""
+    app = sandbox.about["app"]
+    token = sandbox.consent(
+        sandbox.personal("second_employee"), app, ["pages_show_list"], [sandbox.asset("page")["id"]]
+    )
+    body = {"kind": "api", "reason": "Sent spam."}
+    made = sandbox.control("POST", f"/apps/{app['id']}/enforcements", body)
+    assert made["since"] == "2026-03-02T09:00:00Z"
+    assert sandbox.graph("/me", token)["error"]["code"] == 368
+    wanted = {
+        "account": sandbox.personal("admin"),
+        "app": app["id"],
+        "scopes": ["email"],
+        "assets": [],
+        "result": "token",
+    }
+    refused = sandbox.control("POST", "/consents", wanted, status=403)
+    assert "Sent spam." in refused["error"]["message"]
+    assert sandbox.control("DELETE", f"/apps/{app['id']}/enforcements/{made['id']}") == {"success": True}
+    assert sandbox.graph("/me", token)["id"]
+    sandbox.control("DELETE", f"/apps/{app['id']}/enforcements/{made['id']}", status=409)
+    for wrong in (
+        {"kind": "nonsense", "reason": "x"},
+        {"kind": "api", "reason": ""},
+        {"kind": "permission", "reason": "x"},
+    ):
+        sandbox.control("POST", f"/apps/{app['id']}/enforcements", wrong, status=400)

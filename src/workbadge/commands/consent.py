@@ -1,7 +1,7 @@
 """What the dialog offers: businesses and assets that an account may select, and what the app had before (L2, M5)."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from workbadge.store import grants, migrations, records, rights, visible
@@ -12,6 +12,7 @@ from workbadge.terms.ids import kind_of
 from workbadge.terms.kinds import AccountKind, NodeKind
 from workbadge.terms.scopes import grantable, target_kinds
 
+from .app_status import withheld
 from .grant import Granted, authorized_at
 
 MOST_OFFERED = 5_000
@@ -112,6 +113,14 @@ class Question:
     standing: Granted | None
 
 
+UNUSED = timedelta(days=90)
+
+
+def is_lapsed(grant: Any, now: datetime) -> bool:
+    """Whether the app has not used a grant for 90 days: the person is to grant it again (``wire.md`` §6.8)."""
+    return now - max(grant.consented_at, grant.last_used_at or grant.consented_at) >= UNUSED  # type: ignore[no-any-return]
+
+
 async def question(
     tx: Tx,
     account_id: int,
@@ -125,15 +134,17 @@ async def question(
 ) -> Question:
     """What to ask this account for an app (``wire.md`` §3.1). Somebody whose selection is still empty (a migrated person)
     is asked for one, and so is somebody who has not selected all of the nodes that the app names (``only``). ``whole``: all
-    is granted or nothing, so that what was declined earlier is asked again (``wire.md`` §4)."""
-    scopes = grantable(asked, kind)
+    is granted or nothing, so that what was declined earlier is asked again (``wire.md`` §4). What was not used for 90 days
+    is asked again too (``wire.md`` §6.8)."""
+    closed = await withheld(tx, app_id, account_id)
+    scopes = tuple(one for one in grantable(asked, kind) if one not in closed)
     grant = await grants.find_grant(tx, account_id, app_id)
     if grant is None or rerequest:
         return Question(scopes, (), None)
     held, declined = scope_list(grant.scopes), scope_list(grant.declined)
     refused = tuple(one for one in scopes if one in declined and one not in held and not whole)
     scopes = tuple(one for one in scopes if one not in refused)
-    covered = all(one in held for one in scopes)
+    covered = all(one in held for one in scopes) and not is_lapsed(grant, now)
     if covered and target_kinds(scopes):
         selected = {row.target_id for row in await grants.list_targets(tx, grant.id)}
         covered = bool(selected) and selected.issuperset(only)

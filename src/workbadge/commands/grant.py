@@ -16,6 +16,7 @@ from workbadge.terms.kinds import AccountKind, Act, NodeKind
 from workbadge.terms.scopes import SCOPES, grantable, target_kinds
 from workbadge.terms.tasks import tasks_for
 
+from .app_status import check_login, withheld
 from .callbacks import DEAUTHORIZE, call_back
 from .errors import conflict, forbidden, invalid, not_found
 from .services import Services
@@ -64,8 +65,10 @@ async def record_consent(tx: Tx, services: Services, consent: Consent, now: date
     """Write a consent into ``tx``. Selecting is from scratch: what can be selected and was not chosen is dropped;
     what can no longer be selected (grace) stays as it was, so that older tokens lose nothing by it (I1).
 
+    A permission to which the app has standard access is left out unless the account has a role on it (``wire.md`` §6.8).
+
     Raises CommandError: NOT_FOUND app, CONFLICT disabled app, INVALID unknown scope or unfit target, FORBIDDEN for a
-    target that this account may not select.
+    target that this account may not select, or when it may not log in to this app at all.
     """
     account = await records.find_account(tx, consent.account_id)
     app = await records.find_app(tx, consent.app_id)
@@ -76,7 +79,10 @@ async def record_consent(tx: Tx, services: Services, consent: Consent, now: date
     for name in consent.asked:
         if name not in SCOPES:
             raise invalid("scope", f"Invalid Scopes: {name[:80]}.", "scopes that exist")
-    scopes = tuple(name for name in grantable(consent.asked, AccountKind(account.kind)) if name not in consent.declined)
+    await check_login(tx, app, account.id, AccountKind(account.kind))
+    closed = await withheld(tx, app.id, account.id)
+    may = (name for name in grantable(consent.asked, AccountKind(account.kind)) if name not in closed)
+    scopes = tuple(name for name in may if name not in consent.declined)
     chosen = await _with_businesses(tx, consent, scopes, now)
     await _check_targets(tx, consent, chosen, scopes, now)
     grant = await grants.find_grant(tx, consent.account_id, consent.app_id, lock=True)
@@ -98,7 +104,8 @@ async def record_consent(tx: Tx, services: Services, consent: Consent, now: date
         grant_id = grant.id
         before = await _standing(tx, grant)
         refused = facts.scope_list(grant.declined)
-        held = [name for name in dict.fromkeys((*before.scopes, *scopes)) if name not in consent.declined]
+        both = dict.fromkeys((*before.scopes, *scopes))
+        held = [name for name in both if name not in consent.declined and name not in closed]
         refused = [name for name in dict.fromkeys((*refused, *consent.declined)) if name not in scopes]
         await grants.set_grant_scopes(tx, grant_id, ",".join(held), ",".join(refused), now)
         known = await _drop_unchosen(tx, consent, grant_id, chosen, now)

@@ -11,7 +11,7 @@ from typing import Any
 from workbadge.lifecycle.changes import Audit, MembershipState, OpenMembership, Plan
 from workbadge.lifecycle.membership import plan_assign
 from workbadge.lifecycle.migration import plan_exclude
-from workbadge.store import migrations, records, rights
+from workbadge.store import apps, migrations, records, rights
 from workbadge.store.apply import apply_plan, write_audit
 from workbadge.store.engine import Tx
 from workbadge.terms.addresses import canonical_domain, domain_of, parse_address
@@ -118,11 +118,14 @@ async def add_member(
     actor_id: int | None,
     now: datetime,
 ) -> NodeId:
-    """Put an account into a business. Raises CONFLICT when it is in already.
+    """Put an account into a business. Raises CONFLICT when it is in already, and for test users of apps: they reach nothing
+    of anybody's business (``wire.md`` §6.7).
 
     Invitations to hand over an earlier, ended place there are closed: whoever comes back is invited anew, and an old link
     cannot hand over a place that it was not made for (M5, M18).
     """
+    if await apps.find_test_app(tx, account_id) is not None:
+        raise conflict("A test user of an app cannot join a business.", "the account of a person")
     if await rights.find_member(tx, account_id, business_id, now, lock=True) is not None:
         raise conflict(
             "This account is in the business already.",

@@ -1,5 +1,6 @@
 """What one request of the graph works with, and the one way to a node: load, decide, answer or refuse."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import msgspec
@@ -10,6 +11,7 @@ from workbadge.store import facts, records
 from workbadge.store.engine import Tx
 from workbadge.store.facts import Loaded
 from workbadge.store.visible import Viewer
+from workbadge.terms.apps import read_limits
 from workbadge.terms.ids import kind_of, parse_id
 from workbadge.terms.kinds import ASSET_KINDS, AccountKind, Act, NodeKind, TokenKind
 from workbadge.terms.reasons import Reason
@@ -20,6 +22,7 @@ from workbadge.web.meters import Meter
 from workbadge.web.state import Site
 from workbadge.web.wire import WireError, WireParams
 
+from .enforcement import check_limits, no_permission
 from .errors import NO_TOKEN, NO_TOKEN_ME, NOT_MANAGER, missing, refuse
 
 _ASKS = {
@@ -86,6 +89,7 @@ class Call:
         self.owners: dict[int, str] = {}
         self.method = "GET"
         self._proven = False
+        self._closed: frozenset[str] = frozenset()
 
     @property
     def paging_url(self) -> str:
@@ -100,7 +104,18 @@ class Call:
         if not self._proven:
             check_proof(self.services, loaded, self.params, self.token, self.now)
             self._proven = True
-        return loaded
+        return loaded if loaded.limits is None else await self._limited(loaded)
+
+    async def _limited(self, loaded: Loaded) -> Loaded:
+        """The facts without the permissions that an operator has taken from the app. Raises WireError 368, 3."""
+        limits = read_limits(loaded.limits)
+        await check_limits(self.services, loaded.app_id, limits, self.method != "GET")
+        grant = loaded.facts.grant
+        self._closed = limits.scopes
+        if grant is None or not limits.scopes:
+            return loaded
+        left = replace(grant, scopes=grant.scopes - limits.scopes)
+        return replace(loaded, facts=replace(loaded.facts, grant=left))
 
     async def reach(
         self,
@@ -155,6 +170,8 @@ class Call:
         known = loaded.facts.grant is not None and loaded.facts.grant.selected is not None
         if denial.reason is Reason.SCOPE_MISSING and not known:
             return missing(text)
+        if denial.reason is Reason.SCOPE_MISSING and self._closed:
+            return no_permission()
         error = refuse(denial, text, loaded.app_id, self.services.base_url, known)
         if error.data is None:
             return error
@@ -220,8 +237,11 @@ class Call:
         return frozenset() if token is None or grant is None else token.scopes & grant.scopes
 
     def demand(self, loaded: Loaded, kind: NodeKind, act: Act = Act.READ) -> None:
-        """One of the scopes for a kind of node is granted. Raises WireError 200."""
-        if scopes_for(kind, act).isdisjoint(self.scopes(loaded)):
+        """One of the scopes for a kind of node is granted. Raises WireError 200; 10 where they were taken from the app."""
+        wanted = scopes_for(kind, act)
+        if wanted.isdisjoint(self.scopes(loaded)):
+            if not wanted.isdisjoint(self._closed):
+                raise no_permission()
             raise refuse(Deny(Reason.SCOPE_MISSING), "", loaded.app_id, self.services.base_url)
 
 

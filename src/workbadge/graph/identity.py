@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from workbadge.store import records, seats
+from workbadge.store import apps, records, seats
 from workbadge.store.facts import Loaded
 from workbadge.terms.kinds import AccountKind
 from workbadge.web.caller import check_given_proof, find_app_caller
 from workbadge.web.wire import WireError
 
 from .context import Call, find_shown_id
+from .enforcement import check_limits
 from .errors import NO_TOKEN_ME, missing, nothing_named
 from .fields import parse_fields
 from .nodes import NodeType, show
@@ -66,11 +67,15 @@ async def _show_seat(call: Call, text: str, node_type: NodeType, row: Any) -> An
 
 
 async def read_app(call: Call, app_id: int) -> Any:
-    """An app, shown to itself."""
+    """An app, shown to itself and to people whom it serves; to those with a role on it with everything."""
     async with call.services.store.read() as tx:
         row = await records.find_app(tx, app_id)
+        inside = call.by_app
+        if not inside:
+            account = (await call.alive()).facts.account
+            inside = account is not None and await apps.find_role(tx, app_id, account.id) is not None
     assert row is not None
-    return await show(call, APPLICATION, AppShown(row, call.by_app), parse_fields(call.params.values.get("fields", "")))
+    return await show(call, APPLICATION, AppShown(row, inside), parse_fields(call.params.values.get("fields", "")))
 
 
 async def answer_app(call: Call, text: str, found: int | None) -> int:
@@ -79,6 +84,7 @@ async def answer_app(call: Call, text: str, found: int | None) -> int:
     caller = await find_app_caller(call.services, call.token, call.now)
     check_given_proof(caller.secret, call.params, call.token, call.now)
     call.count_app(caller.app_id)
+    await check_limits(call.services, caller.app_id, caller.limits, call.method != "GET")
     if text == "me":
         raise WireError(2500, NO_TOKEN_ME, www="invalid_request")
     if found != caller.app_id:

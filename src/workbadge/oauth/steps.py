@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from starlette.requests import Request
 from starlette.responses import Response
 
+from workbadge.commands.app_status import check_login
 from workbadge.commands.consent import (
     OfferedAsset,
     OfferedBusiness,
@@ -20,7 +21,7 @@ from workbadge.commands.consent import (
     offer,
     question,
 )
-from workbadge.commands.errors import forbidden
+from workbadge.commands.errors import CommandError, forbidden
 from workbadge.commands.extension import SCOPE as EXTENSION_SCOPE
 from workbadge.commands.extension import as_text
 from workbadge.commands.grant import Consent, Granted, record_consent
@@ -106,6 +107,9 @@ def choose_account(flow: Flow) -> Response:
 async def with_account(flow: Flow, account: SignedIn) -> Response:
     """The dialog once the account is known: refuse it on mobile, go straight back, or ask."""
     services, now, asked = flow.services, now_of(flow.request.scope), flow.asked
+    closed = await _closed(flow, account)
+    if closed is not None:
+        return closed
     if asked.mobile and account.managed and (not services.policy.mobile_managed_login or asked.challenge is None):
         allowed = services.policy.mobile_managed_login
         return flow.page("oauth/mobile.html", account, 403, allowed=allowed)
@@ -121,6 +125,17 @@ async def with_account(flow: Flow, account: SignedIn) -> Response:
 
     found, leads = await in_transaction(services, work)
     return ask_permissions(flow, account, found, ()) if leads is None else redirect(leads)
+
+
+async def _closed(flow: Flow, account: SignedIn) -> Response | None:
+    """The page that says why this account cannot log in to the app at present (``wire.md`` §6.8); None when it can."""
+    try:
+        async with flow.services.store.read() as tx:
+            await check_login(tx, flow.app, account.id, account.kind)
+    except CommandError as error:
+        hint = f"What helps: {error.expected}. You can use another account, or go back to the app."
+        return flow.page("oauth/closed.html", account, 403, said=error.message, hint=hint)
+    return None
 
 
 async def find_question(flow: Flow, account: SignedIn, tx: Tx) -> Question:

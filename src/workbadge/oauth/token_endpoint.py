@@ -164,6 +164,8 @@ async def answer(services: Services, params: WireParams, now: datetime, address:
             given = params.get("fb_exchange_token") or ""
             return _issued(await exchange_long_lived(services, app.id, given, now, expiring))
         if grant_type == "client_credentials":
+            if app.native:
+                raise WireError(100, "(#100) A native app has no app access token.")
             return {
                 "access_token": await app_token(services, app.id, now),
                 "token_type": "bearer",

@@ -5,17 +5,20 @@ from typing import Any
 
 from starlette.requests import Request
 
+from workbadge.commands.app_status import lift, restrict
 from workbadge.commands.configuration import NewConfiguration, add_configuration
 from workbadge.commands.errors import invalid, not_found
 from workbadge.commands.webhooks import NewSubscription
 from workbadge.store import records
 from workbadge.store.webhooks import find_subscription
+from workbadge.terms.apps import Restriction
+from workbadge.terms.instants import to_wire
 from workbadge.terms.kinds import NodeKind
 from workbadge.terms.scopes import parse_scopes as parse_names
 from workbadge.web import handshake
 from workbadge.web.outgoing import OutgoingError
 
-from .requests import NewConfigurationBody, NewWebhookBody, node, read
+from .requests import NewConfigurationBody, NewEnforcementBody, NewWebhookBody, node, read
 from .world import World
 
 
@@ -68,6 +71,34 @@ class AppControl:
             "include_values": bool(row.include_values),
         }
 
+    async def enforcement(self, request: Request) -> Any:
+        """``POST /apps/{id}/enforcements``: what an operator does to an app that broke the rules."""
+        body = await read(request, NewEnforcementBody)
+        app_id = await self._app(request)
+        try:
+            kind = Restriction(body.kind)
+        except ValueError as error:
+            raise invalid("kind", f"{body.kind[:40]!r} is no kind of enforcement.", ", ".join(Restriction)) from error
+        services, now = self._world.services, self._world.clock.now()
+        async with services.store.write() as tx:
+            made = await restrict(tx, services, app_id, kind, body.reason, tuple(body.scopes), None, now)
+        return {
+            "id": str(made),
+            "kind": kind.value,
+            "reason": body.reason,
+            "scopes": body.scopes,
+            "since": to_wire(now),
+        }
+
+    async def lift(self, request: Request) -> Any:
+        """``DELETE /apps/{id}/enforcements/{enforcement}``: it holds no longer."""
+        app_id = await self._app(request)
+        found = node(request.path_params["enforcement"], "enforcement", NodeKind.RECORD)
+        services, now = self._world.services, self._world.clock.now()
+        async with services.store.write() as tx:
+            await lift(tx, services, app_id, found, None, now)
+        return {"success": True}
+
     async def _app(self, request: Request) -> int:
         """The app that the path names. Raises CommandError."""
         app_id = node(request.path_params["id"], "app", NodeKind.APP)
@@ -81,4 +112,6 @@ class AppControl:
         return (
             ("POST", "/apps/{id}/configurations", self.configuration),
             ("POST", "/apps/{id}/webhooks", self.webhook),
+            ("POST", "/apps/{id}/enforcements", self.enforcement),
+            ("DELETE", "/apps/{id}/enforcements/{enforcement}", self.lift),
         )

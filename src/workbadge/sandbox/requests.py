@@ -80,6 +80,14 @@ class NewWebhookBody(Body):
     include_values: bool = True
 
 
+class NewEnforcementBody(Body):
+    """A restriction of an app. ``kind``: ``api``, ``login``, ``write``, ``permission`` (then with ``scopes``)."""
+
+    kind: str
+    reason: str
+    scopes: list[str] = []
+
+
 class NewMembership(Body):
     """A place in a business. ``assets`` None: every asset the business owns."""
 

@@ -73,7 +73,8 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Facts, and what a caller of the wire needs beside them. ``name``/``details``: of the node, if there is one."""
+    """Facts, and what a caller of the wire needs beside them. ``name``/``details``: of the node, if there is one. ``limits``:
+    what is stopped for the app, as it is stored (``terms.apps``)."""
 
     facts: Facts
     app_id: int
@@ -82,6 +83,7 @@ class Loaded:
     require_proof: bool
     name: str = ""
     details: str = "{}"
+    limits: str | None = None
 
 
 _parent = token.alias("parent")
@@ -99,6 +101,7 @@ _TOKEN_COLUMNS: tuple[tuple[str, ColumnElement[Any], Any], ...] = (
     ("disabled_at", app.c.disabled_at, BigInteger),
     ("secret", app.c.secret, LargeBinary),
     ("require_proof", app.c.require_proof, Integer),
+    ("limits", app.c.limits, Text),
     ("grant_id", token.c.grant_id, BigInteger),
     ("grant_scopes", app_grant.c.scopes, Text),
     ("grant_revoked_at", app_grant.c.revoked_at, BigInteger),
@@ -480,9 +483,9 @@ def _build(
         because,
         parent_revoked,
     ) = head[:10]
-    (disabled, secret, require_proof, grant_id, grant_scopes, grant_revoked) = head[10:16]
-    (account_id, account_kind, suspended, deleted) = head[16:20]
-    (_, selected, node_business, name, details) = head[20:25]
+    (disabled, secret, require_proof, limits, grant_id, grant_scopes, grant_revoked) = head[10:17]
+    (account_id, account_kind, suspended, deleted) = head[17:21]
+    (_, selected, node_business, name, details) = head[21:26]
     node = None if node_id is None or kind is None or name is None else NodeFacts(node_id, kind, node_business)
     facts = Facts(
         account=None
@@ -513,6 +516,7 @@ def _build(
         bool(require_proof),
         name or "",
         details or "{}",
+        limits,
     )
 
 

@@ -29,11 +29,14 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class AppSecret:
-    """What an app proves itself with, sealed, and since when it is switched off."""
+    """What an app proves itself with, sealed, since when it is switched off, whether it is native, and what is stopped for it
+    (``terms.apps``)."""
 
     id: int
     sealed: bytes
     disabled_at: datetime | None
+    native: bool
+    limits: str | None
 
 
 _ABOUT = HotQuery(
@@ -47,7 +50,9 @@ _ABOUT = HotQuery(
     .where(token.c.hash == _hash)
 )
 _TARGETS = HotQuery(select(grant_target.c.target_id).where(grant_target.c.grant_id == _grant).order_by("target_id"))
-_SECRET = HotQuery(select(app.c.id, app.c.secret, app.c.disabled_at).where(app.c.id == _app))
+_SECRET = HotQuery(
+    select(app.c.id, app.c.secret, app.c.disabled_at, app.c.native, app.c.limits).where(app.c.id == _app)
+)
 
 
 async def find_about(reader: Reader, token_hash: bytes, account_id: int | None) -> About | None:
@@ -66,8 +71,9 @@ async def find_app_secret(reader: Reader, app_id: int) -> AppSecret | None:
     rows = await _kept(reader, _SECRET, ("secret", app_id), {"app": app_id})
     if not rows:
         return None
-    disabled = rows[0][2]
-    return AppSecret(rows[0][0], bytes(rows[0][1]), None if disabled is None else from_micros(disabled))
+    found, sealed, disabled, native, limits = rows[0]
+    off = None if disabled is None else from_micros(disabled)
+    return AppSecret(found, bytes(sealed), off, bool(native), limits)
 
 
 async def _kept(reader: Reader, query: HotQuery, key: Any, params: dict[str, Any]) -> list[tuple[Any, ...]]:

@@ -119,6 +119,11 @@ async def set_password(tx: Tx, account_id: int, password_hash: str, now: datetim
     )
 
 
+async def delete_account(tx: Tx, account_id: int, now: datetime) -> None:
+    """Mark an account as deleted: it can do nothing any more."""
+    await tx.run(update(account).where(account.c.id == account_id).values(deleted_at=now))
+
+
 async def find_account(tx: Tx, account_id: int) -> Row[Any] | None:
     """All columns of one account."""
     return await tx.one(select(account).where(account.c.id == account_id))

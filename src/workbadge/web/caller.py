@@ -11,6 +11,7 @@ from workbadge.commands.services import Services
 from workbadge.keys import hash_secret, proof_matches, read_restricted, read_token, same
 from workbadge.store import facts, inspections
 from workbadge.store.facts import Loaded
+from workbadge.terms.apps import Limits, read_limits
 from workbadge.terms.ids import kind_of, parse_id
 from workbadge.terms.instants import to_micros
 from workbadge.terms.kinds import NodeKind, TokenKind
@@ -20,14 +21,16 @@ from .wire import WireError, WireParams
 MALFORMED = "Invalid OAuth access token - Cannot parse access token"
 RESTRICTED = "Invalid OAuth access token - It is bound to a key, or meant for another resource: expected the DPoP scheme with a proof"
 PROOF_SECONDS = 300
+NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
 class AppCaller:
-    """An app that calls for itself, by ``id|secret`` or an app token."""
+    """An app that calls for itself, by ``id|secret`` or an app token. ``limits``: what is stopped for it."""
 
     app_id: int
     secret: str
+    limits: Limits = NO_LIMITS
 
 
 def token_hash(text: str) -> bytes:
@@ -46,7 +49,8 @@ def is_app_token(text: str) -> bool:
 
 
 async def find_app_caller(services: Services, text: str, now: datetime) -> AppCaller:
-    """The app behind ``id|secret`` or ``id|token``. Raises WireError 190 when it is neither."""
+    """The app behind ``id|secret`` or ``id|token``. Raises WireError 190 when it is neither, or when the app is native: the
+    secret of such an app is in everybody's hands (``wire.md`` §6.9)."""
     head, _, rest = text.partition("|")
     refused = WireError(
         190,
@@ -56,18 +60,18 @@ async def find_app_caller(services: Services, text: str, now: datetime) -> AppCa
     if not is_app_token(text):
         raise refused
     app = await inspections.find_app_secret(services.store, int(head))
-    if app is None or app.disabled_at is not None:
+    if app is None or app.disabled_at is not None or app.native:
         raise refused
     secret = services.sealer.open(app.sealed, SECRET_PLACE)
     if same(rest, secret):
-        return AppCaller(app.id, secret)
+        return AppCaller(app.id, secret, read_limits(app.limits))
     loaded = await facts.load(services.store, hash_secret(rest))
     token = None if loaded is None else loaded.facts.token
     if loaded is None or token is None or token.kind is not TokenKind.APP or loaded.app_id != app.id:
         raise refused
     if token.revoked is not None and token.revoked <= now:
         raise refused
-    return AppCaller(app.id, secret)
+    return AppCaller(app.id, secret, read_limits(app.limits))
 
 
 def check_proof(services: Services, loaded: Loaded, params: WireParams, token: str, now: datetime) -> None:
