@@ -2,7 +2,8 @@
 
 A *connection* is one person's use of one app in one business, as far as live user or page tokens of the old login
 carry it. It is *reconnected* when the managed account's grant for the same app reached every asset again before the old login ended,
-*recovered* when it did so later, *lost* when the old login has ended without it, else *at risk*.
+*recovered* when it did so later, *lost* when the old login has ended without it, else *at risk*. A system user of the business
+that an install gave the app counts like the managed account, from when the app took a token of it.
 """
 
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from urllib.parse import quote, urlencode
 from workbadge.store import coverage, records
 from workbadge.store.coverage import Whose
 from workbadge.store.engine import Tx
+from workbadge.terms.ids import kind_of
 from workbadge.terms.instants import earliest, to_micros
 from workbadge.terms.kinds import Act, NodeKind
 from workbadge.terms.scopes import scopes_for
@@ -110,15 +112,45 @@ async def list_connections(
 
 
 async def connections_in(tx: Tx, base_url: str, whose: Whose, now: datetime) -> list[Connection]:
-    """Connections by business, person and app. Three queries, whatever the number of people and assets."""
+    """Connections by business, person and app. Four queries, whatever the number of people and assets.
+
+    What a system user of the business holds for the app since before the hand-over was never at risk (L4, B2); since later, it
+    is covered.
+    """
     carried = await coverage.carried_until(tx, whose)
-    groups: dict[tuple[int, int, int], dict[int, Any]] = {}
-    for row in await coverage.coverage_rows(tx, whose, now):
-        if _is_carried(row, carried.get((row.business_id, row.personal_id, row.grant_id), {}), now):
+    found = await coverage.coverage_rows(tx, whose, now)
+    held = await _held_since(tx, found, now)
+    groups: dict[tuple[int, int, int], dict[int, _Old]] = {}
+    for row in found:
+        since = held.get((row.business_id, row.app_id, row.asset_id))
+        if since is not None and (row.handed_over is None or since <= row.handed_over):
+            continue
+        old = _Old(row, earliest(_again_at(row), since))
+        if _is_carried(old, carried.get((row.business_id, row.personal_id, row.grant_id), {}), now):
             group = groups.setdefault((row.business_id, row.personal_id, row.app_id), {})
-            group[row.asset_id] = row
+            group[row.asset_id] = old
     apps = await coverage.apps_by_id(tx, sorted({app_id for *_, app_id in groups}))
     return [_connection(list(group.values()), apps[app_id], base_url) for (*_, app_id), group in groups.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class _Old:
+    """One asset that an old login carries, and since when the app reaches it without that login (None: it does not)."""
+
+    row: Any
+    again: datetime | None
+
+
+async def _held_since(tx: Tx, rows: list[Any], now: datetime) -> dict[tuple[int, int, int], datetime]:
+    """(business, app, asset) to the instant from which the app reaches it as a system user of that business."""
+    businesses, apps = sorted({row.business_id for row in rows}), sorted({row.app_id for row in rows})
+    since: dict[tuple[int, int, int], datetime] = {}
+    for one in await coverage.held_by_system_users(tx, businesses, apps, now) if rows else ():
+        kind = kind_of(one.asset_id)
+        if kind is not None and _reads(one.scopes, kind.value):
+            key, at = (one.business_id, one.app_id, one.asset_id), max(one.swapped_at, one.selected_at)
+            since[key] = min(at, since.get(key, at))
+    return since
 
 
 def _again_at(row: Any) -> datetime | None:
@@ -135,14 +167,15 @@ def _reads(scopes: str, kind: str) -> bool:
     return not scopes_for(NodeKind(kind), Act.READ).isdisjoint(scopes.split(","))
 
 
-def _is_carried(row: Any, ends: dict[int | None, int], now: datetime) -> bool:
+def _is_carried(old: _Old, ends: dict[int | None, int], now: datetime) -> bool:
     """Whether live tokens of the old login carry the asset: while its access runs, now; afterwards, up to its end.
 
     What has been reconnected stays counted even where the app has since thrown the old token away, as long as it was
     alive at the claim: else the measure would forget its successes.
     """
+    row = old.row
     at = now if row.ends is None else min(now, row.ends)
-    if row.handed_over is not None and _again_at(row) is not None:
+    if row.handed_over is not None and old.again is not None:
         at = row.handed_over
     if row.revoked_at is not None and row.revoked_at <= at:
         return False
@@ -150,13 +183,13 @@ def _is_carried(row: Any, ends: dict[int | None, int], now: datetime) -> bool:
     return last > to_micros(at) and _reads(row.scopes, row.kind)
 
 
-def _connection(rows: list[Any], app: Any, base_url: str) -> Connection:
+def _connection(found: list[_Old], app: Any, base_url: str) -> Connection:
+    rows = [one.row for one in found]
     first = rows[0]
-    again = [_again_at(row) for row in rows]
     missing = tuple(
-        MissingAsset(row.asset_id, row.name, row.kind, earliest(row.ends, row.lent_until))
-        for row, at in zip(rows, again, strict=True)
-        if at is None
+        MissingAsset(one.row.asset_id, one.row.name, one.row.kind, earliest(one.row.ends, one.row.lent_until))
+        for one in found
+        if one.again is None
     )
     used = [row.last_used_at for row in rows if row.last_used_at is not None]
     shown = AppCoverage(
@@ -171,7 +204,7 @@ def _connection(rows: list[Any], app: Any, base_url: str) -> Connection:
         reconnect_url(base_url, app, first.scopes),
         tuple(one for one in first.scopes.split(",") if one),
     )
-    covered = [at for at in again if at is not None]
+    covered = [one.again for one in found if one.again is not None]
     return Connection(
         first.business_id,
         first.personal_id,

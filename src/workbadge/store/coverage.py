@@ -37,6 +37,7 @@ from .schema import (
     share,
     token,
 )
+from .schema.business_login import install
 
 _CARRYING = (TokenKind.USER.value, TokenKind.PAGE.value)
 _WITHOUT_END = 2**62
@@ -287,6 +288,44 @@ def _other_way(now: datetime) -> ColumnElement[bool]:
         outlives,
         here,
         holds,
+    )
+
+
+async def held_by_system_users(tx: Tx, business_ids: list[int], app_ids: list[int], now: datetime) -> list[Row[Any]]:
+    """Assets that system users of installs hold for apps that took a token of theirs (L4): business_id, app_id, asset_id,
+    scopes, swapped_at, selected_at."""
+    place, tasks = membership.alias("place"), assignment.alias("tasks")
+    return await tx.rows(
+        select(
+            install.c.business_id,
+            install.c.app_id,
+            tasks.c.asset_id,
+            app_grant.c.scopes,
+            install.c.swapped_at,
+            grant_target.c.selected_at,
+        )
+        .join(place, and_(place.c.account_id == install.c.account_id, place.c.business_id == install.c.business_id))
+        .join(tasks, and_(tasks.c.membership_id == place.c.id, tasks.c.tasks != 0))
+        .join(
+            app_grant,
+            and_(
+                app_grant.c.account_id == install.c.account_id,
+                app_grant.c.app_id == install.c.app_id,
+                app_grant.c.revoked_at.is_(None),
+            ),
+        )
+        .join(
+            grant_target,
+            and_(grant_target.c.grant_id == app_grant.c.id, grant_target.c.target_id == tasks.c.asset_id),
+        )
+        .where(
+            install.c.business_id.in_(business_ids),
+            install.c.app_id.in_(app_ids),
+            install.c.uninstalled_at.is_(None),
+            install.c.swapped_at.is_not(None),
+            place.c.starts <= now,
+            or_(place.c.ends.is_(None), place.c.ends > now),
+        )
     )
 
 
