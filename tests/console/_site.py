@@ -11,6 +11,7 @@ from sqlalchemy import insert, select
 from starlette.types import Receive, Scope, Send
 
 from workbadge.commands import claim, migration, outbox
+from workbadge.commands.install import NewInstall, install_app
 from workbadge.config import Config
 from workbadge.keys import SeededEntropy
 from workbadge.main import make_application
@@ -112,6 +113,17 @@ class Site:
             **{f"person:{name}": one.personal_id for name, one in by_name.items()},
         }
 
+    async def install(self) -> None:
+        """An app that somebody who is none of the actors installed as a shop's extension; it was not swapped."""
+        async with self.world.services.store.write() as tx:
+            access = await overview.list_access(tx, self.demo.business_id, self.world.clock.now())
+            app = next(row.app_id for row in access if row.app == "Postbox")
+            scopes = ("manage_business_extension", "pages_show_list")
+            new = NewInstall(
+                app, self.demo.business_id, self.ids["person"], scopes, (self.ids["asset"],), None, "shop-1", "{}"
+            )
+            self.ids["install"] = (await install_app(tx, self.world.services, new, self.world.clock.now())).id
+
 
 class PostgresWorld(World):
     """A world on a database with the whole schema, for what needs no checkpoint."""
@@ -140,6 +152,7 @@ async def build_site(folder: Path, base: str = BASE, postgres: str = "") -> Site
     await claim.confirm_claim(world.services, link, proof, START)
     await world.settle()
     await site.names()
+    await site.install()
     return site
 
 

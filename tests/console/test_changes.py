@@ -5,9 +5,10 @@ import re
 import httpx
 import pytest
 
-from workbadge.store import overview
+from workbadge.commands.install_token import swap_token
+from workbadge.store import business_login, overview
 
-from ._site import PASSWORD, Site, csrf_of, login, make_client
+from ._site import PASSWORD, START, Site, csrf_of, login, make_client
 
 pytestmark = pytest.mark.anyio
 
@@ -95,3 +96,28 @@ async def test_a_site_below_a_base_path_stays_there(site: Site) -> None:
         assert page.status_code == 200
         for target in re.findall(r'(?:href|action|src)="([^"]*)"', page.text):
             assert target.startswith((f"{root}/", "#", "mailto:", "http")) or target == root, (path, target)
+
+
+async def test_an_installed_app_is_uninstalled(site: Site) -> None:
+    """Wire §4, L4: the page of apps shows what is installed, as whom, and whether it still rests on a login; an admin ends it."""
+    ada, selma = await site.browser(login("ada")), await site.browser(login("selma"))
+    services, install = site.world.services, site.ids["install"]
+    async with services.store.write() as tx:
+        row = await business_login.find_install(tx, install)
+        token = (await swap_token(tx, services, row, ("pages_show_list",), site.ids["person"], START)).text
+        await business_login.change_install(tx, install, {"swapped_at": None})
+    page = f"/{site.ids['asset']}?access_token={token}"
+    assert (await ada.get(page)).status_code == 200
+    shown = (await ada.get(f"{site.business}/apps")).text
+    assert "Postbox System User (FBE)" in shown and "Still uses a person" in shown and "by Bruno Admin" in shown
+    assert "Uninstall Postbox?" in shown
+    assert "Uninstall" not in (await selma.get(f"{site.business}/apps")).text
+    async with services.store.write() as tx:
+        await business_login.mark_swapped(tx, install, START)
+    assert "Uses its system user" in (await ada.get(f"{site.business}/apps")).text
+    answer = await _send(ada, f"{site.business}/installs/{install}/uninstall")
+    assert answer.status_code == 303
+    told = (await ada.get(answer.headers["location"])).text
+    assert "The app was uninstalled" in told and "Postbox System User (FBE)" not in told
+    assert (await ada.get(page)).json()["error"]["error_subcode"] == 458
+    assert "Postbox System User" not in (await ada.get(f"{site.business}/system-users")).text

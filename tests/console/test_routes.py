@@ -34,6 +34,7 @@ POLICY = {
     "POST /console/{business}/assets/{asset}/people/{membership}": ADMIN,
     "GET /console/{business}/apps": MEMBER,
     "POST /console/{business}/apps/{grant}/remove": ADMIN,
+    "POST /console/{business}/installs/{install}/uninstall": ADMIN,
     "GET /console/{business}/system-users": ADMIN,
     "POST /console/{business}/system-users": ADMIN,
     "GET /console/{business}/partners": ADMIN,

@@ -6,7 +6,7 @@ from workbadge.commands.errors import invalid, not_found
 from workbadge.commands.membership import list_people
 from workbadge.commands.overview import cut_app
 from workbadge.commands.portfolio import NewSystemUser, add_system_user, share_asset, stop_sharing
-from workbadge.store import overview, records
+from workbadge.store import business_login, overview, records
 from workbadge.terms.kinds import ASSET_KINDS, AccountKind, NodeKind, Role
 from workbadge.terms.scopes import SCOPES, Audience
 
@@ -26,14 +26,15 @@ async def assets(frame: Frame) -> Response:
 
 @page("apps")
 async def apps(frame: Frame) -> Response:
-    """Apps that reach the business, through whom and until when."""
+    """Apps that are installed in the business, and apps that reach it, through whom and until when."""
     async with frame.services.store.read() as tx:
         access = await overview.list_access(tx, frame.business.id, frame.now)
+        installs = await business_login.list_installs(tx, frame.business.id)
     groups: dict[int, dict[str, object]] = {}
     for row in access:
         group = groups.setdefault(row.app_id, {"app": row, "rows": []})
         group["rows"].append(row)  # type: ignore[attr-defined]
-    return frame.page("apps.html", groups=list(groups.values()))
+    return frame.page("apps.html", groups=list(groups.values()), installs=installs)
 
 
 @page("apps", admin=True, form=True)

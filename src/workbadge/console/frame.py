@@ -39,6 +39,7 @@ SAYS = {
     "unshared": "The asset is no longer shared.",
     "disconnected": "The app was disconnected: its tokens for this login are dead.",
     "deletion": "The app was asked to delete what it holds about you. Its answer will be shown here.",
+    "uninstalled": "The app was uninstalled: every token of its system user is dead.",
     "signed-out": "Signed out.",
     "password": "The password was changed. Other browsers are signed out, and apps have to be connected again.",
 }

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from workbadge.store.engine import StoreConflictError
 from workbadge.web.pages import render
 
-from . import account, asset_people, assets, claim, home, migration, password
+from . import account, asset_people, assets, claim, home, installs, migration, password
 
 _IN = "/console/{business}"
 
@@ -33,6 +33,7 @@ ROUTES = (
     Route(_IN + "/assets/{asset}/people/{membership}", asset_people.change, methods=["POST"]),
     Route(_IN + "/apps", assets.apps, methods=["GET"]),
     Route(_IN + "/apps/{grant}/remove", assets.remove_app, methods=["POST"]),
+    Route(_IN + "/installs/{install}/uninstall", installs.uninstall, methods=["POST"]),
     Route(_IN + "/system-users", assets.system_users, methods=["GET"]),
     Route(_IN + "/system-users", assets.add_user, methods=["POST"]),
     Route(_IN + "/partners", assets.partners, methods=["GET"]),
