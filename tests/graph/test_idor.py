@@ -108,7 +108,29 @@ CALL_ROWS = {
 }
 """Calls that are for the app's own token alone: everybody else who knows the app is refused by right."""
 """Edges of an app, by who reads them; other callers that know the app are told that they may not."""
-ASSET_ROWS = {"assigned_users"}
+NONE_ROWS = {
+    "pending_client_pages",
+    "pending_client_ad_accounts",
+    "pending_owned_pages",
+    "pending_owned_ad_accounts",
+}
+"""Edges of a business that are empty here."""
+PARTNER_ROWS = {
+    "agencies": {"business": {"partner"}, "elsewhere": set[str](), "partner": set[str]()},
+    "clients": {"business": set[str](), "elsewhere": set[str](), "partner": {"business"}},
+}
+BUSINESS_WRITES = {
+    ("POST", "owned_pages"),
+    ("POST", "owned_ad_accounts"),
+    ("POST", "client_pages"),
+    ("POST", "client_ad_accounts"),
+    ("DELETE", "pages"),
+    ("DELETE", "ad_accounts"),
+    ("DELETE", "agencies"),
+    ("DELETE", "clients"),
+}
+"""Each needs a parameter: called without one, whoever manages the business is told so, and nothing changes."""
+ASSET_ROWS = {"assigned_users", "agencies"}
 PAGE_ROWS = {"feed", *ASSET_ROWS}
 SHARED_KINDS = (NodeKind.AD_ACCOUNT, NodeKind.PRODUCT_CATALOG, NodeKind.PIXEL)
 ASSIGNED = {
@@ -126,13 +148,13 @@ MANAGES = {
 }
 """Who manages which business; in grace, as an employee and by a page's token nobody does (M5, MT-18)."""
 SEAT_OF = {business: seat for seat, business in SEATS.items()}
-MANAGED_WRITES = {("POST", "assigned_users"), ("DELETE", "assigned_users")}
+MANAGED_WRITES = {(method, edge) for method in ("POST", "DELETE") for edge in ASSET_ROWS}
 
 
 def test_every_edge_has_a_row() -> None:
     """An edge of the route tables without a row in the oracle fails (MT-01)."""
     assert set(NODE_EDGES) == {NodeKind.BUSINESS, NodeKind.PAGE, *SHARED_KINDS}
-    assert set(NODE_EDGES[NodeKind.BUSINESS]) == set(BUSINESS_ROWS) | set(SEAT_ROWS)
+    assert set(NODE_EDGES[NodeKind.BUSINESS]) == set(BUSINESS_ROWS) | set(SEAT_ROWS) | NONE_ROWS | set(PARTNER_ROWS)
     assert set(NODE_EDGES[NodeKind.PAGE]) == PAGE_ROWS
     assert set(USER_EDGES) == set(USER_ROWS)
     assert set(BUSINESS_POSTS) == MINTING
@@ -140,7 +162,8 @@ def test_every_edge_has_a_row() -> None:
     assert set(APP_EDGES) == set(APP_ROWS)
     assert {(name, method) for name, methods in APP_CALLS.items() for method in methods} == CALL_ROWS
     assert set(SUBSCRIBED_APPS) == {"GET", "POST", "DELETE"}
-    assert set(NODE_WRITES) == {NodeKind.PAGE, *SHARED_KINDS}
+    assert set(NODE_WRITES) == {NodeKind.BUSINESS, NodeKind.PAGE, *SHARED_KINDS}
+    assert set(NODE_WRITES[NodeKind.BUSINESS]) == BUSINESS_WRITES
     for kind in SHARED_KINDS:
         assert set(NODE_EDGES[kind]) == ASSET_ROWS
         assert set(NODE_WRITES[kind]) == MANAGED_WRITES
@@ -289,8 +312,9 @@ async def test_nodes_and_their_edges(stage: Stage) -> None:
                 if name not in who.sees:
                     await _refused(stage, who, path, ghost, name)
                     continue
-                if edge[1:] in ASSET_ROWS:
+                if kind is not NodeKind.BUSINESS and edge[1:] in ASSET_ROWS:
                     await _assigned(stage, title, who, name)
+                    await _agencies(stage, title, who, name)
                     continue
                 answer = await api.call(path.format(asked), who.token, limit="100")
                 assert answer.status_code == 200, (title, name, edge, answer.text)
@@ -298,7 +322,12 @@ async def test_nodes_and_their_edges(stage: Stage) -> None:
                     assert answer.json()["id"] == asked
                 elif kind is NodeKind.BUSINESS:
                     found = answer.json()["data"]
-                    if edge[1:] in SEAT_ROWS:
+                    if edge[1:] in NONE_ROWS:
+                        assert found == []
+                    elif edge[1:] in PARTNER_ROWS:
+                        expected = {stage.text(one) for one in PARTNER_ROWS[edge[1:]][name]}
+                        assert {one["id"] for one in found} == expected, (title, name, edge)
+                    elif edge[1:] in SEAT_ROWS:
                         assert sorted(one["name"] for one in found) == SEAT_ROWS[edge[1:]][name], (title, name, edge)
                     else:
                         held, of_kind = BUSINESS_ROWS[edge[1:]]
@@ -341,6 +370,15 @@ async def _assigned(stage: Stage, title: str, who: Principal, name: str) -> None
             assert error(unknown) == (400, 100, 33)
             if business not in who.lost:
                 assert same_refusal(answer, stage.text(business), unknown, _ghost(NodeKind.BUSINESS))
+
+
+async def _agencies(stage: Stage, title: str, who: Principal, name: str) -> None:
+    """Whom an asset is lent to is told to who reads its owner, and of its own business to who reads that."""
+    answer = await stage.api.get(f"/{stage.text(name)}/agencies", who.token)
+    lent = {one for one in LENT if name in LENT[one]}
+    owner = next(one for one in OWNED if name in OWNED[one])
+    expected = {stage.text(one) for one in lent if owner in who.sees or one in who.sees}
+    assert {one["id"] for one in answer["data"]} == expected, (title, name)
 
 
 async def test_own_edges(stage: Stage) -> None:
@@ -388,7 +426,7 @@ async def test_managed_writes(stage: Stage) -> None:
         mine = MANAGES.get(title, "")
         for name, kind in KINDS.items():
             for method, edge in NODE_WRITES.get(kind, {}):
-                if edge not in ASSET_ROWS:
+                if edge != "assigned_users":
                     continue
                 path = "/{}/" + edge
                 if name not in who.sees:
@@ -408,6 +446,31 @@ async def test_managed_writes(stage: Stage) -> None:
                 ]
                 assert error(both[0])[1] in (100, 200)
                 assert same_refusal(both[0], stranger["user"], both[1], ghost["user"]), (title, name)
+
+
+async def test_partner_writes(stage: Stage) -> None:
+    """Sharing is changed by who manages the owner, and a business by who manages it, and by nobody else (MT-01, MT-22, MT-23)."""
+    api, ghost_business = stage.api, _ghost(NodeKind.BUSINESS)
+    for title, who in stage.everybody.items():
+        for name, kind in KINDS.items():
+            for method, edge in sorted(NODE_WRITES.get(kind, {})):
+                if edge in ("feed", "assigned_users"):
+                    continue
+                path = "/{}/" + edge if edge else "/{}"
+                if name not in who.sees:
+                    await _refused(stage, who, path, _ghost(kind), name, method)
+                    continue
+                owner = name if kind is NodeKind.BUSINESS else next(one for one in OWNED if name in OWNED[one])
+                more = {} if kind is NodeKind.BUSINESS else {"business": ghost_business, "permitted_tasks": "ANALYZE"}
+                if kind not in (NodeKind.BUSINESS, NodeKind.PAGE):
+                    more["permitted_tasks"] = "ADVERTISE"
+                answer = await api.call(path.format(stage.text(name)), who.token, method, **more)
+                if MANAGES.get(title) != owner:
+                    assert error(answer)[:2] == (403, 200), (title, name, method, edge)
+                elif kind is not NodeKind.BUSINESS and method == "DELETE":
+                    assert answer.json() == {"success": True}, "nothing was lent there: nothing happens"
+                else:
+                    assert error(answer)[:2] == (400, 100), (title, name, method, edge, answer.text)
 
 
 async def test_many_at_once(stage: Stage) -> None:

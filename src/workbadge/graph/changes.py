@@ -1,19 +1,41 @@
 """The edges and nodes that are written: by kind of node, the method and the edge (empty: the node itself). ``wire.md`` §3.6."""
 
-from workbadge.terms.kinds import NodeKind
+from workbadge.terms.kinds import Act, NodeKind
 
 from .feed import write_post
+from .holding import ask_for, leave, take
+from .partners import add_agency, drop_agencies, drop_agency, drop_clients
 from .sharing import assign_user, unassign_user
-from .writes import Write, writing
+from .writes import Work, Write, writing
 
 Writes = dict[tuple[str, str], Write]
 
 SHARED: Writes = {
     ("POST", "assigned_users"): writing(assign_user),
     ("DELETE", "assigned_users"): writing(unassign_user),
+    ("POST", "agencies"): writing(add_agency),
+    ("DELETE", "agencies"): writing(drop_agency),
 }
 """Of every asset that people and partners can be given."""
+
+
+def _managed(work: Work) -> Write:
+    return writing(work, Act.MANAGE)
+
+
+BUSINESS: Writes = {
+    ("POST", "owned_pages"): _managed(take(NodeKind.PAGE)),
+    ("POST", "owned_ad_accounts"): _managed(take(NodeKind.AD_ACCOUNT)),
+    ("POST", "client_pages"): _managed(ask_for(NodeKind.PAGE)),
+    ("POST", "client_ad_accounts"): _managed(ask_for(NodeKind.AD_ACCOUNT)),
+    ("DELETE", "pages"): _managed(leave(NodeKind.PAGE)),
+    ("DELETE", "ad_accounts"): _managed(leave(NodeKind.AD_ACCOUNT)),
+    ("DELETE", "agencies"): _managed(drop_agencies),
+    ("DELETE", "clients"): _managed(drop_clients),
+}
+"""Of a business, by who manages it."""
 NODE_WRITES: dict[NodeKind, Writes] = {
+    NodeKind.BUSINESS: BUSINESS,
     NodeKind.PAGE: {("POST", "feed"): write_post, **SHARED},
     NodeKind.AD_ACCOUNT: SHARED,
     NodeKind.PRODUCT_CATALOG: SHARED,

@@ -3,8 +3,11 @@
 from workbadge.terms.kinds import NodeKind
 
 from .feed import feed
+from .holding import pending_client, pending_owned
 from .lists import Edge
 from .own import own
+from .partners import agencies
+from .partners import of_business as partners_of
 from .permissions import permissions
 from .portfolio import of_business, seats
 from .sharing import assigned_users
@@ -27,10 +30,16 @@ BUSINESS_EDGES: dict[str, Edge] = {
     "client_product_catalogs": of_business(NodeKind.PRODUCT_CATALOG, False),
     "adspixels": of_business(NodeKind.PIXEL, True),
     "client_pixels": of_business(NodeKind.PIXEL, False),
+    "pending_client_pages": pending_client(NodeKind.PAGE),
+    "pending_client_ad_accounts": pending_client(NodeKind.AD_ACCOUNT),
+    "pending_owned_pages": pending_owned(NodeKind.PAGE),
+    "pending_owned_ad_accounts": pending_owned(NodeKind.AD_ACCOUNT),
     "business_users": seats(False),
     "system_users": seats(True),
+    "agencies": partners_of(False),
+    "clients": partners_of(True),
 }
-SHARED: dict[str, Edge] = {"assigned_users": assigned_users}
+SHARED: dict[str, Edge] = {"assigned_users": assigned_users, "agencies": agencies}
 """Of every asset that people and partners can be given."""
 NODE_EDGES: dict[NodeKind, dict[str, Edge]] = {
     NodeKind.BUSINESS: BUSINESS_EDGES,

@@ -153,6 +153,32 @@ class CancelDue:
     subject: int
 
 
+@dataclass(frozen=True, slots=True)
+class SetAssetOwner:
+    """An asset is a business's from now on (None: nobody's), and so is what was selected of it. Direct roles on it end."""
+
+    asset_id: int
+    business_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PutDirectRole:
+    """A personal account holds a role on an asset of no business (A2)."""
+
+    account_id: int
+    asset_id: int
+    tasks: Task
+
+
+@dataclass(frozen=True, slots=True)
+class EndShares:
+    """End every open share of an asset with a partner."""
+
+    asset_id: int
+    partner_business_id: int
+    at: datetime
+
+
 Change: TypeAlias = (
     OpenAccount
     | OpenMembership
@@ -168,6 +194,9 @@ Change: TypeAlias = (
     | ForgetSelections
     | SuspendAccount
     | CancelDue
+    | SetAssetOwner
+    | PutDirectRole
+    | EndShares
 )
 
 

@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import delete, insert, or_, select, update
 
@@ -11,12 +12,15 @@ from workbadge.lifecycle.changes import (
     Change,
     DropAssignment,
     Due,
+    EndShares,
     ForgetSelections,
     LinkAccounts,
     OpenAccount,
     OpenMembership,
     Plan,
     PutAssignment,
+    PutDirectRole,
+    SetAssetOwner,
     SetMembershipEnd,
     SetPersonClaimed,
     SetPersonDeadline,
@@ -37,6 +41,7 @@ from .schema import (
     asset,
     assignment,
     audit,
+    direct_role,
     due,
     grant_target,
     membership,
@@ -156,8 +161,23 @@ async def apply_change(tx: Tx, change: Change) -> None:
         case SuspendAccount(account_id, at):
             await tx.run(update(account).where(account.c.id == account_id).values(suspended_at=at))
             await tx.run(delete(session_account).where(session_account.c.account_id == account_id))
+        case SetAssetOwner(asset_id, business_id):
+            await tx.run(update(asset).where(asset.c.id == asset_id).values(business_id=business_id))
+            await tx.run(delete(direct_role).where(direct_role.c.asset_id == asset_id))
+            selected = update(grant_target).where(grant_target.c.target_id == asset_id)
+            await tx.run(selected.values(business_id=business_id))
+        case PutDirectRole(account_id, asset_id, tasks):
+            given = {"account_id": account_id, "asset_id": asset_id, "tasks": int(tasks)}
+            await tx.run(insert(direct_role), [given])
+        case EndShares(asset_id, partner_id, at):
+            await tx.run(_end_shares(asset_id, partner_id, at))
         case CancelDue(subject):
             await tx.run(delete(due).where(due.c.subject == subject, due.c.done_at.is_(None)))
+
+
+def _end_shares(asset_id: int, partner_id: int, at: datetime) -> Any:
+    mine = update(share).where(share.c.asset_id == asset_id, share.c.partner_business_id == partner_id)
+    return mine.where(or_(share.c.ends.is_(None), share.c.ends > at)).values(ends=at)
 
 
 async def _forget(tx: Tx, change: ForgetSelections) -> None:

@@ -167,9 +167,10 @@ async def add_asset(
     )
 
 
-async def find_asset(tx: Tx, asset_id: int) -> Row[Any] | None:
+async def find_asset(tx: Tx, asset_id: int, lock: bool = False) -> Row[Any] | None:
     """id, kind, business_id, name, details, created_at of an asset that was not removed."""
-    return await tx.one(select(asset).where(asset.c.id == asset_id, asset.c.removed_at.is_(None)))
+    statement = select(asset).where(asset.c.id == asset_id, asset.c.removed_at.is_(None))
+    return await tx.one(statement.with_for_update() if lock else statement)
 
 
 async def list_assets(tx: Tx, ids: list[int]) -> dict[int, Row[Any]]:

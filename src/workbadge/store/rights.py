@@ -176,6 +176,18 @@ async def add_direct_role(tx: Tx, account_id: int, asset_id: int, tasks: Task) -
     )
 
 
+async def list_direct_roles(tx: Tx, asset_id: int) -> dict[int, Task]:
+    """Account to tasks of everybody with a role on an asset of no business."""
+    rows = await tx.rows(select(direct_role).where(direct_role.c.asset_id == asset_id))
+    return {row.account_id: Task(row.tasks) for row in rows}
+
+
+async def list_assigned(tx: Tx, asset_id: int) -> list[MembershipState]:
+    """Every membership that holds tasks on an asset, ended ones too, locked."""
+    holding = select(assignment.c.membership_id).where(assignment.c.asset_id == asset_id)
+    return await _states(tx, membership.c.id.in_(holding), lock=True)
+
+
 async def list_lent(tx: Tx, asset_ids: list[int], business_ids: list[int], now: datetime) -> dict[int, int]:
     """Asset id to one of ``business_ids`` to which it is lent at ``now``."""
     rows = await tx.rows(
