@@ -10,7 +10,7 @@ from sqlalchemy import insert, update
 
 from workbadge.commands import claim, grant, membership, portfolio
 from workbadge.commands.banner import load_banner
-from workbadge.commands.coverage import BusinessCoverage, business_coverage
+from workbadge.commands.coverage import BusinessCoverage, business_coverage, business_share
 from workbadge.store import rights, schema
 from workbadge.store.engine import Tx
 from workbadge.terms.instants import DAY
@@ -25,7 +25,9 @@ pytestmark = pytest.mark.anyio
 async def coverage_of(world: World, now: datetime) -> BusinessCoverage:
     """Coverage of the business."""
     async with world.services.store.read() as tx:
-        return await business_coverage(tx, BASE, world.business, now)
+        found = await business_coverage(tx, BASE, world.business, now)
+        assert await business_share(tx, world.business, now) == found.share
+        return found
 
 
 async def states(world: World, now: datetime) -> list[tuple[str, str, str]]:

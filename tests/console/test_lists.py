@@ -238,3 +238,30 @@ async def test_progress_comes_page_by_page(site: Site) -> None:
     assert "Nobody matches" in nobody.text and "in this state" in nobody.text
     export = await ada.get(f"{path}.csv")
     assert export.text.count("\n") == len(names) + 1
+
+
+async def test_the_history_names_what_was_given_and_lent(site: Site) -> None:
+    """I11: an entry says whose right, on which asset, which tasks in plain words, with which partner, and by whom."""
+    ada, paul = await site.browser(login("ada")), await site.browser(login("paul"))
+    partner = (await paul.get("/console")).text.split('href="/console/')[1].split('"')[0]
+    token, asset = csrf_of((await ada.get("/console/account")).text), site.ids["asset"]
+    async with site.world.services.store.read() as tx:
+        places = await rights.list_members(tx, site.demo.business_id)
+    noor = next(one for one in places if one.account_id == site.ids["person:Noor Third"])
+    path = f"{site.business}/assets/{asset}/people/{noor.id}"
+    for sent in (
+        {"task": ["ANALYZE", "MESSAGING"], "action": "save"},
+        {"action": "everything"},
+        {"action": "take_away"},
+    ):
+        assert (await ada.post(path, data={"csrf": token, **sent})).status_code == 303
+    share = {"csrf": token, "asset": asset, "partner": partner, "action": "share"}
+    assert (await ada.post(f"{site.business}/partners", data=share)).status_code == 303
+    page = (await ada.get(f"{site.business}/history")).text
+    for text in (
+        "Noor Third · Harbour Bakery · see numbers and results, read and answer messages · by Ada Admin",
+        "Noor Third · Harbour Bakery · everything · by Ada Admin",
+        "Noor Third · Harbour Bakery · by Ada Admin",
+        "Harbour Bakery · Lighthouse Agency · everything · by Ada Admin",
+    ):
+        assert f">{text}<" in page, text

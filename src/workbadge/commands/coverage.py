@@ -6,6 +6,7 @@ carry it. It is *reconnected* when the managed account's grant for the same app 
 that an install gave the app counts like the managed account, from when the app took a token of it.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -78,10 +79,13 @@ class Connection:
 
     def state(self, now: datetime) -> str:
         """``reconnected`` (before the cut-off), ``recovered`` (only after it), ``lost`` or ``at_risk``."""
-        if self.covered_at is not None:
-            in_time = self.ends is None or self.covered_at < self.ends
-            return "reconnected" if in_time else "recovered"
-        return "lost" if self.ends is not None and self.ends <= now else "at_risk"
+        return _state(self.ends, self.covered_at, now)
+
+
+def _state(ends: datetime | None, covered_at: datetime | None, now: datetime) -> str:
+    if covered_at is not None:
+        return "reconnected" if ends is None or covered_at < ends else "recovered"
+    return "lost" if ends is not None and ends <= now else "at_risk"
 
 
 def reconnect_url(base_url: str, app: Any, scopes: str) -> str:
@@ -111,8 +115,23 @@ async def list_connections(
     return await connections_in(tx, base_url, whose, now)
 
 
+@dataclass(frozen=True, slots=True)
+class _Old:
+    """One asset that an old login carries, and since when the app reaches it without that login (None: it does not)."""
+
+    row: Any
+    again: datetime | None
+
+
 async def connections_in(tx: Tx, base_url: str, whose: Whose, now: datetime) -> list[Connection]:
-    """Connections by business, person and app. Four queries, whatever the number of people and assets.
+    """Connections by business, person and app. Four queries, whatever the number of people and assets."""
+    groups = await _carried(tx, whose, now)
+    apps = await coverage.apps_by_id(tx, sorted({app_id for *_, app_id in groups}))
+    return [_connection(list(group.values()), apps[app_id], base_url) for (*_, app_id), group in groups.items()]
+
+
+async def _carried(tx: Tx, whose: Whose, now: datetime) -> dict[tuple[int, int, int], dict[int, _Old]]:
+    """(business, person, app) to what live tokens of the old login carry, by asset.
 
     What a system user of the business holds for the app since before the hand-over was never at risk (L4, B2); since later, it
     is covered.
@@ -129,16 +148,7 @@ async def connections_in(tx: Tx, base_url: str, whose: Whose, now: datetime) -> 
         if _is_carried(old, carried.get((row.business_id, row.personal_id, row.grant_id), {}), now):
             group = groups.setdefault((row.business_id, row.personal_id, row.app_id), {})
             group[row.asset_id] = old
-    apps = await coverage.apps_by_id(tx, sorted({app_id for *_, app_id in groups}))
-    return [_connection(list(group.values()), apps[app_id], base_url) for (*_, app_id), group in groups.items()]
-
-
-@dataclass(frozen=True, slots=True)
-class _Old:
-    """One asset that an old login carries, and since when the app reaches it without that login (None: it does not)."""
-
-    row: Any
-    again: datetime | None
+    return groups
 
 
 async def _held_since(tx: Tx, rows: list[Any], now: datetime) -> dict[tuple[int, int, int], datetime]:
@@ -204,7 +214,6 @@ def _connection(found: list[_Old], app: Any, base_url: str) -> Connection:
         reconnect_url(base_url, app, first.scopes),
         tuple(one for one in first.scopes.split(",") if one),
     )
-    covered = [one.again for one in found if one.again is not None]
     return Connection(
         first.business_id,
         first.personal_id,
@@ -212,8 +221,14 @@ def _connection(found: list[_Old], app: Any, base_url: str) -> Connection:
         shown,
         first.ends,
         first.claimed_at is not None,
-        None if missing else max(covered),
+        _covered_at(found),
     )
+
+
+def _covered_at(found: Collection[_Old]) -> datetime | None:
+    """When the last of the assets was reached again; None: something is missing."""
+    again = [one.again for one in found]
+    return None if None in again else max(at for at in again if at is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,10 +288,11 @@ async def business_coverage(tx: Tx, base_url: str, business_id: int, now: dateti
     return BusinessCoverage(count_states([row.state for row in rows]), tuple(rows))
 
 
-async def business_share(tx: Tx, base_url: str, business_id: int, now: datetime) -> Share:
-    """The headline share of a business, over everybody who was invited."""
-    found = await list_connections(tx, base_url, business_id, now, claimed_only=False)
-    return count_states([one.state(now) for one in found])
+async def business_share(tx: Tx, business_id: int, now: datetime) -> Share:
+    """The headline share of a business, over everybody who was invited: what ``business_coverage`` counts, without the rows."""
+    groups = await _carried(tx, Whose(business_id=business_id, claimed_only=False), now)
+    found = [list(group.values()) for group in groups.values()]
+    return count_states([_state(one[0].row.ends, _covered_at(one), now) for one in found])
 
 
 async def count_coverage(tx: Tx, business_id: int, now: datetime) -> dict[int, tuple[int, int]]:

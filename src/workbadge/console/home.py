@@ -1,8 +1,5 @@
-"""The start page, a business's overview, its people and history."""
+"""The start page, a business's overview, its people."""
 
-import json
-from datetime import datetime
-from typing import Any
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -12,7 +9,7 @@ from workbadge.commands.coverage import business_share
 from workbadge.commands.errors import not_found
 from workbadge.commands.membership import change_role, remove_member
 from workbadge.commands.progress import list_summaries, load_people
-from workbadge.store import audit, members, overview, records
+from workbadge.store import members, overview
 from workbadge.store.members import Group, Wanted
 from workbadge.store.slices import FIRST
 from workbadge.terms.ids import parse_id
@@ -22,39 +19,14 @@ from workbadge.web.pages import render
 from workbadge.web.sessions import current
 from workbadge.web.signin import login_address
 from workbadge.web.state import now_of, site_of
-from workbadge.web.text import moment_text
 
 from .frame import Frame, page, text_of
 from .paging import SIZE, kept_place, page_links, place_asked, search_text
-
-ACTS = {
-    "migration.invite": "Invited to a work account",
-    "migration.claim": "Claimed the work account",
-    "migration.claim_refused": "Somebody else tried to claim",
-    "migration.extend": "Grace extended",
-    "migration.roll_back": "Rolled back",
-    "migration.exclude": "Taken out of the migration",
-    "migration.deadline": "Deadline moved",
-    "migration.deadline_missed": "Deadline missed",
-    "migration.resend": "Invitation sent again",
-    "membership.add": "Became a member",
-    "membership.remove": "Removed",
-    "membership.leaver": "Left: the account was suspended",
-    "membership.role": "Role changed",
-    "assignment.put": "Asset assigned",
-    "assignment.take_away": "Asset taken away",
-    "share.add": "Asset shared with a partner",
-    "share.end": "Sharing stopped",
-    "grant.cut": "App taken off this business",
-}
-"""Entries of the audit in words; others are shown as they are spelled."""
 
 GROUPS = {Group.PEOPLE: "People", Group.OLD_LOGINS: "Old logins", Group.SYSTEM_USERS: "System users"}
 """What the lists of people are called."""
 
 SHOWN_AT_HOME = 5
-
-_TOLD = ("role", "deadline", "cut_off", "to", "email", "work_email")
 
 
 async def start(request: Request) -> Response:
@@ -105,7 +77,7 @@ async def home(frame: Frame) -> Response:
             at_risk = await load_people(
                 *(tx, frame.services.base_url, migrations[0], "", PersonState.IN_GRACE, frame.now, FIRST, SHOWN_AT_HOME)
             )
-            share = await business_share(tx, frame.services.base_url, frame.business.id, frame.now)
+            share = await business_share(tx, frame.business.id, frame.now)
     return frame.page(
         "home.html",
         people=seats[Group.PEOPLE],
@@ -181,42 +153,3 @@ async def remove_person(frame: Frame) -> Response:
     form = await frame.request.form()
     await remove_member(frame.services, frame.business.id, _membership_id(frame), frame.account.id, frame.now)
     return frame.go("/people", "removed", **kept_place(form))
-
-
-@page("history", admin=True)
-async def history(frame: Frame) -> Response:
-    """The audit entries of the business, newest first."""
-    async with frame.services.store.read() as tx:
-        found = await audit.slice_of_entries(tx, frame.business.id, place_asked(frame, "history"), SIZE)
-        entries = found.rows
-        ids = {row.actor_id for row in entries if row.actor_id} | {row.subject_id for row in entries}
-        names = await records.list_accounts(tx, sorted(ids))
-    shown = [
-        {
-            "title": ACTS.get(row.act, row.act.replace(".", ": ").replace("_", " ").capitalize()),
-            "at": row.at,
-            "text": _sentence(row, {key: one.name for key, one in names.items()}),
-            "icon": "history",
-        }
-        for row in entries
-    ]
-    return frame.page("history.html", entries=shown, pages=page_links(frame, "history", "/history", found))
-
-
-def _shown(key: str, value: str) -> str:
-    """A detail as people write it: instants as in the rest of the pages, roles in small letters."""
-    if key == "role":
-        return value.lower()
-    try:
-        return moment_text(datetime.fromisoformat(value))
-    except ValueError:
-        return value
-
-
-def _sentence(row: Any, names: dict[int, str]) -> str:
-    """By whom, about whom, and the instants and addresses of it."""
-    detail = json.loads(row.detail)
-    told = [f"{key.replace('_', ' ')} {_shown(key, str(detail[key]))}" for key in _TOLD if detail.get(key)]
-    subject = names.get(row.subject_id, "")
-    actor = names.get(row.actor_id or 0, "Workbadge")
-    return " · ".join(part for part in (subject, f"by {actor}" if actor != subject else "", *told) if part)

@@ -41,7 +41,7 @@ async def overview_page(frame: Frame) -> Response:
     """Migrations of the business, newest first."""
     async with frame.services.store.read() as tx:
         found = await list_summaries(tx, frame.business.id, frame.now)
-        share = await business_share(tx, frame.services.base_url, frame.business.id, frame.now)
+        share = await business_share(tx, frame.business.id, frame.now)
     return frame.page("migrations.html", migrations=found, share=share, states=PersonState)
 
 
@@ -151,7 +151,7 @@ async def progress(frame: Frame) -> Response:
         name = f"migration {view.id} {asked if state else ''}"
         place = place_asked(frame, name)
         shown = await load_people(tx, frame.services.base_url, view, text, state, frame.now, place, SIZE)
-        share = await business_share(tx, frame.services.base_url, frame.business.id, frame.now)
+        share = await business_share(tx, frame.business.id, frame.now)
     kept = {"q": text, "show": state.value if state else ""}
     here = f"/migration/{view.id}"
     return frame.page(

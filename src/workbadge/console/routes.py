@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from workbadge.store.engine import StoreConflictError
 from workbadge.web.pages import render
 
-from . import account, asset_people, assets, claim, home, installs, migration, password
+from . import account, asset_people, assets, claim, history, home, installs, migration, password
 
 _IN = "/console/{business}"
 
@@ -38,7 +38,7 @@ ROUTES = (
     Route(_IN + "/system-users", assets.add_user, methods=["POST"]),
     Route(_IN + "/partners", assets.partners, methods=["GET"]),
     Route(_IN + "/partners", assets.change_share, methods=["POST"]),
-    Route(_IN + "/history", home.history, methods=["GET"]),
+    Route(_IN + "/history", history.show, methods=["GET"]),
     Route(_IN + "/claimed", claim.done, methods=["GET"]),
     Route(_IN + "/claimed/cut-off.ics", claim.calendar, methods=["GET"]),
     Route(_IN + "/migration", migration.overview_page, methods=["GET"]),

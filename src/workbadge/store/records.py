@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, insert, select, union_all, update
 
 from workbadge.terms.addresses import address_key
 from workbadge.terms.kinds import AccountKind, NodeKind
@@ -229,3 +229,10 @@ async def add_scoped_id(tx: Tx, scoped_id: int, app_id: int, account_id: int) ->
 async def find_by_scoped_id(tx: Tx, scoped_id: int) -> Row[Any] | None:
     """app_id, account_id of an app-scoped id."""
     return await tx.one(select(scoped_account).where(scoped_account.c.id == scoped_id))
+
+
+async def list_names(tx: Tx, ids: list[int]) -> dict[int, str]:
+    """Names of accounts, businesses, assets and apps by id, of removed ones too; what has no name is left out."""
+    nouns = (account, business, asset, app)
+    every = union_all(*(select(noun.c.id, noun.c.name).where(noun.c.id.in_(ids)) for noun in nouns))
+    return {row.id: row.name for row in await tx.rows(every)}

@@ -1,0 +1,92 @@
+"""The history of a business: who changed which right of whom, on what (I11)."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from starlette.responses import Response
+
+from workbadge.store import audit, records
+from workbadge.terms.ids import kind_of
+from workbadge.terms.tasks import SAYS, TASKS_OF, Task
+from workbadge.web.text import moment_text
+
+from .frame import Frame, page
+from .paging import SIZE, page_links, place_asked
+
+ACTS = {
+    "migration.invite": "Invited to a work account",
+    "migration.claim": "Claimed the work account",
+    "migration.claim_refused": "Somebody else tried to claim",
+    "migration.extend": "Grace extended",
+    "migration.roll_back": "Rolled back",
+    "migration.exclude": "Taken out of the migration",
+    "migration.deadline": "Deadline moved",
+    "migration.deadline_missed": "Deadline missed",
+    "migration.resend": "Invitation sent again",
+    "membership.add": "Became a member",
+    "membership.remove": "Removed",
+    "membership.leaver": "Left: the account was suspended",
+    "membership.role": "Role changed",
+    "assignment.put": "Asset assigned",
+    "assignment.take_away": "Asset taken away",
+    "share.add": "Asset shared with a partner",
+    "share.end": "Sharing stopped",
+    "grant.cut": "App taken off this business",
+}
+"""Entries of the audit in words; others are shown as they are spelled."""
+
+_NAMED = ("asset", "partner", "app")
+_TOLD = ("role", "deadline", "cut_off", "to", "email", "work_email")
+
+
+@page("history", admin=True)
+async def show(frame: Frame) -> Response:
+    """The audit entries of the business, newest first."""
+    async with frame.services.store.read() as tx:
+        found = await audit.slice_of_entries(tx, frame.business.id, place_asked(frame, "history"), SIZE)
+        details = [json.loads(row.detail) for row in found.rows]
+        named = [one[key] for one in details for key in _NAMED if isinstance(one.get(key), int)]
+        ids = {*named, *(row.subject_id for row in found.rows), *(row.actor_id for row in found.rows if row.actor_id)}
+        names = await records.list_names(tx, sorted(ids))
+    shown = [
+        {
+            "title": ACTS.get(row.act, row.act.replace(".", ": ").replace("_", " ").capitalize()),
+            "at": row.at,
+            "text": _sentence(row, detail, names),
+            "icon": "history",
+        }
+        for row, detail in zip(found.rows, details, strict=True)
+    ]
+    return frame.page("history.html", entries=shown, pages=page_links(frame, "history", "/history", found))
+
+
+def _sentence(row: Any, detail: dict[str, Any], names: dict[int, str]) -> str:
+    """Whom and what it is about, by whom, and the instants and addresses of it."""
+    actor = names.get(row.actor_id or 0, "Workbadge")
+    subject = names.get(row.subject_id, "")
+    named = [names.get(detail.get(key, 0), "") for key in _NAMED if isinstance(detail.get(key), int)]
+    told = [f"{key.replace('_', ' ')} {_shown(key, str(detail[key]))}" for key in _TOLD if detail.get(key)]
+    parts = (subject, *named, _tasks(row, detail), f"by {actor}" if actor != subject else "", *told)
+    return " · ".join(part for part in parts if part)
+
+
+def _tasks(row: Any, detail: dict[str, Any]) -> str:
+    """The tasks of an assignment or a share in plain words."""
+    number = detail.get("tasks")
+    if not isinstance(number, int):
+        return ""
+    tasks, kind = Task(number), kind_of(detail.get("asset", row.subject_id))
+    if kind is not None and tasks == TASKS_OF.get(kind):
+        return "everything"
+    return ", ".join(SAYS[one].lower() for one in Task if one in tasks) or "no task is left"
+
+
+def _shown(key: str, value: str) -> str:
+    """A detail as people write it: instants as in the rest of the pages, roles in small letters."""
+    if key == "role":
+        return value.lower()
+    try:
+        return moment_text(datetime.fromisoformat(value))
+    except ValueError:
+        return value
