@@ -27,7 +27,7 @@ from .webhooks import PERMISSIONS, Entry, notify
 class Consent:
     """What a person chose. A permission declined earlier stays declined until it is granted. ``targets`` maps a node id to
     the business in whose name it was selected (None: none). ``offered``: the nodes that could be chosen, if only some could
-    (docs/protocols/reconnect.md); what else is selected stays so."""
+    (docs/protocols/reconnect.md); what else is selected stays so. ``replaces``: scopes granted before are not kept."""
 
     account_id: int
     app_id: int
@@ -35,6 +35,7 @@ class Consent:
     declined: tuple[str, ...] = ()
     targets: dict[int, int | None] | None = None
     offered: frozenset[int] | None = None
+    replaces: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,8 @@ async def record_consent(tx: Tx, services: Services, consent: Consent, now: date
         grant_id = grant.id
         before = await _standing(tx, grant)
         refused = facts.scope_list(grant.declined)
-        both = dict.fromkeys((*before.scopes, *scopes))
+        kept = () if consent.replaces else before.scopes
+        both = dict.fromkeys((*kept, *scopes))
         held = [name for name in both if name not in consent.declined and name not in closed]
         refused = [name for name in dict.fromkeys((*refused, *consent.declined)) if name not in scopes]
         await grants.set_grant_scopes(tx, grant_id, ",".join(held), ",".join(refused), now)

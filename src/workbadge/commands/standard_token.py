@@ -11,7 +11,7 @@ from workbadge.access import Deny, decide
 from workbadge.keys import hash_secret, make_refresh_token, read_refresh_token
 from workbadge.lifecycle.changes import Audit
 from workbadge.lifecycle.refresh import RefreshOutcome, RefreshState, expiry_of_next, judge_refresh
-from workbadge.store import facts, grants, refresh_tokens
+from workbadge.store import facts, grants, records, refresh_tokens
 from workbadge.store.apply import write_audit
 from workbadge.store.engine import Tx
 from workbadge.terms.kinds import AccountKind
@@ -19,7 +19,7 @@ from workbadge.terms.reasons import Reason
 
 from .grant import Granted, scoped_id
 from .services import Services
-from .token import ALIVE, TokenError, TokenRefusal, issue_user_token, judge_code
+from .token import ALIVE, TokenError, TokenRefusal, challenge_of, issue_code, issue_user_token, judge_code
 from .transaction import in_transaction
 
 OFFLINE = "offline_access"
@@ -67,6 +67,17 @@ async def redeem_code(
     return _raised(await in_transaction(services, work))
 
 
+async def issue_tokens(services: Services, granted: Granted, now: datetime) -> Tokens:
+    """Tokens for a consent that was given without a browser: what its code would have led to at once."""
+    verifier, signed_in = services.entropy.text(43), {"signed_in_at": now, "details": 1}
+
+    async def work(tx: Tx) -> str:
+        return await issue_code(tx, services, granted, "", now, challenge_of(verifier), standard=signed_in)
+
+    code = await in_transaction(services, work)
+    return await redeem_code(services, granted.app_id, code, "", verifier, now)
+
+
 async def refresh(services: Services, app_id: int, text: str, asked: tuple[str, ...], now: datetime) -> Tokens:
     """Tokens for a refresh token, which is used up; ``asked``: fewer scopes, for this access token only (empty: all).
 
@@ -90,6 +101,29 @@ async def refresh(services: Services, app_id: int, text: str, asked: tuple[str, 
     return _raised(await in_transaction(services, work))
 
 
+@dataclass(frozen=True, slots=True)
+class LiveRefresh:
+    """A refresh token that would be taken now. ``expires``: by whichever limit comes first."""
+
+    scopes: tuple[str, ...]
+    subject: int
+    issued: datetime
+    expires: datetime
+
+
+async def find_refresh(services: Services, app_id: int, text: str, now: datetime) -> LiveRefresh | None:
+    """A refresh token of the app, if it is good; nothing changes (RFC 7662)."""
+    async with services.store.read() as tx:
+        row = await refresh_tokens.find_refresh_token(tx, hash_secret(text), lock=False)
+        if row is None or row.app_id != app_id:
+            return None
+        granted = await _stands(tx, row, app_id, now)
+        subject = await records.find_scoped_id(tx, app_id, row.account_id)
+    if granted is None or subject is None:
+        return None
+    return LiveRefresh(granted.scopes, subject, row.issued_at, min(row.expires_at, row.ends))
+
+
 def _raised(outcome: Tokens | TokenError) -> Tokens:
     """The outcome, once it is committed. Raises TokenError."""
     if isinstance(outcome, TokenError):
@@ -103,24 +137,34 @@ async def _judge(
     """The consent behind a refresh token, or why it is refused; a replayed one ends its family here."""
     if row is None or row.app_id != app_id:
         return TokenError(TokenRefusal.REFRESH_UNKNOWN)
-    state = RefreshState(row.expires_at, row.used_at, row.ends, row.revoked_at)
-    outcome = judge_refresh(state, now)
-    if outcome is RefreshOutcome.REPLAYED:
+    if _outcome(row, now) is RefreshOutcome.REPLAYED:
         await grants.revoke_descendants(tx, row.grant_id, row.code_hash, Reason.TOKEN_REVOKED, now)
         entry = Audit("refresh.replayed", row.grant_id, None, None, {"app": app_id})
         await write_audit(tx, (entry,), None, services.entropy.new_id, now)
         return TokenError(TokenRefusal.REFRESH_USED)
+    granted = await _stands(tx, row, app_id, now)
+    if granted is None:
+        return TokenError(TokenRefusal.REFRESH_ENDED)
+    if not set(asked) <= set(granted.scopes):
+        return TokenError(TokenRefusal.SCOPE)
+    return replace(granted, scopes=asked or granted.scopes)
+
+
+def _outcome(row: Any, now: datetime) -> RefreshOutcome:
+    return judge_refresh(RefreshState(row.expires_at, row.used_at, row.ends, row.revoked_at), now)
+
+
+async def _stands(tx: Tx, row: Any, app_id: int, now: datetime) -> Granted | None:
+    """The consent behind a refresh token that is good: neither token, grant nor account has ended."""
     grant = await grants.find_grant_by_id(tx, row.grant_id)
     loaded = await facts.load_session(tx, row.account_id)
-    if outcome is RefreshOutcome.ENDED or grant is None or grant.revoked_at is not None or loaded is None:
-        return TokenError(TokenRefusal.REFRESH_ENDED)
-    if isinstance(decide(loaded.facts, ALIVE, now), Deny):
-        return TokenError(TokenRefusal.REFRESH_ENDED)
+    if _outcome(row, now) is not RefreshOutcome.ROTATE or grant is None or grant.revoked_at is not None:
+        return None
+    if loaded is None or isinstance(decide(loaded.facts, ALIVE, now), Deny):
+        return None
     stands = facts.scope_set(grant.scopes)
     held = tuple(one for one in facts.scope_list(row.scopes) if one in stands)
-    if not set(asked) <= set(held):
-        return TokenError(TokenRefusal.SCOPE)
-    return Granted(row.authorized_at, row.grant_id, row.account_id, app_id, asked or held, ())
+    return Granted(row.authorized_at, row.grant_id, row.account_id, app_id, held, ())
 
 
 async def _issue(tx: Tx, services: Services, granted: Granted, code_hash: bytes, row: Any, now: datetime) -> Tokens:

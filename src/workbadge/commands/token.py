@@ -217,8 +217,12 @@ def verifier_matches(challenge: str, verifier: str | None) -> bool:
     """Whether a PKCE verifier has the right form and belongs to the S256 challenge (RFC 7636 §4.6)."""
     if verifier is None or not _VERIFIER.fullmatch(verifier):
         return False
-    digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
-    return same(digest, challenge)
+    return same(challenge_of(verifier), challenge)
+
+
+def challenge_of(verifier: str) -> str:
+    """The S256 challenge of a verifier (RFC 7636 §4.2)."""
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
 
 
 async def exchange_code(

@@ -111,6 +111,11 @@ class Asked(msgspec.Struct, frozen=True):
         return kinds - {NodeKind.BUSINESS} if self.installs else kinds
 
     @property
+    def grant_action(self) -> str | None:
+        """What happens to the standing grant beside being added to (Grant Management)."""
+        return None if self.standard is None else self.standard.grant_action
+
+    @property
     def mobile(self) -> bool:
         """A login of a mobile app: its own scheme, or a touch layout (L3)."""
         return self.display == "touch" or urlsplit(self.redirect_uri).scheme not in (
@@ -121,7 +126,8 @@ class Asked(msgspec.Struct, frozen=True):
     @property
     def rerequest(self) -> bool:
         """Everything is asked and selected again."""
-        return self.offered is not None or bool({"rerequest", "reauthorize"} & set(self.auth_types))
+        again = bool({"rerequest", "reauthorize"} & set(self.auth_types))
+        return again or (self.offered is not None and self.standard is None)
 
     def address(self, values: dict[str, str | None], fragment: bool = False) -> str:
         """The redirect address with ``values`` and the state, byte for byte as it came."""

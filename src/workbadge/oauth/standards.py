@@ -12,12 +12,16 @@ from workbadge.store.engine import StoreBusyError
 from workbadge.web.state import site_of
 
 from .cors import Cors, origin_headers, preflight_headers
+from .grant_management import GRANTS, grant
 from .oidc_core.keys import show_keys
+from .oidc_core.userinfo import userinfo
 from .rfc6749.authorize import PATH as AUTHORIZE
 from .rfc6749.call import Answer, Call, Endpoint, open_call, read_form, read_json, send_answer, send_refusal
 from .rfc6749.errors import OAuthError
 from .rfc6749.token import token
+from .rfc7009 import revoke_token
 from .rfc7591.endpoint import create, manage
+from .rfc7662 import introspect
 from .rfc8414 import OAUTH, OPENID, show_metadata, well_known_paths
 from .rfc9126.endpoint import push
 
@@ -41,6 +45,10 @@ ROUTES: tuple[Route, ...] = (
     Route("/oauth/par", ("POST",), push),
     Route("/oauth/register", ("POST",), create, takes_json=True),
     Route("/oauth/register/", ("GET", "PUT", "DELETE"), manage, takes_json=True),
+    Route("/oauth/introspect", ("POST",), introspect),
+    Route("/oauth/revoke_token", ("POST",), revoke_token, Cors.CLIENT),
+    Route("/oauth/userinfo", ("GET", "POST"), userinfo, Cors.CLIENT),
+    Route(GRANTS, ("GET", "DELETE"), grant),
 )
 
 __all__ = ["AUTHORIZE", "ROUTES", "Route", "find_route", "serve"]

@@ -260,7 +260,7 @@ async def ask_assets(flow: Flow, account: SignedIn, choice: Choice, offered: lis
         kinds=sorted({one.kind.value for business in offered for one in business.assets}),
         before=sum(one.before for business in offered for one in business.assets),
         moved=moved,
-        reconnect=flow.asked.offered is not None,
+        reconnect=flow.asked.link is not None,
         installs=flow.asked.installs,
     )
 
@@ -333,7 +333,10 @@ async def _consent(
     if asked.extras is not None and choice.business is not None:
         targets[choice.business] = choice.business
         limit = frozenset({choice.business, *(one.id for each in offered for one in each.assets)})
-    consent = Consent(account.id, asked.app_id, (*choice.granted, *declined), declined, targets, limit)
+    if asked.grant_action == "merge":
+        limit = frozenset(choice.chosen) & (limit or frozenset(choice.chosen))
+    scopes, replaces = (*choice.granted, *declined), asked.grant_action == "replace"
+    consent = Consent(account.id, asked.app_id, scopes, declined, targets, limit, replaces)
     return await record_consent(tx, services, consent, now)
 
 

@@ -14,12 +14,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from workbadge.commands import claim, migration, portfolio, registration
+from workbadge.commands.client import find_client
 from workbadge.commands.errors import CommandError, Problem, invalid, not_found
-from workbadge.commands.grant import Consent, record_consent
+from workbadge.commands.grant import Consent, Granted, record_consent
+from workbadge.commands.id_token import make_id_token
 from workbadge.commands.migration import NewPerson
 from workbadge.commands.outbox import list_outbox
 from workbadge.commands.portfolio import NewSystemUser
 from workbadge.commands.registration import NewApp
+from workbadge.commands.standard_token import OFFLINE, OPENID, issue_tokens
 from workbadge.commands.token import issue_code, issue_user_token
 from workbadge.keys import same
 from workbadge.store import records, rights
@@ -27,6 +30,7 @@ from workbadge.store.engine import Tx
 from workbadge.terms.ids import kind_of
 from workbadge.terms.instants import parse_duration, parse_instant, to_wire
 from workbadge.terms.kinds import ASSET_KINDS, AccountKind, NodeKind, Role
+from workbadge.terms.scopes import OPENID_NAMES
 from workbadge.terms.tasks import TASKS_OF, Task
 
 from . import requests
@@ -137,8 +141,8 @@ class Control:
     async def consent(self, request: Request) -> Any:
         """``POST /consents``: what the person would do in the dialog, under the same rules."""
         body = await read(request, requests.NewConsent)
-        if body.result not in ("token", "code"):
-            raise invalid("result", f"{body.result[:40]!r} is not a result.", "token or code")
+        if body.result not in ("token", "code", "refresh"):
+            raise invalid("result", f"{body.result[:40]!r} is not a result.", "token, code or refresh")
         services, now = self._world.services, self._world.clock.now()
         app_id = node(body.app, "app", NodeKind.APP)
         async with services.store.write() as tx:
@@ -147,22 +151,40 @@ class Control:
             if app is None:
                 raise not_found("app")
             targets = await self._contexts(tx, person, [_asset_id(one) for one in body.assets], now)
-            chosen = Consent(person, app_id, tuple(body.scopes), tuple(body.declined), targets)
+            scopes = tuple(body.scopes)
+            if body.result == "refresh":
+                scopes = tuple(dict.fromkeys((*(OPENID_NAMES.get(one, one) for one in scopes), OFFLINE)))
+            chosen = Consent(person, app_id, scopes, tuple(body.declined), targets)
             granted = await record_consent(tx, services, chosen, now)
             if body.result == "token":
                 issued = await issue_user_token(tx, services, granted, now, lifetime=services.policy.long_token)
                 return {"access_token": issued.text}
-            redirect = body.redirect_uri or next(iter(registration.redirect_uris(app)), None)
-            if redirect is None or redirect not in registration.redirect_uris(app):
-                raise invalid(
-                    "redirect_uri",
-                    "The app has no such redirect address.",
-                    "one that the app registered",
-                )
-            return {
-                "code": await issue_code(tx, services, granted, redirect, now),
-                "redirect_uri": redirect,
-            }
+            if body.result == "code":
+                return await self._code(tx, body, app, granted, now)
+        return await self._tokens(granted, now)
+
+    async def _code(self, tx: Tx, body: requests.NewConsent, app: Any, granted: Granted, now: datetime) -> Any:
+        redirect = body.redirect_uri or next(iter(registration.redirect_uris(app)), None)
+        if redirect is None or redirect not in registration.redirect_uris(app):
+            raise invalid(
+                "redirect_uri",
+                "The app has no such redirect address.",
+                "one that the app registered",
+            )
+        return {
+            "code": await issue_code(tx, self._world.services, granted, redirect, now),
+            "redirect_uri": redirect,
+        }
+
+    async def _tokens(self, granted: Granted, now: datetime) -> Any:
+        """What the token endpoint of the OAuth side answers after a login."""
+        services = self._world.services
+        tokens = await issue_tokens(services, granted, now)
+        answer = {"access_token": tokens.access, "refresh_token": tokens.refresh}
+        client = await find_client(services.store, str(granted.app_id))
+        if OPENID in tokens.scopes and client is not None:
+            answer["id_token"] = await make_id_token(services, client, tokens, now)
+        return answer
 
     async def _contexts(self, tx: Tx, person: int, nodes: list[int], now: datetime) -> dict[int, int | None]:
         """The business in whose name each node is selected: the owner's where the person is in, else a borrower's."""

@@ -26,7 +26,7 @@ class SetClock(Body):
 
 
 class NewConsent(Body):
-    """What a person would choose in the dialog. ``result``: ``token`` or ``code``."""
+    """What a person would choose in the dialog. ``result``: ``token``, ``code`` or, of the OAuth side, ``refresh``."""
 
     account: str | int
     app: str | int

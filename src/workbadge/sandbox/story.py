@@ -225,6 +225,7 @@ def describe(story: Story, base_url: str, control_url: str, control_token: str, 
 
     return {
         "base_url": base_url,
+        "oidc_issuer": base_url,
         "console_url": f"{base_url}/console",
         "control_url": control_url,
         "control_token": control_token,

@@ -128,6 +128,9 @@ SCOPES: dict[str, Scope] = {scope.name: scope for scope in _ALL}
 
 DEFAULT_SCOPES = ("public_profile",)
 
+OPENID_NAMES = {"profile": "public_profile"}
+"""Names that OpenID Connect gives to scopes of ours."""
+
 STANDARD_SCOPES = frozenset({"offline_access"})
 """Scopes that can be asked for on the OAuth side alone: the Graph dialect has no refresh tokens."""
 

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from workbadge.commands.client import find_client
 from workbadge.commands.services import Services
 from workbadge.oauth.dialog import error_page
+from workbadge.oauth.grant_management import check_grant_action
 from workbadge.oauth.leaving import refused
 from workbadge.oauth.oidc_core.prompt import begin, check_prompt
 from workbadge.oauth.request import PageError, Standard
@@ -23,6 +24,7 @@ from workbadge.oauth.rfc8252 import asks_again, is_registered
 from workbadge.oauth.rfc8707.resource import check_resource
 from workbadge.oauth.rfc9126.pushed import OPENED, PREFIX, Pulled, pull
 from workbadge.oauth.rfc9126.rule import check_pushed
+from workbadge.oauth.rfc9396 import check_details
 from workbadge.oauth.rfc9449.authorization import check_jkt
 from workbadge.store import records
 from workbadge.terms.scopes import DEFAULT_SCOPES, SCOPES
@@ -94,7 +96,9 @@ CHECKS: tuple[Check, ...] = (
     check_challenge,
     check_lengths,
     check_scope,
+    check_details,
     check_prompt,
+    check_grant_action,
     check_native,
     check_pushed,
     check_jkt,

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable
 
-from workbadge.terms.scopes import SCOPES
+from workbadge.terms.scopes import OPENID_NAMES, SCOPES
 
-_HERE = {"public_profile": "profile"}
-_THERE = {"profile": "public_profile"}
+_HERE = {ours: name for name, ours in OPENID_NAMES.items()}
 SUPPORTED = tuple(_HERE.get(one, one) for one in SCOPES)
 
 
@@ -16,7 +15,7 @@ def read_scope(text: str | None) -> tuple[str, ...] | None:
     names = text.split(" ")
     if not all(names) or any(not ("!" <= letter <= "~") or letter in '"\\' for letter in text.replace(" ", "")):
         return None
-    return tuple(dict.fromkeys(_THERE.get(one, one) for one in names))
+    return tuple(dict.fromkeys(OPENID_NAMES.get(one, one) for one in names))
 
 
 def write_scope(names: Iterable[str]) -> str:

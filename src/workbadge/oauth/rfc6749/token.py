@@ -4,9 +4,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from workbadge.commands.client import Client
+from workbadge.commands.id_token import make_id_token
+from workbadge.commands.inspection import inspect_token, list_reached
 from workbadge.commands.standard_token import OPENID, Tokens, redeem_code, refresh
 from workbadge.commands.token import TokenError, TokenRefusal, app_token
-from workbadge.oauth.oidc_core.id_token import make_id_token
+from workbadge.keys import hash_secret
+from workbadge.oauth.rfc9396 import describe
 
 from .call import Answer, Call
 from .client import authenticate
@@ -49,9 +52,22 @@ async def answer_with(call: Call, client: Client, tokens: Tokens) -> dict[str, A
     if tokens.refresh is not None:
         answer["refresh_token"] = tokens.refresh
     answer["scope"] = write_scope(tokens.scopes)
+    answer["grant_id"] = str(tokens.grant_id)
+    if tokens.details:
+        answer["authorization_details"] = await _details(call, tokens)
     if OPENID in tokens.scopes:
         answer["id_token"] = await make_id_token(call.services, client, tokens, call.now)
     return answer
+
+
+async def _details(call: Call, tokens: Tokens) -> list[dict[str, Any]]:
+    """The assets that the new token reaches (RFC 9396 §7)."""
+    hashed = hash_secret(tokens.access)
+    found = await inspect_token(call.services, hashed, call.now)
+    if found is None:
+        return []
+    reached = await list_reached(call.services, hashed, found.loaded, call.now)
+    return describe(call.services.base_url, reached, found.scopes)
 
 
 async def _code(call: Call, client: Client) -> dict[str, Any]:
@@ -92,7 +108,7 @@ async def _client_credentials(call: Call, client: Client) -> dict[str, Any]:
     return answer
 
 
-APP_SCOPES: set[str] = set()
+APP_SCOPES = {"grant_management_query", "grant_management_revoke"}
 """Scopes that an app token can have."""
 
 Grant = Callable[[Call, Client], Awaitable[dict[str, Any]]]

@@ -13,9 +13,12 @@ from workbadge.commands.client import AUTH_METHODS
 from workbadge.commands.services import Services
 from workbadge.keys import SIGNING_ALGORITHMS
 from workbadge.keys.foreign import ALGORITHMS
+from workbadge.oauth.grant_management import ACTIONS, QUERY, REVOKE
+from workbadge.oauth.oidc_core.userinfo import CLAIMS
 from workbadge.oauth.rfc6749.call import Answer, Call
 from workbadge.oauth.rfc6749.scope import SUPPORTED
 from workbadge.oauth.rfc6749.token import GRANTS
+from workbadge.oauth.rfc9396 import TYPE
 
 OPENID = "/.well-known/openid-configuration"
 OAUTH = "/.well-known/oauth-authorization-server"
@@ -24,6 +27,10 @@ KEPT = 3600
 ENDPOINTS: dict[str, str] = {
     "authorization_endpoint": "/oauth/authorize",
     "token_endpoint": "/oauth/token",
+    "introspection_endpoint": "/oauth/introspect",
+    "revocation_endpoint": "/oauth/revoke_token",
+    "userinfo_endpoint": "/oauth/userinfo",
+    "grant_management_endpoint": "/oauth/grants",
     "jwks_uri": "/oauth/jwks",
     "pushed_authorization_request_endpoint": "/oauth/par",
     "end_session_endpoint": "/oauth/end_session",
@@ -34,6 +41,12 @@ METADATA: dict[str, Any] = {
     "response_types_supported": ["code"],
     "response_modes_supported": ["query"],
     "token_endpoint_auth_methods_supported": list(AUTH_METHODS),
+    "introspection_endpoint_auth_methods_supported": [one for one in AUTH_METHODS if one != "none"],
+    "revocation_endpoint_auth_methods_supported": list(AUTH_METHODS),
+    "authorization_details_types_supported": [TYPE],
+    "claims_supported": ["iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", *CLAIMS],
+    "grant_management_actions_supported": ["query", "revoke", *ACTIONS],
+    "grant_management_action_required": False,
     "subject_types_supported": ["pairwise"],
     "id_token_signing_alg_values_supported": list(SIGNING_ALGORITHMS),
     "code_challenge_methods_supported": ["S256"],
@@ -59,7 +72,7 @@ def metadata(services: Services) -> dict[str, Any]:
     return {
         "issuer": base,
         **{name: base + path for name, path in ENDPOINTS.items()},
-        "scopes_supported": ["openid", *(one for one in SUPPORTED if one != "openid")],
+        "scopes_supported": ["openid", *(one for one in SUPPORTED if one != "openid"), QUERY, REVOKE],
         "grant_types_supported": list(GRANTS),
         **({"registration_endpoint": f"{base}/oauth/register"} if services.policy.open_registration else {}),
         **METADATA,

@@ -5,11 +5,12 @@ import hashlib
 from datetime import datetime
 from typing import Any
 
-from workbadge.commands.client import Client
-from workbadge.commands.services import Services
-from workbadge.commands.signing import ID_TOKEN_LIFE, find_signer
-from workbadge.commands.standard_token import Tokens
 from workbadge.terms.kinds import AccountKind
+
+from .client import Client
+from .services import Services
+from .signing import ID_TOKEN_LIFE, find_signer
+from .standard_token import Tokens
 
 
 async def make_id_token(services: Services, client: Client, tokens: Tokens, now: datetime) -> str:
