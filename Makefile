@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
 
-.PHONY: help setup setup-demo demo test test-long check format bench lock clean
+.PHONY: help setup setup-demo demo test test-long check format fuzz bench lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ check: setup ## format, lint, types, import contracts, house rules
 format: setup ## format and mend what can be mended
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
+
+fuzz: setup ## fuzz all that openapi.json describes for ten minutes (SECONDS=n): no 5xx
+	$(PY) -m tools.fuzz $(or $(SECONDS),600)
 
 bench: setup ## measure speed beside peers; writes bench/README.md
 	@tools/test_needs --bench

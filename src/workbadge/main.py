@@ -1,7 +1,7 @@
 """The only place where things are put together.
 
 ``make_application(site)`` is one ASGI application for one site: live, or a sandbox world at its own base path.
-Paths do not collide (``wire.md`` §3.0): ``console``, ``static``, ``dialog``, ``oauth`` and the sign-in pages are named
+Paths do not collide (``wire.md`` §3.0): ``console``, ``static``, ``docs``, ``dialog``, ``oauth`` and the sign-in pages are named
 here, everything else is a path of the graph.
 """
 
@@ -11,15 +11,20 @@ from pathlib import Path
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from workbadge import __version__
 from workbadge.commands.services import Services
 from workbadge.config import Config, load_config, load_keys
 from workbadge.console.routes import make_console
+from workbadge.graph.described import describe_graph
 from workbadge.graph.routes import make_graph
 from workbadge.keys import Entropy, Passwords, Sealer
+from workbadge.oauth.described import describe_login, describe_standards
 from workbadge.oauth.routes import OAUTH_SEGMENTS, make_oauth
 from workbadge.store.engine import StoreSettings
 from workbadge.store.opening import make_store
 from workbadge.store.upgrade import upgrade
+from workbadge.web.api_docs import SEGMENTS as DOCS_SEGMENTS
+from workbadge.web.api_docs import ApiDocs
 from workbadge.web.clock import SystemClock
 from workbadge.web.limits import Limits
 from workbadge.web.outgoing import Outgoing
@@ -42,6 +47,7 @@ class Application:
         oauth, console = make_oauth(), make_console()
         self._rooms: dict[str, ASGIApp] = {"static": static_files, "console": console}
         self._rooms.update(dict.fromkeys(OAUTH_SEGMENTS, oauth))
+        self._rooms.update(dict.fromkeys(DOCS_SEGMENTS, make_docs()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request. Never decides anything from the request's URL but from ``scope["path"]``."""
@@ -54,6 +60,12 @@ class Application:
         if self._secure:
             send = _over_https(scope, send)
         await self._rooms.get(first, self._graph)(scope, receive, send)
+
+
+def make_docs() -> ApiDocs:
+    """What is served, in words and as OpenAPI: the parts of all rooms."""
+    parts = (describe_login(), describe_graph(), describe_standards())
+    return ApiDocs("Workbadge API", __version__, parts)
 
 
 _HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")

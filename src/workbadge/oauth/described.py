@@ -1,0 +1,159 @@
+"""Login and the standards side in words and schemas, from their route tables.
+
+``PARAMETERS`` adds what a table cannot know: which parameters an endpoint takes. A test demands a row for each endpoint.
+"""
+
+from workbadge.web.openapi import FLAG, JSON, TEXT, Operation, Parameter, Part, Schema, first_sentence
+
+from .rfc8414 import OAUTH, OPENID
+from .standards import AUTHORIZE, ROUTES, Route
+
+CLIENT = ("client_basic", "client_post")
+SECURITY: dict[str, Schema] = {
+    "client_basic": {"type": "http", "scheme": "basic", "description": "Client id and secret"},
+    "client_post": {
+        "type": "apiKey",
+        "in": "query",
+        "name": "client_secret",
+        "description": "Beside client_id, in the body",
+    },
+}
+
+_CLIENT_ID = Parameter("client_id", "The app's id", True)
+_REDIRECT = Parameter("redirect_uri", "Where to come back to: exactly one of the app's addresses", True)
+_LOGIN = (
+    _CLIENT_ID,
+    _REDIRECT,
+    Parameter("state", "Comes back unchanged"),
+    Parameter("scope", "Permissions, separated by commas or blanks"),
+    Parameter("response_type", "code (unless asked), token, granted_scopes, or several"),
+    Parameter("auth_type", "rerequest, reauthenticate, reauthorize"),
+    Parameter("auth_nonce", "Comes back with the token's information"),
+    Parameter("display", "page, popup, touch: layout only"),
+    Parameter("return_scopes", "Adds granted_scopes and denied_scopes", schema=FLAG),
+    Parameter("config_id", "A login configuration, in place of scope"),
+    Parameter("code_challenge", "PKCE: 43 characters"),
+    Parameter("code_challenge_method", "S256"),
+    Parameter("reconnect", "From /{app}/reconnects: offers exactly the missing assets"),
+)
+_TOKEN = (
+    Parameter("client_id", "The app's id"),
+    Parameter("client_secret", "Its secret"),
+    Parameter("grant_type", "authorization_code, fb_exchange_token, client_credentials; absent: a code"),
+    Parameter("code", "From the dialog"),
+    Parameter("redirect_uri", "The same as in the dialog"),
+    Parameter("code_verifier", "PKCE"),
+    Parameter("fb_exchange_token", "A token to make long-lived"),
+)
+PARAMETERS: dict[tuple[str, str], tuple[Parameter, ...]] = {}
+"""Of the standards side, by method and path."""
+TITLES: dict[str, str] = {
+    OPENID: "Metadata (OpenID Connect Discovery)",
+    OAUTH: "Metadata (RFC 8414)",
+    "/oauth/jwks": "Published keys (RFC 7517)",
+}
+"""Where a docstring's first sentence would not do."""
+MEDIA: dict[str, str] = {"/oauth/jwks": "application/jwk-set+json"}
+"""Answers that are not plain JSON."""
+
+_SCHEMAS: dict[str, Schema] = {
+    "Answer": {"type": "object"},
+    "TokenAnswer": {
+        "type": "object",
+        "properties": {"access_token": TEXT, "token_type": TEXT, "expires_in": {"type": "integer"}},
+    },
+    "OAuthError": {
+        "type": "object",
+        "required": ["error"],
+        "properties": {"error": TEXT, "error_description": TEXT},
+    },
+}
+
+
+def describe_login() -> Part:
+    """The dialog and the token endpoint of the wire, whose errors are the graph's."""
+    operations = (
+        Operation("GET", "/dialog/oauth", "The login dialog", "For people, in a browser.", (), _LOGIN),
+        *(
+            Operation(
+                method,
+                "/oauth/access_token",
+                "Exchange a code or a token",
+                "",
+                (),
+                _TOKEN if method == "GET" else (),
+                _TOKEN if method == "POST" else (),
+                True,
+                "TokenAnswer",
+            )
+            for method in ("GET", "POST")
+        ),
+        Operation(
+            "GET",
+            "/oauth/access_token_info",
+            "How long a token still lives",
+            "",
+            (),
+            (_CLIENT_ID, Parameter("access_token", "The token", True)),
+            answer="Answer",
+        ),
+        Operation(
+            "GET",
+            "/oauth/revoke",
+            "End a system user's token",
+            "",
+            (),
+            (_CLIENT_ID, Parameter("client_secret", "Its secret", True), Parameter("revoke_token", "The token", True)),
+            answer="Done",
+        ),
+    )
+    return Part(
+        "Login",
+        "Facebook Login: the dialog and its token endpoint. Every path may have a version in front.",
+        operations,
+        _SCHEMAS,
+        SECURITY,
+        "Error",
+    )
+
+
+def _operations(route: Route) -> list[Operation]:
+    follows = route.path.endswith("/")
+    where = (Parameter("id", "Which one", True, {"type": "string", "minLength": 1}),) if follows else ()
+    found = []
+    for method in route.methods:
+        given = PARAMETERS.get((method, route.path), ())
+        found.append(
+            Operation(
+                method,
+                route.path + ("{id}" if follows else ""),
+                TITLES.get(route.path) or first_sentence(route.endpoint),
+                "",
+                where,
+                given if method != "POST" else (),
+                given if method == "POST" else (),
+                answer="Answer",
+                media=MEDIA.get(route.path, JSON),
+            )
+        )
+    return found
+
+
+def describe_standards() -> Part:
+    """OAuth 2.0 and OpenID Connect, over the same grants."""
+    operations = [one for route in ROUTES for one in _operations(route)]
+    asked = tuple(one for one in _LOGIN if one.name in _ASKED)
+    operations.append(Operation("GET", AUTHORIZE, "The authorization endpoint", "For people, in a browser.", (), asked))
+    return Part(
+        "OAuth 2.0 and OpenID",
+        "The standards side, over the same grants and decisions. These paths take no version.",
+        tuple(operations),
+        _SCHEMAS,
+        SECURITY,
+        "OAuthError",
+    )
+
+
+_ASKED = frozenset(
+    {"client_id", "redirect_uri", "state", "scope", "response_type", "code_challenge", "code_challenge_method"}
+)
