@@ -1,69 +1,30 @@
 """The graph in words and schemas, from its route tables: what stands in the tables stands in the document.
 
-``PARAMETERS`` adds what a table cannot know: what an edge takes beyond a list's own parameters. A test demands a row for each
-write, so that nobody has to guess a body.
+What a table cannot know, the parameters, stands in ``parameters.py``.
 """
 
 from typing import Any
 
 from workbadge.terms.kinds import NodeKind
-from workbadge.web.openapi import FLAG, NUMBER, TEXT, Operation, Parameter, Part, Schema, first_sentence, ref
+from workbadge.web.openapi import FLAG, TEXT, Operation, Parameter, Part, Schema, first_sentence, ref
 
 from .applications import APP_CALLS
+from .changes import NODE_WRITES
 from .debug import debug_token
-from .edges import USER_EDGES
+from .edges import NODE_EDGES, USER_EDGES
+from .extension import BUSINESS_POSTS, EXTENSION
 from .nodes import TYPES, NodeType
 from .page_apps import SUBSCRIBED_APPS
-from .paging import LARGEST_LIMIT
+from .parameters import FIELDS, LIST, NODE_ID, PARAMETERS
 from .people import APPLICATION, BUSINESS_USER, POST, SYSTEM_USER, USER
-from .routes import APP_EDGES, NODE_EDGES
+from .permissions import delete_permissions
+from .routes import APP_EDGES
 
 TOKEN = ("token_parameter", "token_bearer")
 SECURITY: dict[str, Schema] = {
     "token_parameter": {"type": "apiKey", "in": "query", "name": "access_token"},
     "token_bearer": {"type": "http", "scheme": "bearer"},
 }
-
-FIELDS = Parameter("fields", "Which fields, with nested lists and modifiers: id,name,accounts.limit(3){id}")
-LIST = (
-    FIELDS,
-    Parameter("limit", f"Items on a page: 25 unless asked, at most {LARGEST_LIMIT}", schema=NUMBER),
-    Parameter("after", "A cursor: the page after it"),
-    Parameter("before", "A cursor: the page before it"),
-    Parameter("summary", "Adds a summary, where there is one", schema=FLAG),
-)
-NODE_ID = Parameter("id", "A node's id; an ad account's may carry act_", True, {"type": "string", "minLength": 1})
-
-_OBJECT = Parameter("object", "user, page, permissions, application, managed_meta_account")
-_APP_LIST = (
-    Parameter("business", "Only this business"),
-    Parameter("person", "Only this person, by the app's own id"),
-    Parameter("until", "Only what ends by this instant"),
-    Parameter("state", "at_risk, lost, or both"),
-    Parameter("redirect_uri", "Where the login links lead back to: a registered address"),
-)
-PARAMETERS: dict[tuple[str, str], tuple[Parameter, ...]] = {
-    ("POST", "feed"): (Parameter("message", "The text of the post", True),),
-    ("GET", "permissions"): (
-        Parameter("permission", "Only this one"),
-        Parameter("status", "granted or declined"),
-    ),
-    ("DELETE", "permissions"): (Parameter("permission", "The one to take back; without it the app is taken off"),),
-    ("GET", "reconnects"): _APP_LIST,
-    ("GET", "subscriptions"): (),
-    ("POST", "subscriptions"): (
-        Parameter("object", _OBJECT.says, True),
-        Parameter("callback_url", "Where changes are told; it must answer the handshake"),
-        Parameter("fields", "Which changes, separated by commas"),
-        Parameter("verify_token", "What the handshake says, so that the receiver knows it"),
-        Parameter("include_values", "Whether what changed is told too", schema=FLAG),
-    ),
-    ("DELETE", "subscriptions"): (_OBJECT, Parameter("fields", "Only these fields of it")),
-    ("GET", "subscribed_apps"): (),
-    ("POST", "subscribed_apps"): (Parameter("subscribed_fields", "Which changes, separated by commas", True),),
-    ("DELETE", "subscribed_apps"): (),
-}
-"""By method and edge; a read of a list has LIST besides."""
 
 _TEXTS = ("id", "name")
 
@@ -136,6 +97,7 @@ def _schemas() -> dict[str, Schema]:
             "description": "What was made, or that it was done",
             "properties": {"id": TEXT, "success": {"type": "boolean"}},
         },
+        "Token": {"type": "object", "required": ["access_token"], "properties": {"access_token": TEXT}},
         "Batch": {"type": "array", "items": {"type": ["object", "null"]}},
         "Debug": {"type": "object", "required": ["data"], "properties": {"data": {"type": "object"}}},
         **{name: _node_schema(one) for name, one in types.items()},
@@ -143,7 +105,7 @@ def _schemas() -> dict[str, Schema]:
 
 
 def _reads() -> dict[str, list[str]]:
-    """Edge to the types of node that have it, for lists of nodes and the calling app."""
+    """Edge that is a list to the types of node that have it."""
     found: dict[str, list[str]] = {}
     for kind, edges in NODE_EDGES.items():
         for edge in edges:
@@ -155,16 +117,19 @@ def _reads() -> dict[str, list[str]]:
     return found
 
 
-def _calls() -> dict[tuple[str, str], tuple[str, list[str]]]:
+def written() -> dict[tuple[str, str], tuple[str, list[str]]]:
     """Method and edge of everything that is more than reading a list: what it does, and on which types of node."""
-    page = TYPES[NodeKind.PAGE].name
-    found: dict[tuple[str, str], tuple[str, list[str]]] = {("POST", "feed"): ("Write a post", [page])}
-    found["DELETE", "permissions"] = ("Take a permission back, or the app off", [USER.name])
-    tables: list[tuple[str, str, dict[str, Any]]] = [(page, "subscribed_apps", SUBSCRIBED_APPS)]
-    tables += [(APPLICATION.name, edge, methods) for edge, methods in APP_CALLS.items()]
-    for name, edge, methods in tables:
-        for method, called in methods.items():
-            found.setdefault((method, edge), (_says(called, method, edge), []))[1].append(name)
+    page, business = TYPES[NodeKind.PAGE].name, TYPES[NodeKind.BUSINESS].name
+    calls: list[tuple[str, str, str, Any]] = [("DELETE", "permissions", USER.name, delete_permissions)]
+    for kind, writes in NODE_WRITES.items():
+        calls += [(method, edge, TYPES[kind].name, called) for (method, edge), called in writes.items()]
+    calls += [("POST", edge, business, called) for edge, called in BUSINESS_POSTS.items()]
+    calls += [(method, "subscribed_apps", page, called) for method, called in SUBSCRIBED_APPS.items()]
+    for edge, methods in APP_CALLS.items():
+        calls += [(method, edge, APPLICATION.name, called) for method, called in methods.items()]
+    found: dict[tuple[str, str], tuple[str, list[str]]] = {}
+    for method, edge, name, called in calls:
+        found.setdefault((method, edge), (_says(called, method, edge), []))[1].append(name)
     return found
 
 
@@ -172,7 +137,7 @@ def _says(called: Any, method: str, edge: str) -> str:
     """What a call does, from its docstring: after the address with which that begins, if there is more."""
     says = first_sentence(called)
     after = says.partition(": ")[2]
-    plain = f"{_VERBS[method]} {edge.replace('_', ' ')}"
+    plain = f"{_VERBS[method]} {edge.replace('_', ' ') or 'the node'}"
     return after or (plain if says.startswith(method) else says) or plain
 
 
@@ -192,21 +157,27 @@ def _read(edge: str, types: list[str], path: str, where: tuple[Parameter, ...]) 
     )
 
 
-def _call(method: str, edge: str, says: str, types: list[str]) -> Operation:
-    given = PARAMETERS.get((method, edge), ())
-    text = says[:1].upper() + says[1:]
+def _call(method: str, path: str, key: str, says: str, types: list[str], where: tuple[Parameter, ...]) -> Operation:
+    given = PARAMETERS.get((method, key), ())
     return Operation(
         method,
-        f"/{{id}}/{edge}",
-        text or f"{method} {edge}",
-        f"On {', '.join(types)}.",
-        (NODE_ID,),
+        path,
+        says[:1].upper() + says[1:],
+        f"On {', '.join(types)}." if types else "",
+        where,
         given if method != "POST" else (),
         given if method == "POST" else (),
         True,
-        "List" if method == "GET" else "Done",
+        _answer(method, path),
         TOKEN,
     )
+
+
+def _answer(method: str, path: str) -> str:
+    """The schema of what a call answers."""
+    if method == "GET":
+        return "Nodes" if path == "/fbe_business" else "List"
+    return "Token" if path.endswith(("/access_token", "/system_user_access_tokens")) else "Done"
 
 
 def _fixed() -> list[Operation]:
@@ -275,11 +246,14 @@ def _fixed() -> list[Operation]:
 
 def describe_graph() -> Part:
     """Everything that the graph serves."""
-    reads, calls = _reads(), _calls()
     operations = _fixed()
-    operations += [_read(edge, types, f"/{{id}}/{edge}", (NODE_ID,)) for edge, types in reads.items()]
+    operations += [_read(edge, types, f"/{{id}}/{edge}", (NODE_ID,)) for edge, types in _reads().items()]
     operations += [_read(edge, ["the token's node"], f"/me/{edge}", ()) for edge in USER_EDGES]
-    operations += [_call(method, edge, *what) for (method, edge), what in calls.items()]
+    for (method, edge), (says, types) in written().items():
+        path = f"/{{id}}/{edge}" if edge else "/{id}"
+        operations.append(_call(method, path, edge, says, types, (NODE_ID,)))
+    for (method, path), called in EXTENSION.items():
+        operations.append(_call(method, f"/{path}", path, _says(called, method, path), [], ()))
     return Part(
         "Graph",
         "The dialect of Facebook Login's Graph API. Every path may have a version in front, up to v26.0; a parameter may stand in "

@@ -38,6 +38,7 @@ def writing(work: Work, act: Act = Act.READ) -> Write:
 
         return await committed(call, in_tx)
 
+    write.__doc__ = work.__doc__
     return write
 
 

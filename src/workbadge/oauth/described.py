@@ -45,7 +45,21 @@ _TOKEN = (
     Parameter("code_verifier", "PKCE"),
     Parameter("fb_exchange_token", "A token to make long-lived"),
 )
-PARAMETERS: dict[tuple[str, str], tuple[Parameter, ...]] = {}
+_CLIENT = (
+    Parameter("client_id", "The client's id, where it is not in the header"),
+    Parameter("client_secret", "Its secret"),
+)
+PARAMETERS: dict[tuple[str, str], tuple[Parameter, ...]] = {
+    ("POST", "/oauth/token"): (
+        Parameter("grant_type", "authorization_code, refresh_token, client_credentials and others", True),
+        Parameter("code", "From the authorization endpoint"),
+        Parameter("redirect_uri", "The same as there"),
+        Parameter("code_verifier", "PKCE"),
+        Parameter("refresh_token", "The newest of its family"),
+        Parameter("scope", "Permissions, a subset of the grant's, separated by blanks"),
+        *_CLIENT,
+    ),
+}
 """Of the standards side, by method and path."""
 TITLES: dict[str, str] = {
     OPENID: "Metadata (OpenID Connect Discovery)",
