@@ -6,7 +6,7 @@ What a table cannot know, the parameters, stands in ``parameters.py``.
 from typing import Any
 
 from workbadge.terms.kinds import NodeKind
-from workbadge.web.openapi import FLAG, TEXT, Operation, Parameter, Part, Schema, first_sentence, ref
+from workbadge.web.openapi import EITHER, FLAG, TEXT, Operation, Parameter, Part, Schema, first_sentence, ref
 
 from .applications import APP_CALLS
 from .changes import NODE_WRITES
@@ -114,6 +114,9 @@ def _reads() -> dict[str, list[str]]:
         found.setdefault(edge, []).append(APPLICATION.name)
     for edge in USER_EDGES:
         found.setdefault(edge, []).append(USER.name)
+    for (method, edge), (_, types) in written().items():
+        if method == "GET" and edge in found:  # an edge of the same name that another type of node lists its own way
+            found[edge] += types
     return found
 
 
@@ -167,7 +170,7 @@ def _call(method: str, path: str, key: str, says: str, types: list[str], where: 
         where,
         given if method != "POST" else (),
         given if method == "POST" else (),
-        True,
+        EITHER,
         _answer(method, path),
         TOKEN,
     )
@@ -215,7 +218,7 @@ def _fixed() -> list[Operation]:
                 Parameter("batch", "A JSON array of operations", True),
                 Parameter("include_headers", "Whether answers carry headers", schema=FLAG),
             ),
-            True,
+            EITHER,
             "Batch",
             TOKEN,
         ),
@@ -246,10 +249,13 @@ def _fixed() -> list[Operation]:
 
 def describe_graph() -> Part:
     """Everything that the graph serves."""
+    reads = _reads()
     operations = _fixed()
-    operations += [_read(edge, types, f"/{{id}}/{edge}", (NODE_ID,)) for edge, types in _reads().items()]
+    operations += [_read(edge, types, f"/{{id}}/{edge}", (NODE_ID,)) for edge, types in reads.items()]
     operations += [_read(edge, ["the token's node"], f"/me/{edge}", ()) for edge in USER_EDGES]
     for (method, edge), (says, types) in written().items():
+        if method == "GET" and edge in reads:
+            continue
         path = f"/{{id}}/{edge}" if edge else "/{id}"
         operations.append(_call(method, path, edge, says, types, (NODE_ID,)))
     for (method, path), called in EXTENSION.items():

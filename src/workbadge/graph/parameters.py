@@ -29,6 +29,12 @@ _APP_LIST = (
 _INSTALL = Parameter("fbe_external_business_id", "The install, by the app's own id of the business")
 _USER = Parameter("user", "The person's place in the business, or a system user", True)
 _SIXTY_DAYS = Parameter("set_token_expires_in_60_days", "A token of sixty days instead of one without end", schema=FLAG)
+_TEST_USER = (
+    Parameter("name", "The test user's name"),
+    Parameter("installed", "Whether it has allowed the app already", schema=FLAG),
+    Parameter("permissions", "What it has allowed, separated by commas"),
+)
+_GONE = (Parameter("uid", "The test user", True),)
 PARAMETERS: dict[tuple[str, str], tuple[Parameter, ...]] = {
     ("POST", "feed"): (Parameter("message", "The text of the post", True),),
     ("GET", "permissions"): (
@@ -37,6 +43,10 @@ PARAMETERS: dict[tuple[str, str], tuple[Parameter, ...]] = {
     ),
     ("DELETE", "permissions"): (Parameter("permission", "The one to take back; without it the app is taken off"),),
     ("GET", "reconnects"): _APP_LIST,
+    ("POST", "accounts"): _TEST_USER,
+    ("DELETE", "accounts"): _GONE,
+    ("POST", "accounts/test-users"): _TEST_USER,
+    ("DELETE", "accounts/test-users"): _GONE,
     ("GET", "subscriptions"): (),
     ("POST", "subscriptions"): (
         Parameter("object", _OBJECT.says, True),

@@ -3,21 +3,10 @@
 ``PARAMETERS`` adds what a table cannot know: which parameters an endpoint takes. A test demands a row for each endpoint.
 """
 
-from workbadge.web.openapi import FLAG, JSON, TEXT, Operation, Parameter, Part, Schema, first_sentence
+from workbadge.web.openapi import EITHER, FLAG, FORM, JSON, TEXT, Operation, Parameter, Part, Schema, first_sentence
 
 from .rfc8414 import OAUTH, OPENID
 from .standards import AUTHORIZE, ROUTES, Route
-
-CLIENT = ("client_basic", "client_post")
-SECURITY: dict[str, Schema] = {
-    "client_basic": {"type": "http", "scheme": "basic", "description": "Client id and secret"},
-    "client_post": {
-        "type": "apiKey",
-        "in": "query",
-        "name": "client_secret",
-        "description": "Beside client_id, in the body",
-    },
-}
 
 _CLIENT_ID = Parameter("client_id", "The app's id", True)
 _REDIRECT = Parameter("redirect_uri", "Where to come back to: exactly one of the app's addresses", True)
@@ -36,6 +25,11 @@ _LOGIN = (
     Parameter("code_challenge_method", "S256"),
     Parameter("reconnect", "From /{app}/reconnects: offers exactly the missing assets"),
 )
+_ASKED = frozenset(
+    {"client_id", "redirect_uri", "state", "scope", "response_type", "code_challenge", "code_challenge_method"}
+)
+"""What the standards side asks with."""
+_WITH_BODY = ("POST", "PUT")
 _TOKEN = (
     Parameter("client_id", "The app's id"),
     Parameter("client_secret", "Its secret"),
@@ -49,6 +43,19 @@ _CLIENT = (
     Parameter("client_id", "The client's id, where it is not in the header"),
     Parameter("client_secret", "Its secret"),
 )
+_LIST: Schema = {"type": "array", "items": TEXT}
+_REGISTRATION = (
+    Parameter("client_name", "Its name"),
+    Parameter("redirect_uris", "Where it comes back to", schema=_LIST),
+    Parameter("grant_types", "What it will use", schema=_LIST),
+    Parameter("response_types", "code", schema=_LIST),
+    Parameter("scope", "Permissions, separated by blanks"),
+    Parameter("token_endpoint_auth_method", "client_secret_basic, client_secret_post, private_key_jwt or none"),
+    Parameter("jwks_uri", "Its published keys"),
+)
+_ANY_TOKEN = Parameter("token", "An access or refresh token", True)
+_HINT = Parameter("token_type_hint", "access_token or refresh_token")
+_REQUEST = tuple(one for one in _LOGIN if one.name in _ASKED)
 PARAMETERS: dict[tuple[str, str], tuple[Parameter, ...]] = {
     ("POST", "/oauth/token"): (
         Parameter("grant_type", "authorization_code, refresh_token, client_credentials and others", True),
@@ -59,6 +66,12 @@ PARAMETERS: dict[tuple[str, str], tuple[Parameter, ...]] = {
         Parameter("scope", "Permissions, a subset of the grant's, separated by blanks"),
         *_CLIENT,
     ),
+    ("POST", "/oauth/par"): (*_REQUEST, *_CLIENT[1:]),
+    ("POST", "/oauth/register"): _REGISTRATION,
+    ("PUT", "/oauth/register/"): _REGISTRATION,
+    ("POST", "/oauth/introspect"): (_ANY_TOKEN, _HINT, *_CLIENT),
+    ("POST", "/oauth/revoke_token"): (_ANY_TOKEN, _HINT, *_CLIENT),
+    ("POST", "/oauth/userinfo"): (Parameter("access_token", "Where it is not in the header"),),
 }
 """Of the standards side, by method and path."""
 TITLES: dict[str, str] = {
@@ -97,7 +110,7 @@ def describe_login() -> Part:
                 (),
                 _TOKEN if method == "GET" else (),
                 _TOKEN if method == "POST" else (),
-                True,
+                EITHER,
                 "TokenAnswer",
             )
             for method in ("GET", "POST")
@@ -126,7 +139,7 @@ def describe_login() -> Part:
         "Facebook Login: the dialog and its token endpoint. Every path may have a version in front.",
         operations,
         _SCHEMAS,
-        SECURITY,
+        {},
         "Error",
     )
 
@@ -144,8 +157,9 @@ def _operations(route: Route) -> list[Operation]:
                 TITLES.get(route.path) or first_sentence(route.endpoint),
                 "",
                 where,
-                given if method != "POST" else (),
-                given if method == "POST" else (),
+                () if method in _WITH_BODY else given,
+                given if method in _WITH_BODY else (),
+                (JSON,) if route.takes_json else (FORM,),
                 answer="Answer",
                 media=MEDIA.get(route.path, JSON),
             )
@@ -156,18 +170,14 @@ def _operations(route: Route) -> list[Operation]:
 def describe_standards() -> Part:
     """OAuth 2.0 and OpenID Connect, over the same grants."""
     operations = [one for route in ROUTES for one in _operations(route)]
-    asked = tuple(one for one in _LOGIN if one.name in _ASKED)
-    operations.append(Operation("GET", AUTHORIZE, "The authorization endpoint", "For people, in a browser.", (), asked))
+    operations.append(
+        Operation("GET", AUTHORIZE, "The authorization endpoint", "For people, in a browser.", (), _REQUEST)
+    )
     return Part(
         "OAuth 2.0 and OpenID",
         "The standards side, over the same grants and decisions. These paths take no version.",
         tuple(operations),
         _SCHEMAS,
-        SECURITY,
+        {},
         "OAuthError",
     )
-
-
-_ASKED = frozenset(
-    {"client_id", "redirect_uri", "state", "scope", "response_type", "code_challenge", "code_challenge_method"}
-)

@@ -16,6 +16,7 @@ FLAG: Schema = {"type": "string", "enum": ["true", "false", "1", "0"]}
 NUMBER: Schema = {"type": "integer", "minimum": 0}
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
+EITHER = (FORM, JSON)
 PAGE = "text/html"
 
 
@@ -32,7 +33,7 @@ class Parameter:
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One method of one path. ``path``: with names of its parameters in braces, which ``where`` explains; ``form``: of the
-    body, as a form or (``json``) as JSON too. ``answer``: the name of a schema; None: a page for people, or a redirect.
+    body, in each of the types of ``bodies``. ``answer``: the name of a schema; None: a page for people, or a redirect.
     ``security``: names of schemes, any of which will do; empty: none is needed. ``media``: the type of the answer."""
 
     method: str
@@ -42,7 +43,7 @@ class Operation:
     where: tuple[Parameter, ...] = ()
     query: tuple[Parameter, ...] = ()
     form: tuple[Parameter, ...] = ()
-    json: bool = False
+    bodies: tuple[str, ...] = (FORM,)
     answer: str | None = None
     security: tuple[str, ...] = ()
     media: str = JSON
@@ -109,8 +110,7 @@ def _operation(part: Part, one: Operation) -> dict[str, Any]:
             "properties": {each.name: {**each.schema, "description": each.says} for each in one.form},
             "required": [each.name for each in one.form if each.required],
         }
-        kinds = (FORM, JSON) if one.json else (FORM,)
-        found["requestBody"] = {"content": {kind: {"schema": body} for kind in kinds}}
+        found["requestBody"] = {"content": {kind: {"schema": body} for kind in one.bodies}}
     if one.security:
         found["security"] = [{name: []} for name in one.security]
     return found
