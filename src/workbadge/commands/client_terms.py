@@ -17,7 +17,8 @@ from .registration import SECRET_PLACE
 from .services import Services
 from .transaction import in_transaction
 
-GRANT_TYPES = ("authorization_code", "refresh_token")
+EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials", EXCHANGE)
 """What an app may use unless it agreed on more or less."""
 
 SECOND_PLACE = "client_terms.second_secret"

@@ -27,6 +27,8 @@ async def make_id_token(services: Services, client: Client, tokens: Tokens, now:
         "at_hash": at_hash(tokens.access),
         "is_work_account": tokens.kind is AccountKind.MANAGED,
     }
+    if tokens.sid is not None:
+        claims["sid"] = tokens.sid
     if tokens.nonce is not None:
         claims["nonce"] = tokens.nonce
     signer = await find_signer(services, client.id_token_alg, now)

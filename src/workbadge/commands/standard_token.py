@@ -19,7 +19,16 @@ from workbadge.terms.reasons import Reason
 
 from .grant import Granted, scoped_id
 from .services import Services
-from .token import ALIVE, TokenError, TokenRefusal, challenge_of, issue_code, issue_user_token, judge_code
+from .token import (
+    ALIVE,
+    Bound,
+    TokenError,
+    TokenRefusal,
+    challenge_of,
+    issue_code,
+    issue_user_token,
+    judge_code,
+)
 from .transaction import in_transaction
 
 OFFLINE = "offline_access"
@@ -27,9 +36,27 @@ OPENID = "openid"
 
 
 @dataclass(frozen=True, slots=True)
+class Wish:
+    """What a token request says beside its credential. ``jkt``: the key that it proves; ``named``: the resource that it names is
+    ``resource`` (None: this server). ``keeps_key``: the refresh tokens are bound to the key too, since nothing else
+    authenticates the client (RFC 9449 §5). ``may_refresh``: the client agreed to refresh tokens."""
+
+    jkt: str | None = None
+    named: bool = False
+    resource: str | None = None
+    keeps_key: bool = False
+    may_refresh: bool = True
+
+    def names_other(self, granted: str | None) -> bool:
+        """Whether it names another resource than the one that was granted."""
+        return self.named and self.resource != granted
+
+
+@dataclass(frozen=True, slots=True)
 class Tokens:
     """What a client gets. ``scopes``: of the access token. ``subject``: the id by which it knows the account. ``details``: it
-    asked for the assets to be named. ``nonce``: of the login, for the ID token."""
+    asked for the assets to be named. ``nonce``, ``sid``: of the login, for the ID token. ``jkt``: the key that the
+    access token is bound to."""
 
     access: str
     lifetime: timedelta | None
@@ -41,10 +68,18 @@ class Tokens:
     refresh: str | None = None
     nonce: str | None = None
     details: bool = False
+    sid: str | None = None
+    jkt: str | None = None
 
 
 async def redeem_code(
-    services: Services, app_id: int, code: str, redirect_uri: str | None, verifier: str | None, now: datetime
+    services: Services,
+    app_id: int,
+    code: str,
+    redirect_uri: str | None,
+    verifier: str | None,
+    now: datetime,
+    wish: Wish = Wish(),
 ) -> Tokens:
     """Tokens for a code of the OAuth side; a refresh token comes with ``offline_access``.
 
@@ -55,14 +90,18 @@ async def redeem_code(
 
     async def work(tx: Tx) -> Tokens | TokenError:
         row = await grants.find_code(tx, hashed)
-        outcome = await judge_code(tx, services, row, hashed, app_id, redirect_uri, verifier, now, True)
+        outcome = await judge_code(tx, services, row, hashed, app_id, redirect_uri, verifier, now, True, wish.jkt)
         if isinstance(outcome, TokenError):
             return outcome
         assert row is not None
-        tokens = await _issue(tx, services, outcome, hashed, row, now)
+        if wish.names_other(row.resource):
+            return TokenError(TokenRefusal.TARGET)
+        tokens = await _issue(tx, services, outcome, hashed, row, wish, now)
         await grants.use_code(tx, hashed, hash_secret(tokens.access), now)
         tokens = replace(tokens, nonce=row.nonce)
-        return await _start_family(tx, services, outcome, tokens, hashed, now) if OFFLINE in outcome.scopes else tokens
+        if OFFLINE not in outcome.scopes or not wish.may_refresh:
+            return tokens
+        return await _start_family(tx, services, outcome, tokens, row, wish, now)
 
     return _raised(await in_transaction(services, work))
 
@@ -78,7 +117,9 @@ async def issue_tokens(services: Services, granted: Granted, now: datetime) -> T
     return await redeem_code(services, granted.app_id, code, "", verifier, now)
 
 
-async def refresh(services: Services, app_id: int, text: str, asked: tuple[str, ...], now: datetime) -> Tokens:
+async def refresh(
+    services: Services, app_id: int, text: str, asked: tuple[str, ...], now: datetime, wish: Wish = Wish()
+) -> Tokens:
     """Tokens for a refresh token, which is used up; ``asked``: fewer scopes, for this access token only (empty: all).
 
     A second use ends the family (OA-25). Another client's token is refused and stays (OA-20). Raises TokenError; what it
@@ -94,8 +135,12 @@ async def refresh(services: Services, app_id: int, text: str, asked: tuple[str, 
         if isinstance(outcome, TokenError):
             return outcome
         assert row is not None
+        if row.jkt not in (None, wish.jkt):
+            return TokenError(TokenRefusal.KEY)
+        if wish.names_other(row.resource):
+            return TokenError(TokenRefusal.TARGET)
         await refresh_tokens.use_refresh_token(tx, hashed, now)
-        tokens = await _issue(tx, services, outcome, row.code_hash, row, now)
+        tokens = await _issue(tx, services, outcome, row.code_hash, row, wish, now)
         return replace(tokens, refresh=await _add_next(tx, services, row.code_hash, row.ends, now))
 
     return _raised(await in_transaction(services, work))
@@ -167,9 +212,12 @@ async def _stands(tx: Tx, row: Any, app_id: int, now: datetime) -> Granted | Non
     return Granted(row.authorized_at, row.grant_id, row.account_id, app_id, held, ())
 
 
-async def _issue(tx: Tx, services: Services, granted: Granted, code_hash: bytes, row: Any, now: datetime) -> Tokens:
+async def _issue(
+    tx: Tx, services: Services, granted: Granted, code_hash: bytes, row: Any, wish: Wish, now: datetime
+) -> Tokens:
     """An access token; ``row``: of the code or the family, for what both keep."""
-    issued = await issue_user_token(tx, services, granted, now, code_hash=code_hash)
+    bound = Bound(wish.jkt, row.resource)
+    issued = await issue_user_token(tx, services, granted, now, code_hash=code_hash, bound=bound)
     loaded = await facts.load_session(tx, granted.account_id)
     account = None if loaded is None else loaded.facts.account
     assert account is not None
@@ -182,16 +230,18 @@ async def _issue(tx: Tx, services: Services, granted: Granted, code_hash: bytes,
         account.kind,
         row.signed_in_at,
         details=bool(row.details),
+        sid=row.sid,
+        jkt=wish.jkt,
     )
 
 
 async def _start_family(
-    tx: Tx, services: Services, granted: Granted, tokens: Tokens, code_hash: bytes, now: datetime
+    tx: Tx, services: Services, granted: Granted, tokens: Tokens, code: Any, wish: Wish, now: datetime
 ) -> Tokens:
     """The same with the first refresh token."""
     ends = now + services.policy.refresh_life
     values = {
-        "code_hash": code_hash,
+        "code_hash": bytes(code.hash),
         "app_id": granted.app_id,
         "grant_id": granted.grant_id,
         "account_id": granted.account_id,
@@ -200,9 +250,12 @@ async def _start_family(
         "signed_in_at": tokens.signed_in_at,
         "authorized_at": granted.authorized,
         "ends": ends,
+        "jkt": wish.jkt if wish.keeps_key else None,
+        "resource": code.resource,
+        "sid": code.sid,
     }
     await refresh_tokens.add_family(tx, values)
-    return replace(tokens, refresh=await _add_next(tx, services, code_hash, ends, now))
+    return replace(tokens, refresh=await _add_next(tx, services, bytes(code.hash), ends, now))
 
 
 async def _add_next(tx: Tx, services: Services, code_hash: bytes, ends: datetime, now: datetime) -> str:

@@ -10,7 +10,16 @@ from enum import StrEnum
 from typing import Any
 
 from workbadge.access import Ask, Deny, decide
-from workbadge.keys import TokenText, derive_token, hash_secret, make_token, read_token, same
+from workbadge.keys import (
+    RestrictedText,
+    TokenText,
+    derive_token,
+    hash_secret,
+    make_restricted,
+    make_token,
+    read_token,
+    same,
+)
 from workbadge.lifecycle.changes import Audit
 from workbadge.store import business_login, facts, grants, records
 from workbadge.store.apply import write_audit
@@ -41,6 +50,8 @@ class TokenRefusal(StrEnum):
     SCOPE = "scope"
     REDIRECT_DIFFERS = "redirect_differs"
     VERIFIER = "verifier"
+    KEY = "key"
+    TARGET = "target"
     TOKEN = "token"
 
 
@@ -62,10 +73,22 @@ CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 @dataclass(frozen=True, slots=True)
+class Bound:
+    """What restricts a token: ``jkt``, the thumbprint of the key that it is bound to (RFC 9449); ``resource``, what it is meant
+    for (RFC 8707). None: nothing, and this server."""
+
+    jkt: str | None = None
+    resource: str | None = None
+
+
+FREE = Bound()
+
+
+@dataclass(frozen=True, slots=True)
 class Issued:
     """A fresh token; ``lifetime`` None: no end."""
 
-    text: TokenText
+    text: TokenText | RestrictedText
     lifetime: timedelta | None
 
 
@@ -79,10 +102,11 @@ async def issue_user_token(
     kind: TokenKind = TokenKind.USER,
     endless: bool = False,
     code_hash: bytes | None = None,
+    bound: Bound = FREE,
 ) -> Issued:
     """Insert a token under a grant. ``authorized``: instant of the consent it descends from (default: that of ``granted``);
     ``code_hash``: the code that it descends from, if there was one."""
-    text = make_token(services.entropy)
+    text = make_token(services.entropy) if bound == FREE else make_restricted(services.entropy)
     life = None if endless else lifetime or services.policy.short_token
     await grants.add_token(
         tx,
@@ -96,6 +120,8 @@ async def issue_user_token(
         scopes=",".join(granted.scopes),
         expires=None if life is None else now + life,
         code_hash=code_hash,
+        jkt=bound.jkt,
+        resource=bound.resource,
     )
     return Issued(text, life)
 
@@ -273,9 +299,10 @@ async def judge_code(
     verifier: str | None,
     now: datetime,
     standard: bool = False,
+    jkt: str | None = None,
 ) -> Granted | TokenError:
     """The consent behind a code, or why it is refused; a refused code is burned here. ``standard``: it is presented on the
-    OAuth side. A code is taken on the side that it left by only."""
+    OAuth side, with a proof of the key ``jkt`` (None: none). A code is taken on the side that it left by only."""
     if row is None:
         return TokenError(TokenRefusal.CODE_UNKNOWN)
     if row.app_id != app_id or (row.signed_in_at is not None) != standard:
@@ -288,6 +315,8 @@ async def judge_code(
             await write_audit(tx, (entry,), None, services.entropy.new_id, now)
         return TokenError(TokenRefusal.CODE_USED)
     refusal = _code_refusal(row, redirect_uri, verifier, now)
+    if refusal is None and row.jkt not in (None, jkt):
+        refusal = TokenRefusal.KEY
     if refusal is not None:
         if refusal is not TokenRefusal.CODE_EXPIRED:
             await grants.use_code(tx, hashed, None, now)

@@ -8,19 +8,15 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.commands._world import BASE
 from tests.oauth._site import Browser, LoginSite
 from workbadge.commands.account import change_password
 from workbadge.commands.client_terms import DEFAULT, save_terms
-from workbadge.commands.grant import scoped_id
 from workbadge.commands.logout import EVENT, LOGOUT, TYPE, logout_token
 from workbadge.commands.outbox import Sent
-from workbadge.commands.signing import find_signer, read_own_jwt
-from workbadge.keys import hash_secret, make_token
-from workbadge.store import grants
+from workbadge.commands.signing import read_own_jwt
 from workbadge.web.worker import Worker
 
-from ._app import App
+from ._app import VERIFIER, App
 from ._forge import jwks, new_key, raw, signed
 
 pytestmark = pytest.mark.anyio
@@ -43,17 +39,13 @@ async def agree(app: App, **terms: Any) -> None:
 
 
 async def log_in(app: App, browser: Browser, person: str = "emil") -> dict[str, Any]:
-    """A whole login in a browser; an ID token and an access token."""
-    services, now = app.site.world.services, app.site.now
+    """A whole login in a browser; the answer of the token endpoint."""
     code = (await app.log_in(person, browser=browser)).query["code"]
-    async with services.store.write() as tx:
-        row = await grants.find_code(tx, hash_secret(code))
-        assert row is not None
-        subject = str(await scoped_id(tx, services, int(app.id), row.account_id))
-    at = int(now.timestamp())
-    claims = {"iss": BASE, "aud": app.id, "sub": subject, "sid": row.sid, "iat": at, "exp": at + 3600}
-    token = (await find_signer(services, "ES256", now)).sign(claims)
-    return {"id_token": token, "access_token": make_token(services.entropy)}
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": app.back, "code_verifier": VERIFIER}
+    answer = await app.post("/oauth/token", form)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
 
 
 def address(**values: str | None) -> str:

@@ -39,6 +39,7 @@ async def test_a_login_leads_to_tokens(site: LoginSite, app: App) -> None:
     assert tokens["access_token"].startswith("EAA")
     assert tokens["refresh_token"].isalnum() and not tokens["refresh_token"].startswith("EAA")
     claims = await _claims(site, tokens["id_token"])
+    assert len(claims.pop("sid")) == 43
     now = int(site.now.timestamp())
     me = await site.graph("/me?fields=id", tokens["access_token"])
     half = hashlib.sha256(tokens["access_token"].encode()).digest()[:16]

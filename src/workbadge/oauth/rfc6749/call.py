@@ -10,6 +10,7 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from workbadge.commands.client import Client
+from workbadge.commands.client_terms import Terms, load_terms
 from workbadge.commands.services import Services
 from workbadge.web.state import Site, now_of, site_of
 from workbadge.web.wire import WireError, read_body
@@ -27,7 +28,7 @@ _MOST = 200
 @dataclass(slots=True)
 class Call:
     """What came. ``form``: parameters of the body, each once; ``several``: those of REPEATABLE; ``json``: the body of an endpoint
-    that takes JSON; ``client``: set once it is known, by whoever authenticates it."""
+    that takes JSON; ``client``: set once it is known, by whoever authenticates it; ``terms``: its terms, once asked for."""
 
     site: Site
     now: datetime
@@ -39,6 +40,7 @@ class Call:
     several: dict[str, list[str]] = field(default_factory=dict)
     json: Any = None
     client: Client | None = None
+    terms: Terms | None = None
 
     @property
     def services(self) -> Services:
@@ -49,6 +51,14 @@ class Call:
         """A header's value; two of the same name were refused before."""
         value = self.headers.get(name)
         return None if value is None else value.decode("latin-1")
+
+    async def agreed(self) -> Terms:
+        """What the client agreed on. Only once the client is known."""
+        assert self.client is not None
+        if self.terms is None:
+            async with self.services.store.read() as tx:
+                self.terms = await load_terms(tx, self.client.id)
+        return self.terms
 
     def need(self, name: str) -> str:
         """A parameter that must be there. Raises OAuthError invalid_request."""

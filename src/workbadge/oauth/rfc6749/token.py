@@ -6,10 +6,12 @@ from typing import Any
 from workbadge.commands.client import Client
 from workbadge.commands.id_token import make_id_token
 from workbadge.commands.inspection import inspect_token, list_reached
-from workbadge.commands.standard_token import OPENID, Tokens, redeem_code, refresh
+from workbadge.commands.standard_token import OPENID, Tokens, Wish, redeem_code, refresh
 from workbadge.commands.token import TokenError, TokenRefusal, app_token
 from workbadge.keys import hash_secret
+from workbadge.oauth.rfc8707.resource import named_resource
 from workbadge.oauth.rfc9396 import describe
+from workbadge.oauth.rfc9449.binding import bound_key
 
 from .call import Answer, Call
 from .client import authenticate
@@ -25,6 +27,7 @@ _SAYS = {
     TokenRefusal.REFRESH_UNKNOWN: "The refresh token is not known, or was issued to another client.",
     TokenRefusal.REFRESH_USED: "The refresh token was used before. What came from it is revoked.",
     TokenRefusal.REFRESH_ENDED: "The refresh token has expired, or the person took it back.",
+    TokenRefusal.KEY: "It is bound to a key: expected a DPoP proof of that key.",
     TokenRefusal.TOKEN: "The account behind it is not active.",
 }
 
@@ -33,6 +36,8 @@ def refusal(error: TokenError) -> OAuthError:
     """A refusal of the command in this dialect (§5.2)."""
     if error.refusal is TokenRefusal.SCOPE:
         return invalid_scope("More is asked than was granted.")
+    if error.refusal is TokenRefusal.TARGET:
+        return OAuthError("invalid_target", "Another resource was granted.")
     return invalid_grant(_SAYS[error.refusal])
 
 
@@ -46,7 +51,10 @@ def asked_scope(call: Call) -> tuple[str, ...]:
 
 async def answer_with(call: Call, client: Client, tokens: Tokens) -> dict[str, Any]:
     """The answer with a user's tokens (§5.1; OpenID Connect Core §3.1.3.3)."""
-    answer: dict[str, Any] = {"access_token": tokens.access, "token_type": "Bearer"}
+    answer: dict[str, Any] = {
+        "access_token": tokens.access,
+        "token_type": "Bearer" if tokens.jkt is None else "DPoP",
+    }
     if tokens.lifetime is not None:
         answer["expires_in"] = int(tokens.lifetime.total_seconds())
     if tokens.refresh is not None:
@@ -70,12 +78,26 @@ async def _details(call: Call, tokens: Tokens) -> list[dict[str, Any]]:
     return describe(call.services.base_url, reached, found.scopes)
 
 
+async def _wish(call: Call, client: Client) -> Wish:
+    """What the request says beside its credential. Raises OAuthError."""
+    terms, values = await call.agreed(), call.several.get("resource", [])
+    resource = named_resource(call.services, values, terms.resources)
+    key = await bound_key(call)
+    return Wish(key, bool(values), resource, client.public, "refresh_token" in terms.grant_types)
+
+
 async def _code(call: Call, client: Client) -> dict[str, Any]:
     """``authorization_code`` (§4.1.3)."""
     code, form = call.need("code"), call.form
     try:
         tokens = await redeem_code(
-            call.services, client.id, code, form.get("redirect_uri"), form.get("code_verifier"), call.now
+            call.services,
+            client.id,
+            code,
+            form.get("redirect_uri"),
+            form.get("code_verifier"),
+            call.now,
+            await _wish(call, client),
         )
     except TokenError as error:
         raise refusal(error) from error
@@ -86,7 +108,7 @@ async def _refresh(call: Call, client: Client) -> dict[str, Any]:
     """``refresh_token`` (§6)."""
     text, asked = call.need("refresh_token"), asked_scope(call)
     try:
-        tokens = await refresh(call.services, client.id, text, asked, call.now)
+        tokens = await refresh(call.services, client.id, text, asked, call.now, await _wish(call, client))
     except TokenError as error:
         raise refusal(error) from error
     return await answer_with(call, client, tokens)
@@ -96,6 +118,8 @@ async def _client_credentials(call: Call, client: Client) -> dict[str, Any]:
     """``client_credentials`` (§4.4): a token that stands for the app and for nobody."""
     if client.public:
         raise OAuthError("unauthorized_client", "A public client cannot act for itself.")
+    if (await call.agreed()).dpop_bound:
+        raise OAuthError("unauthorized_client", "An app token cannot be bound to a key, as this client agreed.")
     asked = asked_scope(call)
     if not APP_SCOPES.issuperset(asked):
         raise invalid_scope(f"An app token can have {' '.join(sorted(APP_SCOPES)) or 'no scopes'}.")
@@ -127,4 +151,6 @@ async def token(call: Call) -> Answer:
     grant = GRANTS.get(kind)
     if grant is None:
         raise OAuthError("unsupported_grant_type", f"Expected grant_type as one of {', '.join(GRANTS)}.")
+    if kind not in (await call.agreed()).grant_types:
+        raise OAuthError("unauthorized_client", f"This client did not register {kind}.")
     return Answer(await grant(call, client))

@@ -10,14 +10,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from workbadge.commands.client_terms import Terms
+from workbadge.commands.client_terms import EXCHANGE, GRANT_TYPES, Terms
 from workbadge.commands.errors import CommandError
 from workbadge.commands.registration import check_name, check_redirect_uri
 from workbadge.keys.foreign import REGISTRABLE, ForeignError, read_keys
 from workbadge.web.outgoing import is_private_name
 
 AUTH_METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")
-GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials")
 ID_TOKEN_ALGORITHMS = ("ES256", "RS256")
 MOST = 50
 URL_LENGTH = 2_000
@@ -157,9 +156,9 @@ def _grant_types(given: Mapping[str, Any], auth_method: str) -> tuple[str, ...]:
     types = _texts(given, "grant_types", ("authorization_code", "refresh_token"))
     unknown = [one for one in types if one not in GRANT_TYPES]
     if unknown or "authorization_code" not in types:
-        raise _bad("grant_types", "authorization_code, with refresh_token or client_credentials where wanted")
-    if "client_credentials" in types and auth_method == "none":
-        raise _bad("grant_types", "no client_credentials for a client without credentials")
+        raise _bad("grant_types", "authorization_code, and others of " + ", ".join(GRANT_TYPES))
+    if auth_method == "none" and not {"client_credentials", EXCHANGE}.isdisjoint(types):
+        raise _bad("grant_types", "no client_credentials and no exchange for a client without credentials")
     if any(one != "code" for one in _texts(given, "response_types", ("code",))):
         raise _bad("response_types", "code")
     return types

@@ -12,7 +12,7 @@ import msgspec
 from workbadge.commands.client import AUTH_METHODS
 from workbadge.commands.services import Services
 from workbadge.keys import SIGNING_ALGORITHMS
-from workbadge.keys.foreign import ALGORITHMS
+from workbadge.keys.foreign import ALGORITHMS, REGISTRABLE
 from workbadge.oauth.grant_management import ACTIONS, QUERY, REVOKE
 from workbadge.oauth.oidc_core.userinfo import CLAIMS
 from workbadge.oauth.rfc6749.call import Answer, Call
@@ -44,9 +44,10 @@ METADATA: dict[str, Any] = {
     "introspection_endpoint_auth_methods_supported": [one for one in AUTH_METHODS if one != "none"],
     "revocation_endpoint_auth_methods_supported": list(AUTH_METHODS),
     "authorization_details_types_supported": [TYPE],
-    "claims_supported": ["iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", *CLAIMS],
+    "claims_supported": ["iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "sid", *CLAIMS],
     "grant_management_actions_supported": ["query", "revoke", *ACTIONS],
     "grant_management_action_required": False,
+    "token_endpoint_auth_signing_alg_values_supported": sorted(REGISTRABLE),
     "subject_types_supported": ["pairwise"],
     "id_token_signing_alg_values_supported": list(SIGNING_ALGORITHMS),
     "code_challenge_methods_supported": ["S256"],

@@ -48,19 +48,10 @@ async def check_resource(asked: Authorization) -> None:
     asked.standard = msgspec.structs.replace(asked.standard, resource=found)
 
 
-async def choose_resource(services: Services, client_id: int, values: list[str], granted: str | None) -> str | None:
-    """The resource of a token (RFC 8707 §2.2). ``granted``: what was asked for at the authorization, None: this server.
-
-    A token request may name what was granted, or nothing: it cannot turn a grant for one resource into a token for another.
-    Raises OAuthError invalid_target.
-    """
-    if not values:
-        return granted
-    async with services.store.read() as tx:
-        terms = await load_terms(tx, client_id)
-    found, wrong = read_resource(services, values, terms.resources)
-    if wrong is None and found != granted:
-        wrong = "The person did not agree to this resource."
+def named_resource(services: Services, values: list[str], registered: tuple[str, ...]) -> str | None:
+    """The resource that a token request names (RFC 8707 §2.2), None for this server and where none is named. Raises OAuthError
+    invalid_target."""
+    found, wrong = read_resource(services, values, registered)
     if wrong is not None:
         raise OAuthError("invalid_target", wrong)
     return found

@@ -4,10 +4,8 @@ A code is bound by ``dpop_jkt`` or by the proof of a pushed request (§10), an a
 refresh tokens of a public client by the first one (§5).
 """
 
-from workbadge.commands.client_terms import load_terms
-from workbadge.keys import same
 from workbadge.oauth.rfc6749.call import Call
-from workbadge.oauth.rfc6749.errors import OAuthError, invalid_grant
+from workbadge.oauth.rfc6749.errors import OAuthError
 from workbadge.web.restricted import Presented, RestrictedError, prove
 
 
@@ -19,14 +17,12 @@ def refusal(error: RestrictedError, status: int = 400) -> OAuthError:
 
 async def proven_key(call: Call) -> str | None:
     """The thumbprint of the key that this call proves; None when it carries no proof. Raises OAuthError."""
-    assert call.client is not None
-    async with call.services.store.read() as tx:
-        terms = await load_terms(tx, call.client.id)
     header = call.header(b"dpop")
     if header is None:
         return None
+    needs_nonce = (await call.agreed()).dpop_nonce
     try:
-        proof = await prove(call.services, Presented(call.method, call.path, header), None, terms.dpop_nonce, call.now)
+        proof = await prove(call.services, Presented(call.method, call.path, header), None, needs_nonce, call.now)
     except RestrictedError as error:
         raise refusal(error) from error
     return proof.jkt
@@ -35,16 +31,6 @@ async def proven_key(call: Call) -> str | None:
 async def bound_key(call: Call) -> str | None:
     """The key that a token of this call is to be bound to. Raises OAuthError when the client agreed on bound ones and proves none."""
     key = await proven_key(call)
-    if key is None:
-        assert call.client is not None
-        async with call.services.store.read() as tx:
-            terms = await load_terms(tx, call.client.id)
-        if terms.dpop_bound:
-            raise OAuthError("invalid_dpop_proof", "This client's tokens are bound to a key: a DPoP proof is needed.")
+    if key is None and (await call.agreed()).dpop_bound:
+        raise OAuthError("invalid_dpop_proof", "This client's tokens are bound to a key: a DPoP proof is needed.")
     return key
-
-
-def check_code_key(wanted: str | None, proven: str | None) -> None:
-    """A code or refresh token that is bound to a key comes with a proof of it. Raises OAuthError."""
-    if wanted is not None and (proven is None or not same(wanted, proven)):
-        raise invalid_grant("It is bound to a key: expected a DPoP proof of that key.")

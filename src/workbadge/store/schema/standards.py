@@ -58,6 +58,9 @@ refresh_family = Table(
     at_column("ends", False),
     at_column("revoked_at"),
     Column("revoked_because", String(32)),
+    Column("jkt", String(43)),
+    Column("resource", Text),
+    Column("sid", String(43)),
     Index(None, "grant_id"),
 )
 """All refresh tokens that descend from one code. ``ends``: the absolute limit."""
