@@ -11,7 +11,9 @@ from sqlalchemy import insert, select
 from starlette.types import Receive, Scope, Send
 
 from workbadge.commands import claim, migration, outbox
+from workbadge.commands.app_roles import give_role
 from workbadge.commands.install import NewInstall, install_app
+from workbadge.commands.portfolio import add_person
 from workbadge.config import Config
 from workbadge.keys import SeededEntropy
 from workbadge.main import make_application
@@ -22,8 +24,9 @@ from workbadge.store.engine import Store, StoreSettings
 from workbadge.store.opening import make_store
 from workbadge.store.schema import account, membership, metadata, migration_person
 from workbadge.store.schema import migration as migration_table
+from workbadge.terms.apps import AppRole
 from workbadge.terms.instants import DAY
-from workbadge.terms.kinds import NodeKind
+from workbadge.terms.kinds import AccountKind, NodeKind
 from workbadge.web.clock import SettableClock
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -110,6 +113,8 @@ class Site:
             "migration": view.id,
             "person": bruno,
             "account": bruno,
+            "app": int(self.demo.apps[0].id),
+            "other_app": int(self.demo.apps[1].id),
             **{f"person:{name}": one.personal_id for name, one in by_name.items()},
         }
 
@@ -139,12 +144,24 @@ class PostgresWorld(World):
         """The schema is there."""
 
 
+async def _add_makers(site: Site) -> None:
+    """Dora develops the first app, Tina tests it; Mia of the demo administers all."""
+    services = site.world.services
+    hashed = await services.passwords.hash(PASSWORD)
+    async with services.store.write() as tx:
+        for name, role in (("dora", AppRole.DEVELOPER), ("tina", AppRole.TESTER)):
+            address = f"{name}@mail.example"
+            person = await add_person(tx, services, AccountKind.PERSONAL, name.title(), address, hashed, START)
+            await give_role(tx, services, int(site.demo.apps[0].id), person, role, None, START)
+
+
 async def build_site(folder: Path, base: str = BASE, postgres: str = "") -> Site:
     """The demo as of ``START``; Emil has claimed with the password ``WORK``. ``postgres``: address of its database."""
     given = (folder, base, SettableClock(START), make_application, SeededEntropy("console"), Config().policy())
     world = PostgresWorld(postgres, *given) if postgres else World(*given)
     await world.create()
     site = Site(world, await build_demo(world, "https://apps.example"))
+    await _add_makers(site)
     link = (await site.links())["emil@example.com"]
     async with world.services.store.read() as tx:
         view = await claim.open_claim(tx, world.services, link, START)

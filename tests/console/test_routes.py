@@ -12,7 +12,7 @@ from ._site import EMIL_AT_WORK, UNWATCHED, Site, csrf_of, login
 
 pytestmark = pytest.mark.anyio
 
-OPEN, OWN, CLAIM, MEMBER, ADMIN = "open", "own", "claim", "member", "admin"
+OPEN, OWN, CLAIM, MEMBER, ADMIN, MAKER, MAKER_ADMIN = "open", "own", "claim", "member", "admin", "maker", "maker admin"
 
 POLICY = {
     "GET /console": OWN,
@@ -23,6 +23,15 @@ POLICY = {
     "GET /console/outbox": OPEN,
     "GET /console/claim/{link}": CLAIM,
     "POST /console/claim/{link}": CLAIM,
+    "GET /console/apps": OWN,
+    "GET /console/apps/{app}": MAKER,
+    "POST /console/apps/{app}": MAKER_ADMIN,
+    "GET /console/apps/{app}/settings": MAKER,
+    "POST /console/apps/{app}/settings": MAKER,
+    "GET /console/apps/{app}/roles": MAKER,
+    "POST /console/apps/{app}/roles": MAKER_ADMIN,
+    "GET /console/apps/{app}/webhooks": MAKER,
+    "POST /console/apps/{app}/webhooks": MAKER,
     "GET /console/{business}": MEMBER,
     "GET /console/{business}/people": MEMBER,
     "POST /console/{business}/people/{membership}/role": ADMIN,
@@ -75,6 +84,9 @@ async def _actors(site: Site) -> dict[str, httpx.AsyncClient]:
             "employee": (login("selma"),),
             "managed": (EMIL_AT_WORK,),
             "admin": (login("ada"),),
+            "maker": (login("mia"),),
+            "developer": (login("dora"),),
+            "tester": (login("tina"),),
         }
         async with site.world.services.store.read() as tx:
             members = await rights.list_members(tx, site.demo.business_id)
@@ -129,6 +141,36 @@ async def test_a_page_of_a_business_opens_for_whom_it_is_meant(shared: Site, key
     if POLICY[key] == MEMBER:
         assert (await actors["managed"].get(path)).status_code == 200
         assert (await actors["employee"].get(path)).status_code == expected
+
+
+@pytest.mark.parametrize("key", sorted(key for key, who in POLICY.items() if who in (MAKER, MAKER_ADMIN)))
+async def test_a_route_of_an_app_is_closed_to_others(shared: Site, key: str) -> None:
+    """Pages of an app open by the role on that app alone: a business's admin, its people, a tester and the makers of another app
+    are told the same as of an app that does not exist; a developer is refused what an administrator decides (IDOR)."""
+    actors = await _actors(shared)
+    method, path = key.split(" ")
+    data = {"mode": "development", "role": "testers", "email": "ada@mail.example", "action": "unsubscribe"}
+    before = await shared.dump()
+    answer = await _call(actors["anonymous"], method, _fill(path, shared), {})
+    assert answer.status_code == 303 and "/login?next=" in answer.headers["location"]
+    for name in (*STRANGERS, "employee", "managed", "admin", "tester"):
+        answer = await _call(actors[name], method, _fill(path, shared), data)
+        assert answer.status_code == 404, name
+        assert "Postbox" not in answer.text
+        ghost = await _call(actors[name], method, _fill(path, shared, app=169999999999999999), data)
+        assert (ghost.status_code, ghost.text) == (answer.status_code, answer.text)
+    other = _fill(path, shared, app=shared.ids["other_app"])
+    assert (await _call(actors["developer"], method, other, data)).status_code == 404
+    mine = await _call(
+        actors["developer"], method, _fill(path, shared), {"action": "nonsense"} if method == "POST" else {}
+    )
+    if POLICY[key] == MAKER_ADMIN:
+        assert mine.status_code == 403
+    elif method == "GET":
+        assert mine.status_code == 200
+        assert (await actors["maker"].get(other)).status_code == 200
+    if method == "GET" or POLICY[key] == MAKER_ADMIN:
+        assert await shared.dump() == before
 
 
 @pytest.mark.parametrize("key", sorted(key for key in POLICY if key.count("{") > 1))

@@ -40,6 +40,10 @@ SAYS = {
     "disconnected": "The app was disconnected: its tokens for this login are dead.",
     "deletion": "The app was asked to delete what it holds about you. Its answer will be shown here.",
     "uninstalled": "The app was uninstalled: every token of its system user is dead.",
+    "mode": "The mode was changed. It holds for logins from now on.",
+    "subscribed": "The receiver answered the handshake: the app is subscribed.",
+    "unsubscribed": "The app is no longer subscribed. What waited was given up.",
+    "replayed": "The delivery is sent again, under its id.",
     "signed-out": "Signed out.",
     "password": "The password was changed. Other browsers are signed out, and apps have to be connected again.",
 }
@@ -203,6 +207,7 @@ def _links(account_id: int) -> tuple[Link, ...]:
     return (
         Link("Your account", "/console/account", "user-cog"),
         Link("Change password", f"/console/account/password/{account_id}", "key"),
+        Link("Apps you make", "/console/apps", "code"),
         Link("Sign in with another account", "/login?another=1", "login"),
     )
 
@@ -237,20 +242,30 @@ def _outbox(shown: bool) -> list[NavGroup]:
 
 
 async def outer_shell(
-    request: Request, tx: Tx, session: BrowserSession, active: str, viewer: SignedIn | None = None
+    request: Request,
+    tx: Tx,
+    session: BrowserSession,
+    active: str,
+    viewer: SignedIn | None = None,
+    *first_groups: NavGroup,
 ) -> Shell:
-    """The frame of pages that belong to no business; ``viewer``: whose page it is, where it is one account's."""
+    """The frame of pages that belong to no business; ``viewer``: whose page it is, where it is one account's.
+    ``first_groups``: what stands on top of the navigation."""
     site, now = site_of(request.scope), now_of(request.scope)
     first = viewer or session.accounts[0]
     places = _places(await overview.list_places(tx, [one.id for one in session.accounts]), 0, now)
-    groups = [NavGroup("", [NavItem("account", "Your account", "/console/account", "user-cog")])]
+    own = [
+        NavItem("account", "Your account", "/console/account", "user-cog"),
+        NavItem("my-apps", "Apps you make", "/console/apps", "code"),
+    ]
+    groups = [NavGroup("", own)]
     if places:
         items = [NavItem(place.href, place.name, place.href, "building-store") for place in places]
         groups.insert(0, NavGroup("Businesses", items))
     done = SAYS.get(request.query_params.get("done", ""))
     return Shell(
         viewer=Viewer(first.name, first.email, first.managed),
-        nav=groups + _outbox(site.show_outbox or site.sandbox),
+        nav=[*first_groups, *groups, *_outbox(site.show_outbox or site.sandbox)],
         active=active,
         places=places,
         account_links=_links(first.id),

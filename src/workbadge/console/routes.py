@@ -9,9 +9,22 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from workbadge.store.engine import StoreConflictError
 from workbadge.web.pages import render
 
-from . import account, asset_people, assets, claim, history, home, installs, migration, password
+from . import (
+    account,
+    app_webhooks,
+    asset_people,
+    assets,
+    claim,
+    history,
+    home,
+    installs,
+    making,
+    migration,
+    password,
+)
 
 _IN = "/console/{business}"
+_APP = "/console/apps/{app}"
 
 ROUTES = (
     Route("/console", home.start, methods=["GET"]),
@@ -22,6 +35,15 @@ ROUTES = (
     Route("/console/outbox", account.outbox, methods=["GET"]),
     Route("/console/claim/{link}", claim.open_page, methods=["GET"]),
     Route("/console/claim/{link}", claim.confirm, methods=["POST"]),
+    Route("/console/apps", making.mine, methods=["GET"]),
+    Route(_APP, making.overview, methods=["GET"]),
+    Route(_APP, making.switch, methods=["POST"]),
+    Route(_APP + "/settings", making.settings, methods=["GET"]),
+    Route(_APP + "/settings", making.save_settings, methods=["POST"]),
+    Route(_APP + "/roles", making.roles, methods=["GET"]),
+    Route(_APP + "/roles", making.change_roles, methods=["POST"]),
+    Route(_APP + "/webhooks", app_webhooks.show, methods=["GET"]),
+    Route(_APP + "/webhooks", app_webhooks.act, methods=["POST"]),
     Route(_IN, home.home, methods=["GET"]),
     Route(_IN + "/people", home.people, methods=["GET"]),
     Route(_IN + "/people/{membership}/role", home.set_role, methods=["POST"]),
@@ -76,7 +98,7 @@ async def _busy(request: Request, error: Exception) -> Response:
 
 
 class Console:
-    """Every page of the Business Manager; a slash at the end of a path makes no difference."""
+    """Every page of the Business Manager and of apps for their makers; a slash at the end of a path makes no difference."""
 
     def __init__(self) -> None:
         handlers = {404: _not_found, 405: _not_found, StoreConflictError: _busy}

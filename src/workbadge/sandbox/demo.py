@@ -11,6 +11,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from workbadge.commands import migration, portfolio, registration
+from workbadge.commands.app_roles import give_role
 from workbadge.commands.errors import CommandError
 from workbadge.commands.grant import Consent, record_consent
 from workbadge.commands.migration import NewPerson
@@ -19,6 +20,7 @@ from workbadge.commands.registration import NewApp
 from workbadge.commands.services import Services
 from workbadge.commands.token import issue_user_token
 from workbadge.store.engine import Tx
+from workbadge.terms.apps import AppRole
 from workbadge.terms.instants import DAY, parse_duration, to_wire
 from workbadge.terms.kinds import AccountKind, NodeKind, Role
 from workbadge.web.csrf import check_form, csrf_token
@@ -62,6 +64,7 @@ _PEOPLE = (
     ("selma", "Selma Second", "employee, uses one app"),
     ("noor", "Noor Third", "employee"),
     ("paul", "Paul Partner", "works at the partner agency"),
+    ("mia", "Mia Maker", "makes the three apps"),
 )
 
 _APPS = (
@@ -153,6 +156,8 @@ async def build_demo(world: World, apps_url: str) -> Demo:
             start,
         )
         apps = [await _app(tx, services, *row, apps_url, start) for row in _APPS]
+        for app in apps:
+            await give_role(tx, services, int(app.id), people["mia"], AppRole.ADMINISTRATOR, None, start)
         await _connect(
             tx,
             services,
