@@ -124,7 +124,11 @@ async def app_share(tx: Tx, app_id: int, business_id: int | None, now: datetime)
     people = await coverage.people_of_app(tx, whose, MOST_COUNTED + 1, None, None, None)
     if len(people) > MOST_COUNTED:
         return None
-    return count_states([one.state(now) for one in await connections_in(tx, "", whose, now)])
+    states: list[str] = []
+    for at in range(0, len(people), LOOKED_AT_ONCE):
+        some = replace(whose, pairs=people[at : at + LOOKED_AT_ONCE])
+        states += [one.state(now) for one in await connections_in(tx, "", some, now)]
+    return count_states(states)
 
 
 class LinkError(Exception):

@@ -84,12 +84,18 @@ def _meant(whose: Whose) -> list[ColumnElement[bool]]:
     if whose.personal_id is not None:
         where.append(person.personal_id == whose.personal_id)
     if whose.app_id is not None:
-        where.append(_old.c.app_id == whose.app_id)
+        where.append(_not_first(_old.c.app_id) == whose.app_id)
     if whose.pairs is not None:
         where.append(tuple_(person.business_id, person.personal_id).in_(whose.pairs))
     if whose.claimed_only:
         where.append(person.claimed_at.is_not(None))
     return where
+
+
+def _not_first(column: ColumnElement[int]) -> ColumnElement[int]:
+    """A column by whose index SQLite must not begin: the way in is by the people, who are few, while the grants of an app or the
+    selections of a business may be millions."""
+    return column + 0
 
 
 async def carried_until(tx: Tx, whose: Whose) -> dict[tuple[int, int, int], dict[int | None, int]]:
@@ -155,6 +161,7 @@ async def coverage_rows(tx: Tx, whose: Whose, now: datetime) -> list[Row[Any]]:
     person, tasks = migration_person.c, assignment.alias("tasks")
     theirs, new = membership.alias("theirs"), app_grant.alias("new")
     again, new_tasks = grant_target.alias("again"), assignment.alias("new_tasks")
+    few = whose.pairs is not None or whose.personal_id is not None
     reached = and_(
         or_(theirs.c.ends.is_(None), theirs.c.ends > now),
         or_(theirs.c.role == Role.ADMIN.value, new_tasks.c.tasks != 0),
@@ -166,7 +173,7 @@ async def coverage_rows(tx: Tx, whose: Whose, now: datetime) -> list[Row[Any]]:
             _selected,
             and_(
                 _selected.c.grant_id == _old.c.id,
-                _selected.c.business_id == person.business_id,
+                (_not_first(_selected.c.business_id) if few else _selected.c.business_id) == person.business_id,
             ),
         )
         .join(
