@@ -3,11 +3,14 @@
 import pytest
 
 from workbadge.commands import membership, migration
+from workbadge.commands.app_roles import give_role
+from workbadge.commands.app_status import set_access, set_mode
 from workbadge.commands.coverage import business_share, list_connections
 from workbadge.commands.errors import CommandError, Problem
 from workbadge.commands.install import Installed, NewInstall, install_app, list_administered, uninstall_app
 from workbadge.commands.install_token import swap_token
 from workbadge.store import business_login, grants, rights
+from workbadge.terms.apps import AppMode, AppRole, Level, Review
 from workbadge.terms.instants import DAY
 
 from ._world import SCOPES, T0, TICK, World
@@ -167,3 +170,21 @@ async def test_an_asset_of_another_business_cannot_be_installed_on(world: World)
     with pytest.raises(CommandError) as caught:
         await _install(world, ("page", "other"), who="emil")
     assert caught.value.problem is Problem.FORBIDDEN
+
+
+async def test_the_standing_of_the_app_counts_for_who_installs(world: World) -> None:
+    """Wire §6.8: who has no role installs no app in development, and not with permissions of standard access; who has one does."""
+    app, ada = world.apps["tokens"], world.people["ada"]
+    async with world.services.store.write() as tx:
+        await set_mode(tx, world.services, app, AppMode.DEVELOPMENT, None, T0)
+        await set_access(tx, world.services, app, "catalog_management", Level.STANDARD, Review.NOT_REQUESTED, None, T0)
+        await give_role(tx, world.services, app, ada, AppRole.TESTER, None, T0)
+    with pytest.raises(CommandError) as caught:
+        await _install(world, who="bob")
+    assert caught.value.problem is Problem.FORBIDDEN
+    made = await _install(world)
+    assert "catalog_management" in made.granted.scopes
+    async with world.services.store.write() as tx:
+        await set_mode(tx, world.services, app, AppMode.LIVE, None, T0)
+    without = await _install(world, ("page",), who="bob", external_business_id="other")
+    assert "catalog_management" not in without.granted.scopes and "pages_show_list" in without.granted.scopes

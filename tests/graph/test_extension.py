@@ -120,13 +120,15 @@ async def test_a_second_swap_gives_the_same_token(api: Api) -> None:
 
 
 async def test_the_connection_survives_the_migration(api: Api) -> None:
-    """L4, §5.3, A6: swapped in grace with the old login's token, the connection goes on after the cut-off; the user token does not."""
+    """L4, §5.3, A6: swapped in grace with the old login's token, the connection goes on after the cut-off, the
+    user token does not; managing the install is the managed account's from the claim on."""
     world = api.world
     await install(api, ALL, shop=SHOP)
     bob = await _person(api, "bob", names=("page",))
     await world.claim(await world.start("bob"), "bob", api.now)
     api.now += 29 * DAY
     token = await _swapped(api, bob)
+    assert error(await api.call(INSTALLS, bob, "DELETE", fbe_external_business_id=SHOP)) == (400, 100, None)
     api.now += 2 * DAY
     page = f"/{world.assets['page']}"
     assert error(await api.call(page, bob))[1] == 100

@@ -36,6 +36,8 @@ class Consent:
     targets: dict[int, int | None] | None = None
     offered: frozenset[int] | None = None
     replaces: bool = False
+    by: int | None = None
+    """The person who lets a system user grant this: whose role on the app counts (``wire.md`` §6.8)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ async def record_consent(tx: Tx, services: Services, consent: Consent, now: date
         if name not in SCOPES:
             raise invalid("scope", f"Invalid Scopes: {name[:80]}.", "scopes that exist")
     await check_login(tx, app, account.id, AccountKind(account.kind))
-    closed = await withheld(tx, app.id, account.id)
+    closed = await withheld(tx, app.id, consent.by or account.id)
     may = (name for name in grantable(consent.asked, AccountKind(account.kind)) if name not in closed)
     scopes = tuple(name for name in may if name not in consent.declined)
     chosen = await _with_businesses(tx, consent, scopes, now)

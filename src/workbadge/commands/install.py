@@ -24,6 +24,7 @@ from workbadge.terms.ids import kind_of
 from workbadge.terms.kinds import AccountKind, EndCause, NodeKind, Role
 from workbadge.terms.tasks import TASKS_OF, Task
 
+from .app_status import check_login
 from .authority import may_open, require_admin
 from .errors import forbidden, not_found
 from .grant import Consent, Granted, record_consent, selectable
@@ -69,19 +70,22 @@ async def list_administered(tx: Tx, account_id: int, now: datetime) -> list[tupl
 async def install_app(tx: Tx, services: Services, new: NewInstall, now: datetime) -> Installed:
     """Install an app, or change what its install reaches.
 
-    Raises CommandError: NOT_FOUND business or app, FORBIDDEN for who is no admin and for assets that this admin cannot select
-    in this business, INVALID for assets that the scopes are not about.
+    Raises CommandError: NOT_FOUND business or app, FORBIDDEN for who is no admin or may not log in to the app, and for assets
+    that this admin cannot select in this business, INVALID for assets that the scopes are not about.
     """
     await require_admin(tx, new.installer_id, new.business_id, now)
     app = await records.find_app(tx, new.app_id)
     if app is None:
         raise not_found("app")
+    await check_login(tx, app, new.installer_id, await _kind(tx, new.installer_id))
     await _check_assets(tx, new, now)
     row = await business_login.find_live_install(tx, new.app_id, new.business_id, new.external_business_id, lock=True)
     name = _name(app.name, bool(new.external_business_id))
     account_id = await open_system_user(tx, services, new.business_id, name, now) if row is None else row.account_id
     await set_assets(tx, services, account_id, new.business_id, new.assets, now)
-    granted = await consent_for(tx, services, account_id, new.app_id, new.business_id, new.scopes, new.assets, now)
+    granted = await consent_for(
+        tx, services, account_id, new.app_id, new.business_id, new.scopes, new.assets, new.installer_id, now
+    )
     if row is None:
         install_id: int = services.entropy.new_id(NodeKind.RECORD)
         await business_login.add_install(tx, _row(new, install_id, account_id, now))
@@ -93,6 +97,12 @@ async def install_app(tx: Tx, services: Services, new: NewInstall, now: datetime
     installed = await business_login.find_install(tx, install_id)
     await announce(tx, services, app, installed, Event.INSTALL if row is None else Event.UPDATE, now)
     return Installed(install_id, granted)
+
+
+async def _kind(tx: Tx, account_id: int) -> AccountKind:
+    account = await records.find_account(tx, account_id)
+    assert account is not None
+    return AccountKind(account.kind)
 
 
 def _name(app: str, extension: bool) -> str:
@@ -184,11 +194,12 @@ async def consent_for(
     business_id: int,
     scopes: tuple[str, ...],
     assets: tuple[int, ...],
+    by: int,
     now: datetime,
 ) -> Granted:
     """The system user lets the app use these assets and its business, and nothing besides: no grace keeps what it lost."""
     targets: dict[int, int | None] = {**dict.fromkeys(assets, business_id), business_id: business_id}
-    granted = await record_consent(tx, services, Consent(account_id, app_id, scopes, (), targets), now)
+    granted = await record_consent(tx, services, Consent(account_id, app_id, scopes, (), targets, by=by), now)
     held = [row.target_id for row in await grants.list_targets(tx, granted.grant_id)]
     await grants.drop_targets(tx, granted.grant_id, [one for one in held if one not in targets])
     return granted

@@ -131,5 +131,5 @@ async def _narrow(
     if not known_only:
         scopes = tuple(scope_list(grant.scopes))
         await set_assets(tx, services, account_id, row.business_id, assets, now)
-        await consent_for(tx, services, account_id, row.app_id, row.business_id, scopes, assets, now)
+        await consent_for(tx, services, account_id, row.app_id, row.business_id, scopes, assets, row.installed_by, now)
     return await _grant(tx, account_id, row.app_id)

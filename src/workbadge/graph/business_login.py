@@ -2,62 +2,24 @@
 
 from typing import Any
 
-import msgspec
-
 from workbadge.access import Ask
-from workbadge.commands.errors import CommandError, Problem
 from workbadge.commands.install_token import Wanted, mint_token
-from workbadge.commands.token import Issued
-from workbadge.commands.transaction import in_transaction
 from workbadge.store import business_login
 from workbadge.store.engine import Tx
 from workbadge.store.facts import Loaded
 from workbadge.terms.ids import parse_id
-from workbadge.terms.kinds import AccountKind, Act, NodeKind
-from workbadge.terms.reasons import Reason
-from workbadge.terms.scopes import parse_scopes
-from workbadge.terms.tasks import tasks_for
+from workbadge.terms.kinds import AccountKind, Act
 from workbadge.web.wire import WireError
 
 from .context import Call, Item
 from .fields import Field
 from .nodes import OMIT
+from .params import read_flag, read_list
 from .people import Person
+from .writes import actor_of, committed
 
 _MANAGE = frozenset({"business_management"})
-_ADMIN = Ask(Act.WRITE, scopes=_MANAGE, tasks=tasks_for(NodeKind.BUSINESS, Act.WRITE))
 _INSIDE = Ask(Act.READ, scopes=_MANAGE)
-_CODES = {Problem.FORBIDDEN: 200, Problem.TOO_MANY: 4}
-
-
-def wire_error(error: CommandError) -> WireError:
-    """A command's refusal in the dialect: a right that is missing is 200, everything else 100."""
-    code = _CODES.get(error.problem, 100)
-    expected = f" Expected: {error.expected}." if error.expected else ""
-    return WireError(code, f"(#{code}) {error.message}{expected}")
-
-
-def read_list(text: str | None, name: str) -> tuple[str, ...] | None:
-    """A list parameter: JSON, or separated by commas; None when it was not sent (``wire.md`` §3.10). Raises WireError 100."""
-    if text is None or not text.strip():
-        return None
-    if not text.lstrip().startswith("["):
-        return parse_scopes(text)
-    try:
-        return tuple(dict.fromkeys(str(one) for one in msgspec.json.decode(text, type=list[str | int])))
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise WireError(100, f"(#100) The parameter {name} must be a list of texts.") from error
-
-
-def is_on(text: str | None) -> bool:
-    """A boolean parameter (``wire.md`` §3.10)."""
-    return (text or "").lower() in ("true", "1")
-
-
-def of_account(loaded: Loaded) -> int:
-    """The account behind a caller that was decided to be somebody."""
-    assert loaded.facts.account is not None
-    return loaded.facts.account.id
 
 
 async def own_install(loaded: Loaded, tx: Tx) -> Any:
@@ -72,40 +34,31 @@ async def own_install(loaded: Loaded, tx: Tx) -> Any:
 
 
 async def issue_system_user_token(call: Call, text: str) -> dict[str, Any]:
-    """``POST {business}/system_user_access_tokens``: for an admin of the business, or the install's own system user.
+    """``POST {business}/system_user_access_tokens``: for whoever manages the business, or the install's own system user.
 
-    The old login of a person in grace does not mint: its token would outlive the cut-off (M6, MT-18). Raises WireError.
+    Raises WireError.
     """
     if "appsecret_proof" not in call.params.values:
         raise WireError(
             100, "API calls from the server require an appsecret_proof argument", kind="GraphMethodException"
         )
 
-    async def work(tx: Tx) -> Issued:
+    async def in_tx(tx: Tx) -> dict[str, Any]:
         item = await call.reach(text, reader=tx, ask=_INSIDE)
         row = await own_install(item.loaded, tx)
         narrows = row is not None and row.business_id == item.id
         if not narrows:
-            item = await call.reach(text, reader=tx, ask=_ADMIN)
+            item = await call.reach(text, Act.MANAGE, reader=tx)
             row = await _installed(tx, item, call)
         wanted = _wanted(call, item.loaded if narrows else None)
-        return await mint_token(tx, call.services, row, wanted, of_account(item.loaded), call.now)
+        issued = await mint_token(tx, call.services, row, wanted, actor_of(item.loaded), call.now)
+        return {"access_token": issued.text}
 
-    try:
-        return {"access_token": (await in_transaction(call.services, work)).text}
-    except CommandError as error:
-        raise wire_error(error) from error
+    return await committed(call, in_tx)
 
 
 async def _installed(tx: Tx, item: Item, call: Call) -> Any:
-    """The app's install in a business that the caller administers. Raises WireError."""
-    if item.allow.because is Reason.GRACE:
-        raise WireError(
-            200,
-            "(#200) The person moved to a managed account: only that one can make tokens here.",
-            user_title="Access has moved",
-            user_message="Log in with the managed account.",
-        )
+    """The app's install in a business that the caller manages. Raises WireError."""
     named = call.params.values.get("system_user_id")
     user_id = None if named is None else parse_id(named)
     row = None if user_id is None else await business_login.find_install_of(tx, user_id)
@@ -120,16 +73,16 @@ async def _installed(tx: Tx, item: Item, call: Call) -> Any:
 def _wanted(call: Call, own: Loaded | None) -> Wanted:
     """The parameters. ``own``: the caller is the system user itself, whose token may only be narrowed. Raises WireError."""
     values = call.params.values
-    assets = read_list(values.get("asset"), "asset")
+    assets = read_list(call, "asset")
     ids = None if assets is None else tuple(parse_id(one.removeprefix("act_")) or 0 for one in assets)
     named = values.get("system_user_id")
     token = None if own is None else own.facts.token
     return Wanted(
-        read_list(values.get("scope"), "scope"),
+        read_list(call, "scope"),
         ids,
         None if named is None else parse_id(named) or 0,
-        is_on(values.get("set_token_expires_in_60_days")) or (token is not None and token.expires is not None),
-        is_on(values.get("fetch_only")),
+        read_flag(call, "set_token_expires_in_60_days") or (token is not None and token.expires is not None),
+        read_flag(call, "fetch_only"),
         None if token is None else token.scopes,
     )
 

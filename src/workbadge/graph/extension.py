@@ -13,8 +13,6 @@ from workbadge.commands.extension import SCOPE, check_external_id, config_of, re
 from workbadge.commands.install import uninstall_app
 from workbadge.commands.install_events import by_kind
 from workbadge.commands.install_token import swap_token
-from workbadge.commands.token import Issued
-from workbadge.commands.transaction import in_transaction
 from workbadge.store import business_login, facts, grants, records, rights
 from workbadge.store.engine import Tx
 from workbadge.store.facts import Loaded
@@ -23,12 +21,18 @@ from workbadge.terms.kinds import AccountKind, Act, NodeKind, Role
 from workbadge.terms.tasks import tasks_for
 from workbadge.web.wire import WireError
 
-from .business_login import issue_system_user_token, of_account, own_install, read_list, wire_error
+from .business_login import issue_system_user_token, own_install
 from .context import Call, ask_for
+from .errors import refused
+from .params import read_list
+from .writes import DONE, Answer, actor_of, committed
 
 _EITHER = frozenset({SCOPE, "business_management"})
 _READ = Ask(Act.READ, scopes=_EITHER)
-_ADMIN = Ask(Act.WRITE, scopes=_EITHER, tasks=tasks_for(NodeKind.BUSINESS, Act.WRITE))
+_TASKS = tasks_for(NodeKind.BUSINESS, Act.MANAGE)
+_MANAGE = Ask(Act.MANAGE, scopes=_EITHER, tasks=_TASKS)
+_SWAP = Ask(Act.WRITE, scopes=_EITHER, tasks=_TASKS)
+"""A swap is no managing: the install was made before, and the old login is let do it until its cut-off (L4)."""
 _NONE = "(#100) There is no installation of this app with this fbe_external_business_id that you can reach."
 
 
@@ -40,7 +44,7 @@ def _external_id(call: Call) -> str:
     try:
         return check_external_id(text)
     except CommandError as error:
-        raise wire_error(error) from error
+        raise refused(error) from error
 
 
 async def _installs(call: Call, loaded: Loaded, tx: Tx, ask: Ask) -> list[Any]:
@@ -83,16 +87,16 @@ async def _show(call: Call, row: Any, tx: Tx) -> dict[str, Any]:
 async def uninstall(call: Call) -> dict[str, Any]:
     """``DELETE /fbe_business/fbe_installs``: every token of the install's system user is dead. For an admin or that user."""
 
-    async def work(tx: Tx) -> None:
+    async def in_tx(tx: Tx) -> Answer:
         loaded = await call.alive()
-        rows = await _installs(call, loaded, tx, _ADMIN)
+        rows = await _installs(call, loaded, tx, _MANAGE)
         if not rows:
             raise WireError(100, _NONE)
         for row in rows:
-            await uninstall_app(tx, call.services, row.id, of_account(loaded), call.now)
+            await uninstall_app(tx, call.services, row.id, actor_of(loaded), call.now)
+        return DONE
 
-    await in_transaction(call.services, work)
-    return {"success": True}
+    return await committed(call, in_tx)
 
 
 async def read_configuration(call: Call) -> dict[str, Any]:
@@ -109,22 +113,19 @@ async def read_configuration(call: Call) -> dict[str, Any]:
 async def write_configuration(call: Call) -> dict[str, Any]:
     """``POST /fbe_business`` with ``business_config``: replaces the parts that it names. For an admin or the system user."""
 
-    async def work(tx: Tx) -> None:
+    async def in_tx(tx: Tx) -> Answer:
         config = read_config(call.params.values.get("business_config", ""))
         loaded = await call.alive()
-        rows = await _installs(call, loaded, tx, _ADMIN)
+        rows = await _installs(call, loaded, tx, _MANAGE)
         if not rows:
             raise WireError(100, _NONE)
         row = await business_login.find_install(tx, rows[0].id, lock=True)
         assert row is not None
         values = {"setup": with_config(row.setup, config), "updated_at": call.now}
         await business_login.change_install(tx, row.id, values)
+        return DONE
 
-    try:
-        await in_transaction(call.services, work)
-    except CommandError as error:
-        raise wire_error(error) from error
-    return {"success": True}
+    return await committed(call, in_tx)
 
 
 async def rollout_switches(call: Call) -> dict[str, Any]:
@@ -150,16 +151,16 @@ async def repair(call: Call) -> dict[str, Any]:
 async def swap(call: Call, text: str) -> dict[str, Any]:
     """``POST {business}/access_token``: the token of the install's system user (L4). For an admin of the business, also
     through the old login while its grace lasts, and for the admin system user of a partner of it. Raises WireError."""
-    scopes = read_list(call.params.values.get("scope"), "scope")
+    scopes = read_list(call, "scope")
     app_id = call.params.values.get("app_id")
     if not scopes or not app_id:
         raise WireError(100, f"(#100) The parameter {'app_id' if not app_id else 'scope'} is required.")
 
-    async def work(tx: Tx) -> Issued:
+    async def in_tx(tx: Tx) -> Answer:
         loaded = await call.alive()
         business_id = int(text)
         if not await _is_partner(call, loaded, business_id, tx):
-            await call.reach(text, reader=tx, ask=_ADMIN)
+            await call.reach(text, reader=tx, ask=_SWAP)
         if app_id != str(loaded.app_id):
             raise WireError(100, "(#100) The app_id is not that of the app whose token was sent.")
         external = None if "fbe_external_business_id" not in call.params.values else _external_id(call)
@@ -168,12 +169,10 @@ async def swap(call: Call, text: str) -> dict[str, Any]:
             raise WireError(100, _NONE)
         if len(rows) > 1:
             raise WireError(100, "(#100) Several installations are here: fbe_external_business_id is required.")
-        return await swap_token(tx, call.services, rows[0], scopes, of_account(loaded), call.now)
+        issued = await swap_token(tx, call.services, rows[0], scopes, actor_of(loaded), call.now)
+        return {"access_token": issued.text}
 
-    try:
-        return {"access_token": (await in_transaction(call.services, work)).text}
-    except CommandError as error:
-        raise wire_error(error) from error
+    return await committed(call, in_tx)
 
 
 async def _is_partner(call: Call, loaded: Loaded, business_id: int, tx: Tx) -> bool:

@@ -4,6 +4,7 @@ import msgspec
 
 from workbadge.terms.ids import kind_of, parse_id
 from workbadge.terms.kinds import NodeKind
+from workbadge.terms.scopes import parse_scopes
 from workbadge.terms.tasks import TASKS_OF, Task, parse_tasks, task_names
 from workbadge.web.wire import WireError
 
@@ -46,6 +47,18 @@ def read_names(call: Call, name: str) -> list[str]:
     if len(names) > MOST_NAMES:
         raise WireError(100, f"(#100) The parameter {name} has more than {MOST_NAMES} names.")
     return names
+
+
+def read_list(call: Call, name: str) -> tuple[str, ...] | None:
+    """A list of scopes or ids: a JSON array of texts or numbers, or separated by commas or blanks; None where it is not
+    given. Raises WireError 100."""
+    text = call.params.values.get(name, "").strip()
+    if not text.startswith("["):
+        return parse_scopes(text) or None
+    try:
+        return tuple(dict.fromkeys(str(one) for one in msgspec.json.decode(text, type=list[str | int])))
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise WireError(100, f"(#100) The parameter {name} must be a list of texts.") from error
 
 
 def read_flag(call: Call, name: str) -> bool:
