@@ -55,7 +55,7 @@ async def test_a_swapped_app_is_not_in_the_banner(world: World) -> None:
     done = await world.claim(started, "emil", T0)
     assert set(await _missing(world, done.managed_id, T0)) == {"App both"}
     async with world.services.store.read() as tx:
-        share = await business_share(tx, "", world.business, T0 + 40 * DAY)
+        share = await business_share(tx, world.business, T0 + 40 * DAY)
     assert (share.total, share.lost) == (1, 1)
 
 
