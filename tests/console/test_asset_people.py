@@ -96,6 +96,8 @@ async def test_what_was_taken_away_is_given_back_as_it_was(site: Site) -> None:
     assert taken.status_code == 303 and not await _tasks(site, seat, asset)
     offer = await ada.get(taken.headers["location"])
     assert "Selma Second no longer reaches Harbour Bakery" in offer.text
+    reached = [(await ada.get(f"{site.business}{path}")).text for path in (f"/assets/{asset}", "/apps")]
+    assert "<span>Selma Second" not in reached[0] and "Selma Second" in reached[1]
     tasks = re.findall(r'<input type="hidden" name="task" value="(\w+)">', offer.text)
     assert (await _send(ada, path, task=tasks, action="save")).status_code == 303
     assert await _tasks(site, seat, asset) == Task.ANALYZE | Task.MESSAGING

@@ -155,7 +155,7 @@ async def change(frame: Frame) -> Response:
         held = (await members.list_tasks(tx, [membership_id], asset_id)).get(membership_id, NONE)
     if form.get("action") == "take_away":
         await take_away(frame.services, frame.business.id, membership_id, asset_id, actor, frame.now)
-        return frame.go(here, "removed", undo=f"{membership_id}.{int(held)}" if held else "")
+        return frame.go(here, undo=f"{membership_id}.{int(held)}") if held else frame.go(here, "removed")
     names = [str(one) for one in form.getlist("task")]
     try:
         tasks = offered if form.get("action") == "everything" else _read(names, found, offered)

@@ -82,7 +82,7 @@ async def change(request: Request) -> Response:
     present, new = text_of(form, "present"), text_of(form, "new")
     try:
         if new != text_of(form, "again"):
-            raise invalid("again", "The two new passwords are not the same.", "the new password once more")
+            raise invalid("again", "The two new passwords are not the same.")
         if new == present:
             raise invalid("new", "This is the present password.", "another one")
         await change_password(services, account.id, present, new, session.hash, client_address(request), now)
@@ -100,5 +100,6 @@ def _said(error: CommandError, request: Request) -> dict[str, str]:
     if error.problem is Problem.TOO_MANY and error.at is not None:
         wait = int((error.at - now_of(request.scope)).total_seconds()) + 1
         return {"present": f"Too many wrong tries. Please wait {wait} seconds; nothing was changed."}
-    expected = f" {error.expected[:1].upper()}{error.expected[1:]}." if error.problem is Problem.INVALID else ""
+    tells = error.problem is Problem.INVALID and error.expected
+    expected = f" {error.expected[:1].upper()}{error.expected[1:]}." if tells else ""
     return {error.field: f"{error.message}{expected}"}

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Label, Row, Select, and_, distinct, func, or_, select
 
+from workbadge.terms.kinds import Role
 from workbadge.terms.tasks import NONE, Task
 
 from .engine import Tx
@@ -62,6 +63,11 @@ async def count_people_per_asset(tx: Tx, business_id: int, now: datetime) -> dic
     return {row.asset_id: row.total for row in rows}
 
 
+def _holds() -> ColumnElement[bool]:
+    """The place holds tasks on the asset, or is an admin's: a selection alone reaches nothing."""
+    return or_(membership.c.role == Role.ADMIN.value, assignment.c.tasks != 0)
+
+
 async def list_access(tx: Tx, business_id: int, now: datetime) -> list[Row[Any]]:
     """Who lets which app use how much of a business: one row for each grant with selections in its name.
 
@@ -92,7 +98,9 @@ async def list_access(tx: Tx, business_id: int, now: datetime) -> list[Row[Any]]
         .join(app, app.c.id == app_grant.c.app_id)
         .join(account, account.c.id == app_grant.c.account_id)
         .join(membership, and_(membership.c.account_id == account.c.id, membership.c.business_id == business_id))
+        .outerjoin(assignment, and_(assignment.c.membership_id == membership.c.id, assignment.c.asset_id == asset.c.id))
         .where(
+            _holds(),
             grant_target.c.business_id == business_id,
             app_grant.c.revoked_at.is_(None),
             membership.c.starts <= now,
@@ -118,7 +126,9 @@ async def list_asset_access(tx: Tx, business_id: int, asset_id: int, now: dateti
         .join(grant_target, grant_target.c.grant_id == app_grant.c.id)
         .join(account, account.c.id == app_grant.c.account_id)
         .join(membership, and_(membership.c.account_id == account.c.id, membership.c.business_id == business_id))
+        .outerjoin(assignment, and_(assignment.c.membership_id == membership.c.id, assignment.c.asset_id == asset_id))
         .where(
+            _holds(),
             grant_target.c.target_id == asset_id,
             grant_target.c.business_id == business_id,
             app_grant.c.revoked_at.is_(None),
