@@ -41,6 +41,15 @@ def _control(world: dict[str, Any], method: str, path: str, body: dict[str, Any]
     return found
 
 
+def _graph(world: dict[str, Any], path: str, token: str, **values: str) -> dict[str, Any]:
+    """One read of the graph."""
+    values["access_token"] = token
+    answer = httpx.get(world["base_url"] + path, params=values, trust_env=False)
+    answer.raise_for_status()
+    found: dict[str, Any] = answer.json()
+    return found
+
+
 def _populate(world: dict[str, Any]) -> dict[str, Any]:
     """People in every phase of a migration; ids, tokens and other values to fuzz with (see ``fuzz_hooks.KNOWN``)."""
     app, assets = world["app"], [one["id"] for one in world["assets"]]
@@ -60,15 +69,14 @@ def _populate(world: dict[str, Any]) -> dict[str, Any]:
     for asset in world["assets"]:
         ids.setdefault(TYPES.get(asset["type"], asset["type"]), []).append(asset["id"])
     ids["Account"] = list(people.values())
-    page = httpx.get(
-        f"{world['base_url']}/{ids['Page'][0]}", params={"fields": "access_token", "access_token": tokens["admin"]}
-    )
-    tokens["page"] = page.json()["access_token"]
+    tokens["page"] = str(_graph(world, f"/{ids['Page'][0]}", tokens["admin"], fields="access_token")["access_token"])
+    seats = [str(one["id"]) for one in _graph(world, f"/{business}/business_users", tokens["admin"])["data"]]
     moving = [people["employee"], people["second_employee"]]
     migration = _control(world, "POST", "/migrations", {"business": business, "accounts": moving})["id"]
     _control(world, "POST", f"/migrations/{migration}/claims", {"account": people["second_employee"]})
     _control(world, "POST", "/clock", {"advance": "P30D"})
     _control(world, "POST", f"/migrations/{migration}/claims", {"account": people["employee"]})
+    links = [one["login_url"] for one in _graph(world, f"/{app['id']}/reconnects", tokens["app"])["data"]]
     parameters = {
         "client_id": [app["id"]],
         "client_secret": [app["secret"]],
@@ -93,6 +101,9 @@ def _populate(world: dict[str, Any]) -> dict[str, Any]:
         "subscribed_fields": ["feed", "feed,mention", "nonsense"],
         "object": ["user", "page", "permissions", "nonsense"],
         "summary": ["true", "0"],
+        "user": seats,
+        "tasks": ["MANAGE", "ANALYZE", '["ADVERTISE"]', "NONSENSE"],
+        "reconnect": [httpx.URL(one).params["reconnect"] for one in links],
     }
     return {"ids": ids, "tokens": tokens, "parameters": parameters}
 

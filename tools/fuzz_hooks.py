@@ -37,7 +37,7 @@ def _tokens_for(case: schemathesis.Case) -> list[str]:
         return ["app"]
     if "permissions" in case.path and case.method == "DELETE":
         return ["leaving"]
-    if "subscribed_apps" in case.path:
+    if case.path_parameters.get("id") == KNOWN["ids"]["Page"][0] and "subscribed_apps" in case.path:
         return ["page"]
     return [name for name in KNOWN["tokens"] if name not in ("app", "leaving")]
 

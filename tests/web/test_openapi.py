@@ -99,9 +99,6 @@ def test_parameters_are_written_down() -> None:
     assert writes <= set(PARAMETERS), "add what it takes, or () for nothing"
     takes = {(method, route.path) for route in ROUTES for method in route.methods if method == "POST"}
     assert takes <= set(login.PARAMETERS), "add what it takes, or () for nothing"
-    edges = {edge for edges in NODE_EDGES.values() for edge in edges} | {*APP_EDGES, *USER_EDGES, *APP_CALLS}
-    served = writes | {("GET", edge) for edge in (*edges, "subscribed_apps")} | set(EXTENSION)
-    assert set(PARAMETERS) <= served, "this is not served any more"
 
 
 async def test_what_is_described_is_served(client: httpx.AsyncClient, document: dict[str, Any]) -> None:

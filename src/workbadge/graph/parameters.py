@@ -29,6 +29,9 @@ _APP_LIST = (
 _INSTALL = Parameter("fbe_external_business_id", "The install, by the app's own id of the business")
 _USER = Parameter("user", "The person's place in the business, or a system user", True)
 _SIXTY_DAYS = Parameter("set_token_expires_in_60_days", "A token of sixty days instead of one without end", schema=FLAG)
+_PAGE = Parameter("page_id", "The page", True)
+_AD_ACCOUNT = Parameter("adaccount_id", "The ad account", True)
+_TASKS = Parameter("permitted_tasks", "What the business wants to do with it")
 _TEST_USER = (
     Parameter("name", "The test user's name"),
     Parameter("installed", "Whether it has allowed the app already", schema=FLAG),
@@ -63,6 +66,36 @@ PARAMETERS: dict[tuple[str, str], tuple[Parameter, ...]] = {
         Parameter("business", "The business, if the person is in several"),
     ),
     ("DELETE", "assigned_users"): (_USER, Parameter("business", "The business, if the person is in several")),
+    ("POST", "agencies"): (
+        Parameter("business", "The partner to whom the asset is lent", True),
+        Parameter("permitted_tasks", "What it may do: without it, all that the asset has"),
+    ),
+    ("DELETE", "agencies"): (Parameter("business", "The partner from whom it is taken back", True),),
+    ("DELETE", "clients"): (Parameter("business", "The business whose assets are given back", True),),
+    ("POST", "owned_pages"): (_PAGE,),
+    ("POST", "client_pages"): (_PAGE, _TASKS),
+    ("DELETE", "pages"): (_PAGE,),
+    ("POST", "owned_ad_accounts"): (_AD_ACCOUNT,),
+    ("POST", "client_ad_accounts"): (_AD_ACCOUNT, _TASKS),
+    ("DELETE", "ad_accounts"): (_AD_ACCOUNT,),
+    ("POST", "business_users"): (
+        Parameter("email", "Whom to invite", True),
+        Parameter("role", "ADMIN or EMPLOYEE"),
+    ),
+    ("POST", "system_users"): (
+        Parameter("name", "Its name", True),
+        Parameter("role", "ADMIN or EMPLOYEE"),
+        Parameter("system_user_id", "One that is there already, to be changed"),
+    ),
+    ("POST", "applications"): (Parameter("business_app", "The app to install on the system user", True),),
+    ("POST", "access_tokens"): (
+        Parameter("business_app", "The app that the token is for", True),
+        Parameter("scope", "Permissions of the token"),
+        _SIXTY_DAYS,
+    ),
+    ("DELETE", "access_tokens"): (),
+    ("POST", ""): (Parameter("role", "ADMIN or EMPLOYEE"), Parameter("name", "A new name, of a system user")),
+    ("DELETE", ""): (),
     ("POST", "access_token"): (
         Parameter("app_id", "The app that calls"),
         Parameter("scope", "Permissions, a subset of the install's"),
