@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from workbadge import __version__
+from workbadge.cli_apps import apps_group
 from workbadge.config import Config, ConfigError, load_config
 from workbadge.keys import Entropy, SeededEntropy
 from workbadge.main import Server, make_application, make_site
@@ -42,6 +43,9 @@ REDIRECT_URIS = (
 @click.version_option(__version__, prog_name="workbadge")
 def main() -> None:
     """Workbadge: managed work accounts, and a migration to them that breaks no app connection."""
+
+
+main.add_command(apps_group)
 
 
 def _config(path: Path | None) -> Config:

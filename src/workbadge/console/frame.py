@@ -258,7 +258,7 @@ async def outer_shell(
         NavItem("account", "Your account", "/console/account", "user-cog"),
         NavItem("my-apps", "Apps you make", "/console/apps", "code"),
     ]
-    groups = [NavGroup("", own)]
+    groups = [NavGroup("You" if first_groups else "", own)]
     if places:
         items = [NavItem(place.href, place.name, place.href, "building-store") for place in places]
         groups.insert(0, NavGroup("Businesses", items))
