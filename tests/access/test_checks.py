@@ -22,6 +22,7 @@ from workbadge.access import (
     Route,
     TokenFacts,
     decide,
+    next_change,
 )
 from workbadge.terms.instants import Interval
 from workbadge.terms.kinds import AccountKind, Act, EndCause, NodeKind, TokenKind
@@ -352,3 +353,29 @@ def test_the_order_of_checks_decides_only_the_reason() -> None:
                 for check in ROUTE_CHECKS:
                     for route in (*facts.routes, GRACE, Route(Task(0))):
                         check(route, facts, ask, now)
+
+
+def test_the_next_change_is_the_earliest_instant_to_come() -> None:
+    """Every instant that a check compares with ``now`` is one at which a decision can change, those behind are not (M9)."""
+    assert next_change(allowed(), NOW) is None
+    assert next_change(allowed(), T0 - TICK) == T0
+    assert next_change(Facts(account=None), NOW) is None
+    facts, base = allowed(), next_change(allowed(), T0)
+    assert base is None
+    assert facts.token is not None and facts.app is not None and facts.grant is not None and facts.account is not None
+    changed = [
+        *(with_token(**{name: END}) for name in ("expires", "revoked", "parent_revoked")),
+        *(with_grant(**{name: END}) for name in ("revoked", "selected")),
+        replace(facts, app=replace(facts.app, disabled=END)),
+        *(replace(facts, account=replace(facts.account, **{name: END})) for name in ("suspended", "deleted")),
+        *(allowed((replace(WAY, **{name: END}),)) for name in ("handed_over", "business_suspended")),
+        allowed((replace(WAY, membership=Interval(T0, END)),)),
+        allowed((replace(WAY, membership=Interval(END)),)),
+        allowed((WAY, replace(WAY, share=Interval(END)))),
+        allowed((WAY, replace(WAY, membership=None, share=Interval(T0, END)))),
+    ]
+    for one in changed:
+        assert next_change(one, NOW) == END
+        assert next_change(one, END) is None
+    several = replace(with_token(expires=END), routes=(replace(WAY, membership=Interval(T0, END - DAY)),))
+    assert next_change(several, NOW) == END - DAY

@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-TESTS = ("tests/access/test_checks.py", "tests/access/test_table.py", "tests/lifecycle/test_plans.py", "tests/terms")
+TESTS = (
+    "tests/access/test_checks.py",
+    "tests/access/test_table.py",
+    "tests/lifecycle/test_plans.py",
+    "tests/lifecycle/test_refresh.py",
+    "tests/terms",
+)
 HEAVY = ("tests/access/test_properties.py", "tests/lifecycle/test_histories.py")
 
 

@@ -157,6 +157,20 @@ MUTANTS = (
         "    graces = ()\n    changes: list[Change] = [SuspendAccount",
         "leaver",
     ),
+    Mutant(
+        "a hand-over is no change to come",
+        "access/_next_change.py",
+        "        yield from (route.handed_over, route.business_suspended)\n",
+        "        yield route.business_suspended\n",
+        "next_instant",
+    ),
+    Mutant(
+        "a membership to come is no change to come",
+        "access/_next_change.py",
+        "yield from (interval.starts, interval.ends)",
+        "yield interval.ends",
+        "next_instant",
+    ),
 )
 
 

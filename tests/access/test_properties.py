@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.access.naive import naive
 from tests.access.worlds import DAY, T0, TICK, World, around, ask_for
-from workbadge.access import Allow, Ask, decide
+from workbadge.access import Allow, Ask, decide, next_change
 from workbadge.lifecycle.membership import plan_assign, plan_leaver, plan_take_away
 from workbadge.lifecycle.migration import (
     Claim,
@@ -235,6 +235,24 @@ def test_old_tokens_work_as_before_until_the_cut_off_and_not_from_it_on(case: Ca
     for token in ("person", "page"):
         assert answers(claimed, instants, token=token) == answers(plain, instants, token=token)
     assert claimed.may(Act.WRITE, PAGE, case.cut_off - TICK, token="page")
+
+
+@SETTINGS
+@given(cases())
+def test_decisions_stay_until_the_next_instant_that_the_facts_mention(case: Case) -> None:
+    """``next_change`` leaves out no instant at which a decision changes: up to it each is the same, refusals too (M9, house 30)."""
+    for world in (case.world, case.invite(), case.claim()):
+        edges = world.edges()
+        for caller, node, act in questions(world):
+            facts, ask = world.facts(node, **caller), ask_for(world.nodes[node].kind, act)  # type: ignore[arg-type]
+            decisions = [decide(facts, ask, now) for now in edges]
+            for place, now in enumerate(edges):
+                change = next_change(facts, now)
+                assert change is None or change > now
+                for later, decision in zip(edges[place:], decisions[place:], strict=True):
+                    if change is not None and later >= change:
+                        break
+                    assert decision == decisions[place], (caller, node, act, now, later, change)
 
 
 @SETTINGS

@@ -6,6 +6,7 @@ Read ``_checks`` top to bottom: ``CHECKS`` is the policy. ``decide`` walks it. E
 
 from ._checks import CHECKS, ROUTE_CHECKS
 from ._decide import decide
+from ._next_change import next_change
 from .facts import (
     AccountFacts,
     Allow,
@@ -35,4 +36,5 @@ __all__ = [
     "Route",
     "TokenFacts",
     "decide",
+    "next_change",
 ]

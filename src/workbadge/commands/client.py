@@ -2,9 +2,10 @@
 
 import json
 from dataclasses import dataclass
+from hmac import compare_digest
 from urllib.parse import urlsplit
 
-from workbadge.keys import SIGNING_ALGORITHMS, same
+from workbadge.keys import SIGNING_ALGORITHMS, hash_secret
 from workbadge.store import oauth_clients
 from workbadge.store.engine import Tx
 from workbadge.store.oauth_clients import ClientRow, Reader
@@ -74,9 +75,15 @@ async def find_client(reader: Reader, client_id: str | None) -> Client | None:
     return None if row is None or row.disabled else Client(row)
 
 
-def secret_matches(services: Services, client: Client, secret: str) -> bool:
-    """Whether ``secret`` is the client's."""
-    return same(secret, services.sealer.open(client.row.secret, SECRET_PLACE))
+def secret_matches(services: Services, reader: Reader, client: Client, secret: str) -> bool:
+    """Whether ``secret`` is the client's. Between two commits only its hash is kept, not the opened secret."""
+    memo, key = reader.memo(), ("secret hash", client.id)
+    hashed: bytes | None = None if memo is None else memo.get(key)
+    if hashed is None:
+        hashed = hash_secret(services.sealer.open(client.row.secret, SECRET_PLACE))
+        if memo is not None:
+            memo[key] = hashed
+    return compare_digest(hash_secret(secret), hashed)
 
 
 async def register_client(

@@ -3,16 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from workbadge.access import Allow, Ask, Decision, decide
+from workbadge.access import Allow, Ask, Decision, decide, next_change
 from workbadge.store import facts, inspections
-from workbadge.store.facts import Loaded
+from workbadge.store.facts import Loaded, Reader
 from workbadge.store.inspections import About
 from workbadge.terms.ids import kind_of
+from workbadge.terms.instants import earliest
 from workbadge.terms.kinds import ASSET_KINDS, Act, NodeKind
 from workbadge.terms.scopes import SCOPES
 from workbadge.terms.tasks import tasks_for
-
-from .services import Services
 
 _ALIVE = Ask(Act.READ, personal=True)
 _ASKS = {kind: Ask(Act.LIST, tasks=tasks_for(kind, Act.LIST)) for kind in (*ASSET_KINDS, NodeKind.BUSINESS)}
@@ -38,13 +37,13 @@ class Reached:
     allow: Allow
 
 
-async def inspect_token(services: Services, token_hash: bytes, now: datetime) -> Inspected | None:
+async def inspect_token(reader: Reader, token_hash: bytes, now: datetime) -> Inspected | None:
     """What is known about a token; None when none with this hash is stored."""
-    loaded = await facts.load(services.store, token_hash)
+    loaded = await facts.load(reader, token_hash)
     if loaded is None:
         return None
     known, account = loaded.facts, loaded.facts.account
-    about = await inspections.find_about(services.store, token_hash, None if account is None else account.id)
+    about = await inspections.find_about(reader, token_hash, None if account is None else account.id)
     if known.token is None or about is None:
         return None
     granted = known.token.scopes & known.grant.scopes if known.grant is not None else frozenset[str]()
@@ -52,19 +51,29 @@ async def inspect_token(services: Services, token_hash: bytes, now: datetime) ->
     return Inspected(loaded, about, decide(known, _ALIVE, now), scopes)
 
 
-async def list_reached(services: Services, token_hash: bytes, loaded: Loaded, now: datetime) -> list[Reached]:
+async def list_reached(reader: Reader, token_hash: bytes, loaded: Loaded, now: datetime) -> list[Reached]:
     """The selected nodes that an alive token reaches, by id: each decided like a call that lists it (I10, ``wire.md`` §2.3)."""
+    return (await reach(reader, token_hash, loaded, now))[0]
+
+
+async def reach(
+    reader: Reader, token_hash: bytes, loaded: Loaded, now: datetime
+) -> tuple[list[Reached], datetime | None]:
+    """What ``list_reached`` says, and the first instant after ``now`` at which that can be something else, the token's own life
+    included, while nothing is committed (None: there is none)."""
+    change = next_change(loaded.facts, now)
     if loaded.grant_id is None:
-        return []
-    targets = await inspections.list_target_ids(services.store, loaded.grant_id)
-    found = await facts.load_many(services.store, token_hash, targets)
+        return [], change
+    targets = await inspections.list_target_ids(reader, loaded.grant_id)
+    found = await facts.load_many(reader, token_hash, targets)
     reached = []
     for node_id, each in found.items():
         kind = kind_of(node_id)
         ask = None if kind is None else _ASKS.get(kind)
         if kind is None or ask is None or each.facts.node is None:
             continue
+        change = earliest(change, next_change(each.facts, now))
         decision = decide(each.facts, ask, now)
         if isinstance(decision, Allow):
             reached.append(Reached(node_id, kind, decision))
-    return reached
+    return reached, change

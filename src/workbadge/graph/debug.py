@@ -88,7 +88,7 @@ async def _describe(services: Services, given: str, app_id: int, now: Any) -> di
     if text is None:
         return _invalid(WireError(190, MALFORMED))
     hashed = hash_secret(text)
-    found = await inspect_token(services, hashed, now)
+    found = await inspect_token(services.store, hashed, now)
     if found is None:
         return _invalid(WireError(190, "Invalid OAuth access token data."))
     loaded, token = found.loaded, found.loaded.facts.token
@@ -116,7 +116,7 @@ async def _describe(services: Services, given: str, app_id: int, now: Any) -> di
     if isinstance(found.decision, Deny):
         refused = _invalid(refuse(found.decision, "", app_id, services.base_url))
         return {**data, **refused, "scopes": data["scopes"]}
-    data["granular_scopes"] = _granular(found.scopes, await list_reached(services, hashed, loaded, now))
+    data["granular_scopes"] = _granular(found.scopes, await list_reached(services.store, hashed, loaded, now))
     return data
 
 

@@ -156,6 +156,20 @@ class Store(Protocol):
         ...
 
 
+class Moment:
+    """A reader for the reads of one request: whether anything was committed since the last is asked once, at its start."""
+
+    __slots__ = ("_memo", "hot")
+
+    def __init__(self, store: Store) -> None:
+        self.hot = store.hot
+        self._memo = store.memo()
+
+    def memo(self) -> dict[Any, Any] | None:
+        """Where values read by ``hot`` are kept, as of the request's start."""
+        return self._memo
+
+
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
     """``url``: ``sqlite:///path`` or ``postgresql://…``. ``durable``: fsync at each commit; False for worlds only."""

@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from workbadge.commands.client import Client
 from workbadge.commands.client_terms import Terms, load_terms
 from workbadge.commands.services import Services
+from workbadge.store.engine import Moment
 from workbadge.web.state import Site, now_of, site_of
 from workbadge.web.wire import WireError, read_body
 
@@ -28,9 +29,11 @@ _MOST = 200
 @dataclass(slots=True)
 class Call:
     """What came. ``form``: parameters of the body, each once; ``several``: those of REPEATABLE; ``json``: the body of an endpoint
-    that takes JSON; ``client``: set once it is known, by whoever authenticates it; ``terms``: its terms, once asked for."""
+    that takes JSON; ``client``: set once it is known, by whoever authenticates it; ``terms``: its terms, once asked for;
+    ``reader``: for what is read before anything is written."""
 
     site: Site
+    reader: Moment
     now: datetime
     method: str
     path: str
@@ -122,7 +125,8 @@ def open_call(scope: Scope) -> Call:
         headers[name] = value
     client = scope.get("client")
     path: str = scope["path"].removeprefix(scope.get("root_path", ""))
-    return Call(site_of(scope), now_of(scope), scope["method"], path, client[0] if client else "", headers)
+    site, address = site_of(scope), client[0] if client else ""
+    return Call(site, Moment(site.services.store), now_of(scope), scope["method"], path, address, headers)
 
 
 async def _body(scope: Scope, receive: Receive) -> bytes:

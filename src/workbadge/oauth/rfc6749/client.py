@@ -63,7 +63,7 @@ async def _by_name(call: Call) -> Client | None:
     """A public client only says who it is."""
     if call.header(b"authorization") is not None:
         raise invalid_client("The Authorization header is of a scheme that is not known here: expected Basic.")
-    client = await find_client(call.services.store, call.form.get("client_id"))
+    client = await find_client(call.reader, call.form.get("client_id"))
     if client is None:
         raise invalid_client("Client authentication is needed, or the client_id is not known.")
     if not client.public:
@@ -87,10 +87,10 @@ async def authenticate(call: Call) -> Client:
 
 async def _with_secret(call: Call, client_id: str | None, secret: str, method: str) -> Client:
     """Wrong secrets are slowed down; the right one always works, or anybody could shut a client out (OA-57)."""
-    client = await find_client(call.services.store, client_id)
+    client = await find_client(call.reader, client_id)
     if client is None or method not in client.methods:
         raise invalid_client("The client is not known, or does not authenticate in this way.")
-    if secret_matches(call.services, client, secret):
+    if secret_matches(call.services, call.reader, client, secret):
         return client
     if await is_second_secret(call.services, client.id, secret, call.now):
         return client

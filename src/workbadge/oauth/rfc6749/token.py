@@ -71,10 +71,10 @@ async def answer_with(call: Call, client: Client, tokens: Tokens) -> dict[str, A
 async def _details(call: Call, tokens: Tokens) -> list[dict[str, Any]]:
     """The assets that the new token reaches (RFC 9396 §7)."""
     hashed = hash_secret(tokens.access)
-    found = await inspect_token(call.services, hashed, call.now)
+    found = await inspect_token(call.services.store, hashed, call.now)
     if found is None:
         return []
-    reached = await list_reached(call.services, hashed, found.loaded, call.now)
+    reached = await list_reached(call.services.store, hashed, found.loaded, call.now)
     return describe(call.services.base_url, reached, found.scopes)
 
 

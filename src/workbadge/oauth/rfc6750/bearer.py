@@ -40,10 +40,10 @@ def _text(call: Call) -> str:
 async def call_with_token(call: Call, scope: str) -> Caller:
     """Who calls. ``scope``: what the token must have, as it is stored. Raises OAuthError (§3.1)."""
     text = read_token(_text(call))
-    found = None if text is None else await inspect_token(call.services, hash_secret(text), call.now)
+    found = None if text is None else await inspect_token(call.reader, hash_secret(text), call.now)
     if text is None or found is None or isinstance(found.decision, Deny):
         raise _refused()
-    call.client = await find_client(call.services.store, str(found.loaded.app_id))
+    call.client = await find_client(call.reader, str(found.loaded.app_id))
     if scope not in found.scopes:
         raise bearer_error("insufficient_scope", f"The scope {scope} is needed.", 403, scope)
     return Caller(hash_secret(text), found)
@@ -53,9 +53,9 @@ async def call_as_app(call: Call, scope: str) -> int:
     """The id of the app whose token, from ``client_credentials``, the call was made with. Raises OAuthError (§3.1)."""
     head, _, rest = _text(call).partition("|")
     text = read_token(rest)
-    found = None if text is None else await inspect_token(call.services, hash_secret(text), call.now)
+    found = None if text is None else await inspect_token(call.reader, hash_secret(text), call.now)
     token = None if found is None else found.loaded.facts.token
-    client = await find_client(call.services.store, head)
+    client = await find_client(call.reader, head)
     if found is None or token is None or client is None or found.loaded.app_id != client.id:
         raise _refused()
     if token.kind is not TokenKind.APP or (token.revoked is not None and token.revoked <= call.now):

@@ -1,11 +1,15 @@
 """What a live token of the calling client is. Any other text, and any other token, is ``{"active": false}`` and nothing more:
 dead, unknown, malformed and somebody else's are not told apart (§2.2, §4)."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from workbadge.access import Deny
 from workbadge.commands.client import Client
-from workbadge.commands.inspection import Inspected, inspect_token, list_reached
+from workbadge.commands.inspection import Inspected, inspect_token, reach
 from workbadge.commands.standard_token import find_refresh
 from workbadge.keys import hash_secret, read_refresh_token, read_restricted, read_token
 from workbadge.oauth.rfc6749.call import Answer, Call
@@ -33,9 +37,24 @@ async def introspect(call: Call) -> Answer:
     return _INACTIVE
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """An answer that is right from ``since`` until ``until`` (None: for good), as long as nothing is committed."""
+
+    since: datetime
+    until: datetime | None
+    answer: Answer
+
+
 async def _access(call: Call, client: Client, text: str, for_app: bool) -> Answer:
+    """An access token. The answer is kept like facts are, up to the instant at which it would be another one (decision
+    record 17)."""
     hashed = hash_secret(text)
-    found = await inspect_token(call.services, hashed, call.now)
+    memo, key = call.reader.memo(), ("introspection", client.id, hashed)
+    kept: _Kept | None = None if memo is None or for_app else memo.get(key)
+    if kept is not None and kept.since <= call.now and (kept.until is None or call.now < kept.until):
+        return kept.answer
+    found = await inspect_token(call.reader, hashed, call.now)
     if found is None or found.loaded.app_id != client.id:
         return _INACTIVE
     token = found.loaded.facts.token
@@ -51,10 +70,13 @@ async def _access(call: Call, client: Client, text: str, for_app: bool) -> Answe
     answer["iat"] = to_micros(found.about.issued_at) // 1_000_000
     if token.expires is not None:
         answer["exp"] = to_micros(token.expires) // 1_000_000
-    reached = await list_reached(call.services, hashed, found.loaded, call.now)
+    reached, until = await reach(call.reader, hashed, found.loaded, call.now)
     if reached:
         answer["authorization_details"] = describe(call.services.base_url, reached, found.scopes)
-    return Answer(answer)
+    told = Answer(msgspec.json.encode(answer))
+    if memo is not None:
+        memo[key] = _Kept(call.now, until, told)
+    return told
 
 
 def _subject(found: Inspected) -> str:
