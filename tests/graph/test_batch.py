@@ -7,11 +7,13 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
+from sqlalchemy import update
 
 from tests.commands._world import T0, TICK, World
 from workbadge.graph import batch as batch_module
 from workbadge.keys.proof import app_secret_proof
 from workbadge.store.engine import HotQuery, Store
+from workbadge.store.schema import app
 from workbadge.terms.instants import DAY
 
 from ._api import Api, error
@@ -158,10 +160,6 @@ async def test_proof_of_each_token(api: Api) -> None:
 
 
 async def _require_proof(api: Api) -> None:
-    from sqlalchemy import update
-
-    from workbadge.store.schema import app
-
     async with api.world.services.store.write() as tx:
         await tx.run(update(app).where(app.c.id == api.world.apps["both"]).values(require_proof=1))
 

@@ -6,6 +6,7 @@ from datetime import datetime
 import msgspec
 
 from workbadge.access import Allow, Ask, Deny, NodeFacts, decide
+from workbadge.commands.partial import list_lost
 from workbadge.keys import TokenText
 from workbadge.store import facts, records
 from workbadge.store.engine import Tx
@@ -23,7 +24,8 @@ from workbadge.web.state import Site
 from workbadge.web.wire import WireError, WireParams
 
 from .enforcement import check_limits, no_permission
-from .errors import NO_TOKEN, NO_TOKEN_ME, NOT_MANAGER, missing, refuse
+from .errors import NO_TOKEN, NO_TOKEN_ME, NOT_MANAGER, missing, reconnect_url, refuse
+from .partial import tell
 
 _ASKS = {
     (kind, act): Ask(act, scopes=scopes_for(kind, act), tasks=tasks_for(kind, act))
@@ -142,6 +144,8 @@ class Call:
             await self.alive()
             raise missing(text)
         loaded = await self.load(found, reader)
+        if loaded.loses_at is not None and loaded.loses_at <= self.now:
+            await self._tell_lost(loaded)
         decision = decide(loaded.facts, ask, self.now)
         if isinstance(decision, Deny):
             self._count(loaded, None)
@@ -186,6 +190,8 @@ class Call:
     async def alive(self) -> Loaded:
         """The caller's own facts, after deciding that token, app, grant and account are alive. Raises WireError."""
         loaded = await self.load(None)
+        if loaded.loses_at is not None and loaded.loses_at <= self.now:
+            await self._tell_lost(loaded)
         self._count(loaded, None)
         decision = decide(loaded.facts, PERSONAL, self.now)
         if isinstance(decision, Deny):
@@ -210,6 +216,15 @@ class Call:
             self._meters = (limits.count_business(app_id, token.page_id or account.id, None, now, told),)
         if node is not None and act is Act.WRITE:
             limits.count_write(app_id, node.id, now)
+
+    async def _tell_lost(self, loaded: Loaded) -> None:
+        """Tell once in this answer what the token has lost of what it was granted."""
+        if self.params.lost is not None:
+            return
+        self.params.lost = []
+        lost = await list_lost(self.services, self.hash, loaded, self.now)
+        if lost:
+            tell(self.params, lost, reconnect_url(self.services.base_url, loaded.app_id))
 
     def count_app(self, app_id: int) -> None:
         """Count a call of an app that stands for nobody. Raises WireError 4."""

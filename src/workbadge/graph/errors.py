@@ -141,7 +141,7 @@ def refuse(denial: Deny, node_text: str, app_id: int, base_url: str, known: bool
     data = {
         "reason": denial.reason.value,
         "since": since or None,
-        "reconnect": f"{base_url}/dialog/oauth?client_id={app_id}",
+        "reconnect": reconnect_url(base_url, app_id),
     }
     return WireError(
         row.code,
@@ -161,6 +161,11 @@ def refused(error: CommandError) -> WireError:
     code = _CODES.get(error.problem, 100)
     expected = f" Expected: {error.expected}." if error.expected else ""
     return WireError(code, f"(#{code}) {error.message}{expected}")
+
+
+def reconnect_url(base_url: str, app_id: int) -> str:
+    """Where a person authorizes an app anew."""
+    return f"{base_url}/dialog/oauth?client_id={app_id}"
 
 
 def nothing_named(text: str) -> WireError:

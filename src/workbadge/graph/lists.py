@@ -122,8 +122,12 @@ def wrap(
     positions: list[str],
     more: bool,
     total: int | None,
+    withheld: int = 0,
 ) -> dict[str, Any]:
-    """``{data, paging, summary}`` of one page; ``positions`` are those of the items, in order."""
+    """``{data, paging, summary}`` of one page; ``positions`` are those of the items, in order.
+
+    ``withheld``: how many items the token was granted and does not reach now.
+    """
     answer: dict[str, Any] = {"data": data}
     call.count_shown(len(data))
     if positions:
@@ -142,7 +146,7 @@ def wrap(
             (back, forward),
         )
     if total is not None:
-        answer["summary"] = {"total_count": total}
+        answer["summary"] = {"total_count": total, "withheld": withheld} if withheld else {"total_count": total}
     return answer
 
 
@@ -173,6 +177,7 @@ async def list_nodes(call: Call, loaded: Loaded, wanted: Filter, node_type: Node
     async with call.services.store.read() as tx:
         page = await visible.window(tx, viewer, wanted, call.now, window)
         total = await visible.count(tx, viewer, wanted, call.now) if asked.summary else None
+        granted = await visible.count_granted(tx, viewer, wanted, call.now) if asked.summary else 0
         found = await facts.load_many(tx, call.hash, page.ids)
     items = [item for item in (_item(call, one, each) for one, each in found.items()) if item is not None]
     shows_tokens = any(one.name == "access_token" for one in asked.fields) and not call.params.bound
@@ -180,7 +185,8 @@ async def list_nodes(call: Call, loaded: Loaded, wanted: Filter, node_type: Node
         call.page_tokens = await page_tokens(call.services, loaded, call.hash, [item.id for item in items], call.now)
     data = [await show(call, node_type, item, asked.fields) for item in items]
     positions = [write_place(place, window.order) for place in page.places]
-    return wrap(call, asked, data, positions, page.more, total)
+    withheld = max(0, granted - (total or 0))
+    return wrap(call, asked, data, positions, page.more, total, withheld)
 
 
 def _item(call: Call, found: int, loaded: Loaded) -> Item | None:

@@ -45,6 +45,7 @@ from .lists import Edge, asked_at_top, asked_in_field
 from .nodes import TYPES, NodeType, show
 from .own import created, owner, page_access_token
 from .page_apps import SUBSCRIBED_APPS
+from .partial import with_lost
 from .people import APPLICATION, SYSTEM_USER, USER
 from .permissions import delete_permissions
 from .reconnects import reconnects
@@ -146,6 +147,8 @@ class Graph:
             payload = await self._answer(site, now, method, path, params, version)
             return payload, version, tuple(params.told.items())
         except WireError as error:
+            if params.lost:
+                error.data = with_lost(error.data, params)
             return error, version, tuple(params.told.items())
         except StoreBusyError:
             return WireError(2, "Service temporarily unavailable", transient=True), version, ()

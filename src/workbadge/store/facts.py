@@ -7,6 +7,7 @@ in, direct role. Every branch starts from unique look-ups, so the cost does not 
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any, Protocol
 
@@ -44,6 +45,7 @@ from workbadge.terms.reasons import Reason
 from workbadge.terms.tasks import ADMIN_TASKS, TASKS_OF, Task
 
 from .engine import HotQuery
+from .losses import membership_end, share_end
 from .schema import (
     account,
     app,
@@ -74,7 +76,8 @@ class Reader(Protocol):
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """Facts, and what a caller of the wire needs beside them. ``name``/``details``: of the node, if there is one. ``limits``:
-    what is stopped for the app, as it is stored (``terms.apps``)."""
+    what is stopped for the app, as it is stored (``terms.apps``). ``loses_at``: before that instant nothing that the token
+    selected has ended; None: nothing of it has an end."""
 
     facts: Facts
     app_id: int
@@ -84,6 +87,7 @@ class Loaded:
     name: str = ""
     details: str = "{}"
     limits: str | None = None
+    loses_at: datetime | None = None
 
 
 _parent = token.alias("parent")
@@ -105,6 +109,8 @@ _TOKEN_COLUMNS: tuple[tuple[str, ColumnElement[Any], Any], ...] = (
     ("grant_id", token.c.grant_id, BigInteger),
     ("grant_scopes", app_grant.c.scopes, Text),
     ("grant_revoked_at", app_grant.c.revoked_at, BigInteger),
+    ("membership_end", membership_end(), BigInteger),
+    ("share_end", share_end(), BigInteger),
 )
 _ACCOUNT_COLUMNS: tuple[tuple[str, ColumnElement[Any], Any], ...] = (
     ("account_id", account.c.id, BigInteger),
@@ -112,6 +118,10 @@ _ACCOUNT_COLUMNS: tuple[tuple[str, ColumnElement[Any], Any], ...] = (
     ("suspended_at", account.c.suspended_at, BigInteger),
     ("deleted_at", account.c.deleted_at, BigInteger),
 )
+
+
+_ENDS = frozenset({"membership_end", "share_end"})
+_ENDS_TAG = 9
 
 
 def _nothing(kind: Any) -> ColumnElement[Any]:
@@ -161,7 +171,10 @@ def _tag(number: int) -> ColumnElement[Any]:
 def _head(by_token: bool, node: FromClause | None, size: int = 0) -> Select[Any]:
     """Branch 0: the caller and the node."""
     columns: list[ColumnElement[Any]] = [_tag(0)]
-    columns += [(c if by_token else _nothing(kind)).label(name) for name, c, kind in _TOKEN_COLUMNS]
+    columns += [
+        (c if by_token and not (size and name in _ENDS) else _nothing(kind)).label(name)
+        for name, c, kind in _TOKEN_COLUMNS
+    ]
     columns += [c.label(name) for name, c, _ in _ACCOUNT_COLUMNS]
     if node is None:
         columns += [_nothing(kind).label(name) for name, kind in _NODE_TYPES]
@@ -201,6 +214,15 @@ def _head(by_token: bool, node: FromClause | None, size: int = 0) -> Select[Any]
         )
     where = token.c.hash == _hash if by_token else account.c.id == _account
     return select(*columns).select_from(source).where(where)
+
+
+def _ends() -> Select[Any]:
+    """The ends of what the token selected, once for many nodes."""
+    columns: list[ColumnElement[Any]] = [literal_column(str(_ENDS_TAG), Integer).label("tag")]
+    columns += [(c if name in _ENDS else _nothing(kind)).label(name) for name, c, kind in _TOKEN_COLUMNS]
+    columns += [_nothing(kind).label(name) for name, _, kind in _ACCOUNT_COLUMNS]
+    columns += [_nothing(kind).label(name) for name, kind in (*_NODE_TYPES, *_ROUTE_TYPES)]
+    return select(*columns).select_from(token).where(token.c.hash == _hash)
 
 
 def _route(
@@ -284,6 +306,7 @@ def _asset_query(by_token: bool, size: int = 0) -> HotQuery:
     return HotQuery(
         union_all(
             _head(by_token, asset, size),
+            *([_ends()] if by_token and size else []),
             _route(1, by_token, owned, asset, False, assignment.c.tasks, True),
             _route(2, by_token, lent, asset, True, assignment.c.tasks, True),
             _route(3, by_token, direct, asset, False, direct_role.c.tasks, False),
@@ -300,6 +323,7 @@ def _business_query(by_token: bool, size: int = 0) -> HotQuery:
     return HotQuery(
         union_all(
             _head(by_token, business, size),
+            *([_ends()] if by_token and size else []),
             _route(4, by_token, inside, business, False, _nothing(Integer), True),
         )
     )
@@ -406,13 +430,17 @@ def _build_each(rows: list[tuple[Any, ...]], ids: list[int], by_token: bool) -> 
     if not rows:
         return {}
     mine: dict[int | None, list[tuple[Any, ...]]] = {}
+    ends: tuple[Any, ...] | None = None
     for row in rows:
-        mine.setdefault(row[_FIRST_NODE], []).append(row)
+        if row[0] == _ENDS_TAG:
+            ends = tuple(row[_FIRST_END : _FIRST_END + 2])
+        else:
+            mine.setdefault(row[_FIRST_NODE], []).append(row)
     head = tuple(next(row for row in rows if row[0] == 0))
     unknown = [head[:_FIRST_NODE] + (None,) * len(_NODE_TYPES) + head[_FIRST_ROUTE:]]
     loaded: dict[int, Loaded] = {}
     for one in ids:
-        built = _build(mine.get(one, unknown), one, kind_of(one), by_token)
+        built = _build(mine.get(one, unknown), one, kind_of(one), by_token, ends)
         if built is not None:
             loaded[one] = built
     return loaded
@@ -437,6 +465,7 @@ def _at(micros: int | None) -> Any:
     return None if micros is None else _instant(micros)
 
 
+_FIRST_END = 1 + len(_TOKEN_COLUMNS) - len(_ENDS)
 _FIRST_NODE = 1 + len(_TOKEN_COLUMNS) + len(_ACCOUNT_COLUMNS)
 _FIRST_ROUTE = _FIRST_NODE + len(_NODE_TYPES)
 
@@ -460,8 +489,12 @@ def _build(
     node_id: int | None,
     kind: NodeKind | None,
     by_token: bool,
+    ends: tuple[Any, ...] | None = None,
 ) -> Loaded | None:
-    """Facts from the branches' rows. Branch 0 is among them unless the token vanished (it is then None)."""
+    """Facts from the branches' rows. Branch 0 is among them unless the token vanished (it is then None).
+
+    ``ends``: of what the token selected, where branch 0 does not hold them.
+    """
     head: tuple[Any, ...] | None = None
     routes: list[Route] = []
     for row in rows:
@@ -484,8 +517,8 @@ def _build(
         parent_revoked,
     ) = head[:10]
     (disabled, secret, require_proof, limits, grant_id, grant_scopes, grant_revoked) = head[10:17]
-    (account_id, account_kind, suspended, deleted) = head[17:21]
-    (_, selected, node_business, name, details) = head[21:26]
+    (account_id, account_kind, suspended, deleted) = head[19:23]
+    (_, selected, node_business, name, details) = head[23:28]
     node = None if node_id is None or kind is None or name is None else NodeFacts(node_id, kind, node_business)
     facts = Facts(
         account=None
@@ -517,7 +550,15 @@ def _build(
         name or "",
         details or "{}",
         limits,
+        _first(*(ends or head[17:19])),
     )
+
+
+def _first(one: int | None, other: int | None) -> datetime | None:
+    """The earlier of two stored ends."""
+    if one is None and other is None:
+        return None
+    return _at(min(end for end in (one, other) if end is not None))  # type: ignore[no-any-return]
 
 
 def _build_route(row: tuple[Any, ...], kind: NodeKind | None) -> Route:

@@ -10,6 +10,7 @@ from workbadge.terms.instants import from_micros
 
 from .engine import HotQuery
 from .facts import Reader
+from .losses import ending_targets
 from .schema import app, grant_target, scoped_account, token
 
 _hash = bindparam("hash", type_=LargeBinary)
@@ -50,6 +51,7 @@ _ABOUT = HotQuery(
     .where(token.c.hash == _hash)
 )
 _TARGETS = HotQuery(select(grant_target.c.target_id).where(grant_target.c.grant_id == _grant).order_by("target_id"))
+_ENDING = HotQuery(ending_targets(_grant, _account))
 _SECRET = HotQuery(
     select(app.c.id, app.c.secret, app.c.disabled_at, app.c.native, app.c.limits).where(app.c.id == _app)
 )
@@ -64,6 +66,12 @@ async def find_about(reader: Reader, token_hash: bytes, account_id: int | None) 
 async def list_target_ids(reader: Reader, grant_id: int) -> list[int]:
     """Nodes that a grant selected, by id; whether they are reached is decided for each."""
     return [row[0] for row in await _kept(reader, _TARGETS, ("targets", grant_id), {"grant": grant_id})]
+
+
+async def list_ending_targets(reader: Reader, grant_id: int, account_id: int) -> list[tuple[int, int | None]]:
+    """Some of the nodes that a grant selected and that its account reaches by a way that has an end, with their business."""
+    params = {"grant": grant_id, "account": account_id}
+    return [(row[0], row[1]) for row in await _kept(reader, _ENDING, ("ending", grant_id, account_id), params)]
 
 
 async def find_app_secret(reader: Reader, app_id: int) -> AppSecret | None:

@@ -4,7 +4,11 @@ It must agree with ``access.decide`` on every node; ``tests/store/test_visible.p
 demands that. It answers ids in order; what each shows, and until when, comes from ``facts`` and ``decide``.
 """
 
+<<<<<<< HEAD
 from dataclasses import dataclass, field
+=======
+from dataclasses import dataclass, replace
+>>>>>>> 65c3ad7 (A token that has lost some of what it was granted says so: X-Workbadge-Access, error_data.lost, summary.withheld)
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -266,10 +270,15 @@ def _query(shape: _Shape) -> HotQuery:
     return HotQuery(select(*columns).order_by(*order).limit(_limit + 0))
 
 
+<<<<<<< HEAD
 async def _ask(
     tx: Tx, viewer: Viewer, wanted: Filter, now: datetime, where: str, order: Order = Order.ID, **more: int | None
 ) -> list[tuple[Any, ...]]:
     shape = _Shape(
+=======
+def _shape_of(viewer: Viewer, wanted: Filter, order: str) -> _Shape:
+    return _Shape(
+>>>>>>> 65c3ad7 (A token that has lost some of what it was granted says so: X-Workbadge-Access, error_data.lost, summary.withheld)
         wanted.kinds,
         viewer.account_kind is AccountKind.PERSONAL,
         viewer.grant_id is not None,
@@ -280,9 +289,10 @@ async def _ask(
         where,
         order,
     )
-    if shape.by_token and viewer.authorized is None:
-        raise ValueError("expected the instant of the token's consent with its grant")
-    params = {
+
+
+def _params(viewer: Viewer, wanted: Filter, now: datetime) -> dict[str, Any]:
+    return {
         "now": to_micros(now),
         "account": viewer.account_id,
         "grant": viewer.grant_id,
@@ -291,8 +301,16 @@ async def _ask(
         "owned_by": wanted.owned_by,
         "lent_to": wanted.lent_to,
         "text": name_pattern(wanted.text) if wanted.text else None,
-        **more,
     }
+
+
+async def _ask(
+    tx: Tx, viewer: Viewer, wanted: Filter, now: datetime, order: str, **more: int | None
+) -> list[tuple[Any, ...]]:
+    shape = _shape_of(viewer, wanted, order)
+    if shape.by_token and viewer.authorized is None:
+        raise ValueError("expected the instant of the token's consent with its grant")
+    params = {**_params(viewer, wanted, now), **more}
     return await tx.hot(_query(shape), params)
 
 
@@ -337,3 +355,35 @@ async def window(tx: Tx, viewer: Viewer, wanted: Filter, now: datetime, asked: W
 async def count(tx: Tx, viewer: Viewer, wanted: Filter, now: datetime) -> int:
     """How many nodes are visible in all."""
     return int((await _ask(tx, viewer, wanted, now, "all"))[0][0])
+
+
+@lru_cache(maxsize=512)
+def _granted_query(shape: _Shape) -> HotQuery:
+    """How many existing nodes of the kinds the grant selected, reached or not."""
+    chosen = and_(grant_target.c.grant_id == _grant, grant_target.c.selected_at <= _now)
+    if shape.one_page:
+        chosen = and_(chosen, grant_target.c.target_id == _page)
+    ways: list[Select[Any]] = []
+    if NodeKind.BUSINESS in shape.kinds:
+        ways.append(select(business.c.id).join(grant_target, grant_target.c.target_id == business.c.id).where(chosen))
+    kinds = sorted(kind for kind in shape.kinds if kind in TASKS_OF)
+    if kinds:
+        here = _wanted(replace(shape, lent_to=False), kinds)
+        if shape.lent_to:
+            lent = share.alias("lent")
+            here.append(
+                exists().where(
+                    lent.c.asset_id == asset.c.id, lent.c.partner_business_id == _lent_to, lent.c.starts <= _now
+                )
+            )
+        ways.append(select(asset.c.id).join(grant_target, grant_target.c.target_id == asset.c.id).where(chosen, *here))
+    ids = (union(*ways) if ways[1:] else ways[0]).subquery("granted")
+    return HotQuery(select(func.count().label("total")).select_from(ids))
+
+
+async def count_granted(tx: Tx, viewer: Viewer, wanted: Filter, now: datetime) -> int:
+    """How many such nodes the token's grant selected, whether they are visible now or not; 0 without a grant."""
+    if viewer.grant_id is None:
+        return 0
+    shape = _shape_of(viewer, wanted, "all")
+    return int((await tx.hot(_granted_query(shape), _params(viewer, wanted, now)))[0][0])

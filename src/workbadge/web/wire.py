@@ -129,7 +129,7 @@ class WireParams:
     ``basic``: user and password of HTTP Basic. Values of JSON bodies that are not strings are kept as JSON text.
     ``doubled``: names that came twice with different values. ``idempotency_key``: of a writing request (house rule 18).
     ``bound``: the token came by the scheme of tokens that are bound to a key (RFC 9449); ``hash``: its hash, once proven.
-    ``told``: headers that the answer will carry because of who asks, by name.
+    ``told``: headers that the answer will carry because of who asks, by name; ``lost``: what the token has lost, for errors.
     """
 
     values: dict[str, str] = field(default_factory=dict)
@@ -140,6 +140,7 @@ class WireParams:
     bound: bool = False
     hash: bytes = b""
     told: dict[bytes, bytes] = field(default_factory=dict)
+    lost: list[dict[str, str]] | None = None
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """One value."""

@@ -153,6 +153,15 @@ share = Table(
     Index(None, "partner_business_id", "asset_id"),
 )
 
+Index(
+    "ix_share_ending",
+    share.c.partner_business_id,
+    share.c.ends,
+    share.c.asset_id,
+    sqlite_where=share.c.ends.is_not(None),
+    postgresql_where=share.c.ends.is_not(None),
+)
+
 app = Table(
     "app",
     metadata,

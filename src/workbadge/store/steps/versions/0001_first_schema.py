@@ -332,6 +332,13 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_share_partner_business_id_asset_id"), ["partner_business_id", "asset_id"], unique=False
         )
+        batch_op.create_index(
+            "ix_share_ending",
+            ["partner_business_id", "ends", "asset_id"],
+            unique=False,
+            sqlite_where=sa.text("ends IS NOT NULL"),
+            postgresql_where=sa.text("ends IS NOT NULL"),
+        )
 
     op.create_table(
         "assignment",
