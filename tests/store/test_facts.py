@@ -11,6 +11,7 @@ from tests.store._rows import DAY, T0, nid, put
 from workbadge.access import Allow, Ask, Deny, decide
 from workbadge.store import facts
 from workbadge.store.engine import HotQuery, Store
+from workbadge.terms.instants import from_micros
 from workbadge.terms.kinds import Act, NodeKind
 from workbadge.terms.reasons import Reason
 from workbadge.terms.scopes import scopes_for
@@ -280,3 +281,50 @@ async def _scans(tx: Any, query: HotQuery, engine: str) -> list[str]:
     args = query.postgres_args(values)
     rows = await raw.fetch("EXPLAIN " + query.postgres_sql, *args)
     return [row[0] for row in rows if "Seq Scan" in row[0]]
+
+
+async def test_the_first_end_of_what_a_token_selected(store: Store) -> None:
+    """L6: ``loses_at`` is the first end on a way to something this grant selected; other grants' and accounts' ends are not."""
+    await fill(store)
+    lonely, lent, late = b"l" * 32, b"m" * 32, b"n" * 32
+    async with store.write() as tx:
+        base = {"account_id": ANNA, "app_id": nid(K.APP, 1), "scopes": "pages_show_list", "revoked_at": T0}
+        await put(tx, "app_grant", *({**base, "id": nid(K.RECORD, n)} for n in (2, 3)))
+        await put(
+            tx,
+            "grant_target",
+            {"grant_id": nid(K.RECORD, 2), "target_id": LONELY},
+            {"grant_id": nid(K.RECORD, 3), "target_id": LENT, "business_id": PARTNER},
+        )
+        token = {"kind": "user", "app_id": nid(K.APP, 1), "account_id": ANNA, "scopes": "pages_show_list"}
+        await put(
+            tx,
+            "token",
+            {**token, "hash": lonely, "grant_id": nid(K.RECORD, 2)},
+            {**token, "hash": lent, "grant_id": nid(K.RECORD, 3)},
+            {**token, "hash": late, "grant_id": GRANT, "authorized_at": T0 + 2 * DAY},
+        )
+
+    async def first(hashed: bytes) -> Any:
+        found = [await facts.load(store, hashed, node) for node in (None, PAGES[0], OWN)]
+        found += (await facts.load_many(Counting(store), hashed, [*PAGES, PIXEL, OWN])).values()
+        ends = {one.loses_at for one in found if one is not None}
+        assert len(ends) == 1 and len(found) == 10
+        return ends.pop()
+
+    assert await first(HASH) == await first(PAGE_HASH) == CUT_OFF
+    assert await first(lonely) is None
+    assert await first(lent) == CUT_OFF
+    assert await first(late) == T0 + DAY
+    assert await first(APP_HASH) is None
+    async with store.write() as tx:
+        await tx.run(text("UPDATE membership SET ends = NULL, handed_over = NULL"))
+    assert await first(HASH) == await first(lent) == CUT_OFF + DAY
+    assert await first(lonely) is None
+    async with store.write() as tx:
+        await tx.run(text(f"UPDATE business SET suspended_at = 5 WHERE id = {OWN}"))
+    assert await first(HASH) == from_micros(5)
+    async with store.write() as tx:
+        await tx.run(text("UPDATE business SET suspended_at = NULL"))
+        await tx.run(text("UPDATE share SET ends = NULL"))
+    assert await first(HASH) is None

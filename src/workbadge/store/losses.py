@@ -6,7 +6,7 @@ grow with what a grant selected or a partner borrows. Whether something is lost 
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 
 from .schema import business, grant_target, membership, share, token
 
@@ -33,8 +33,11 @@ def _end(authorized: ColumnElement[Any]) -> ColumnElement[Any]:
 
 def membership_end() -> ColumnElement[Any]:
     """The first end of a membership by which the enclosing query's ``token`` selected something; null: there is none."""
-    owned = exists().where(
-        grant_target.c.business_id == membership.c.business_id, grant_target.c.grant_id == token.c.grant_id
+    owned = (
+        select(grant_target.c.target_id)
+        .where(grant_target.c.business_id == membership.c.business_id, grant_target.c.grant_id == token.c.grant_id)
+        .correlate(membership, token)
+        .exists()
     )
     lent = (
         select(share.c.id)
