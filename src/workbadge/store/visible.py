@@ -4,11 +4,7 @@ It must agree with ``access.decide`` on every node; ``tests/store/test_visible.p
 demands that. It answers ids in order; what each shows, and until when, comes from ``facts`` and ``decide``.
 """
 
-<<<<<<< HEAD
-from dataclasses import dataclass, field
-=======
-from dataclasses import dataclass, replace
->>>>>>> 65c3ad7 (A token that has lost some of what it was granted says so: X-Workbadge-Access, error_data.lost, summary.withheld)
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -270,15 +266,8 @@ def _query(shape: _Shape) -> HotQuery:
     return HotQuery(select(*columns).order_by(*order).limit(_limit + 0))
 
 
-<<<<<<< HEAD
-async def _ask(
-    tx: Tx, viewer: Viewer, wanted: Filter, now: datetime, where: str, order: Order = Order.ID, **more: int | None
-) -> list[tuple[Any, ...]]:
-    shape = _Shape(
-=======
-def _shape_of(viewer: Viewer, wanted: Filter, order: str) -> _Shape:
+def _shape_of(viewer: Viewer, wanted: Filter, where: str, order: Order = Order.ID) -> _Shape:
     return _Shape(
->>>>>>> 65c3ad7 (A token that has lost some of what it was granted says so: X-Workbadge-Access, error_data.lost, summary.withheld)
         wanted.kinds,
         viewer.account_kind is AccountKind.PERSONAL,
         viewer.grant_id is not None,
@@ -305,9 +294,9 @@ def _params(viewer: Viewer, wanted: Filter, now: datetime) -> dict[str, Any]:
 
 
 async def _ask(
-    tx: Tx, viewer: Viewer, wanted: Filter, now: datetime, order: str, **more: int | None
+    tx: Tx, viewer: Viewer, wanted: Filter, now: datetime, where: str, order: Order = Order.ID, **more: int | None
 ) -> list[tuple[Any, ...]]:
-    shape = _shape_of(viewer, wanted, order)
+    shape = _shape_of(viewer, wanted, where, order)
     if shape.by_token and viewer.authorized is None:
         raise ValueError("expected the instant of the token's consent with its grant")
     params = {**_params(viewer, wanted, now), **more}
