@@ -4,13 +4,14 @@ from pathlib import Path
 
 from workbadge.console.routes import ROUTES
 from workbadge.graph.applications import APP_CALLS
-from workbadge.graph.changes import NODE_WRITES, Writes
-from workbadge.graph.edges import NODE_EDGES, USER_EDGES
+from workbadge.graph.changes import NODE_WRITES, SEAT_WRITES, Writes
+from workbadge.graph.edges import NODE_EDGES, SEAT_EDGES, USER_EDGES
 from workbadge.graph.errors import TABLE
 from workbadge.graph.extension import BUSINESS_POSTS, EXTENSION
 from workbadge.graph.nodes import TYPES
 from workbadge.graph.routes import APP_EDGES
 from workbadge.oauth.routes import OAUTH_SEGMENTS
+from workbadge.terms.kinds import NodeKind
 from workbadge.terms.reasons import Reason
 from workbadge.terms.scopes import SCOPES
 
@@ -53,6 +54,11 @@ def reference() -> str:
     lines.append(
         f"| User, SystemUser (`me`) | see `graph/people.py` | {', '.join(f'`{name}`' for name in USER_EDGES)} | – |"
     )
+    edges = ", ".join(f"`{name}`" for name in SEAT_EDGES)
+    for name, kind in (("BusinessUser", NodeKind.MEMBERSHIP), ("SystemUser", NodeKind.ACCOUNT)):
+        lines.append(f"| {name} | see `graph/people.py` | {edges} | {_written(SEAT_WRITES[kind])} |")
+    invitation = _written(SEAT_WRITES[NodeKind.RECORD])
+    lines.append(f"| BusinessRoleRequest (an invitation) | see `graph/members.py` | – | {invitation} |")
     calls = [f"`{name}` ({', '.join(methods)})" for name, methods in APP_CALLS.items()]
     lines.append(
         f"| Application | see `graph/people.py` | {', '.join([f'`{name}`' for name in APP_EDGES] + calls)} | – |"

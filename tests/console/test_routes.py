@@ -32,6 +32,8 @@ POLICY = {
     "POST /console/apps/{app}/roles": MAKER_ADMIN,
     "GET /console/apps/{app}/webhooks": MAKER,
     "POST /console/apps/{app}/webhooks": MAKER,
+    "GET /console/join/{link}": CLAIM,
+    "POST /console/join/{link}": CLAIM,
     "GET /console/{business}": MEMBER,
     "GET /console/{business}/people": MEMBER,
     "POST /console/{business}/people/{membership}/role": ADMIN,

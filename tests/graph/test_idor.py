@@ -11,8 +11,8 @@ import pytest
 from tests.commands._world import T0, World
 from workbadge.commands import membership, portfolio
 from workbadge.graph.applications import APP_CALLS
-from workbadge.graph.changes import NODE_WRITES
-from workbadge.graph.edges import NODE_EDGES, USER_EDGES
+from workbadge.graph.changes import NODE_WRITES, SEAT_WRITES
+from workbadge.graph.edges import NODE_EDGES, SEAT_EDGES, USER_EDGES
 from workbadge.graph.extension import BUSINESS_POSTS, EXTENSION
 from workbadge.graph.page_apps import SUBSCRIBED_APPS
 from workbadge.graph.routes import APP_EDGES
@@ -79,6 +79,7 @@ USER_ROWS = {
     "assigned_pages": NodeKind.PAGE,
     "assigned_ad_accounts": NodeKind.AD_ACCOUNT,
     "assigned_product_catalogs": NodeKind.PRODUCT_CATALOG,
+    "assigned_whatsapp_business_accounts": NodeKind.WHATSAPP_ACCOUNT,
     "permissions": None,
 }
 FOLLOW = "/{}/subscribed_apps"
@@ -109,6 +110,7 @@ CALL_ROWS = {
 """Calls that are for the app's own token alone: everybody else who knows the app is refused by right."""
 """Edges of an app, by who reads them; other callers that know the app are told that they may not."""
 NONE_ROWS = {
+    "pending_users",
     "pending_client_pages",
     "pending_client_ad_accounts",
     "pending_owned_pages",
@@ -120,6 +122,8 @@ PARTNER_ROWS = {
     "clients": {"business": set[str](), "elsewhere": set[str](), "partner": {"business"}},
 }
 BUSINESS_WRITES = {
+    ("POST", "business_users"),
+    ("POST", "system_users"),
     ("POST", "owned_pages"),
     ("POST", "owned_ad_accounts"),
     ("POST", "client_pages"),
@@ -147,6 +151,18 @@ MANAGES = {
     "other tenant": "elsewhere",
 }
 """Who manages which business; in grace, as an employee and by a page's token nobody does (M5, MT-18)."""
+SEAT_KINDS = {
+    "assigned_pages": NodeKind.PAGE,
+    "assigned_ad_accounts": NodeKind.AD_ACCOUNT,
+    "assigned_product_catalogs": NodeKind.PRODUCT_CATALOG,
+    "assigned_whatsapp_business_accounts": NodeKind.WHATSAPP_ACCOUNT,
+}
+INNER_WRITES = {
+    NodeKind.MEMBERSHIP: {("POST", ""), ("DELETE", "")},
+    NodeKind.ACCOUNT: {("POST", "")},
+    NodeKind.RECORD: {("DELETE", "")},
+}
+"""Called without parameters, whoever manages the business is told what is missing, or (DELETE) does it last of all."""
 SEAT_OF = {business: seat for seat, business in SEATS.items()}
 MANAGED_WRITES = {(method, edge) for method in ("POST", "DELETE") for edge in ASSET_ROWS}
 
@@ -162,6 +178,8 @@ def test_every_edge_has_a_row() -> None:
     assert set(APP_EDGES) == set(APP_ROWS)
     assert {(name, method) for name, methods in APP_CALLS.items() for method in methods} == CALL_ROWS
     assert set(SUBSCRIBED_APPS) == {"GET", "POST", "DELETE"}
+    assert set(SEAT_EDGES) == set(SEAT_KINDS)
+    assert {kind: set(writes) for kind, writes in SEAT_WRITES.items()} == INNER_WRITES
     assert set(NODE_WRITES) == {NodeKind.BUSINESS, NodeKind.PAGE, *SHARED_KINDS}
     assert set(NODE_WRITES[NodeKind.BUSINESS]) == BUSINESS_WRITES
     for kind in SHARED_KINDS:
@@ -393,6 +411,8 @@ async def test_own_edges(stage: Stage) -> None:
                 assert error(answer) == (400, 2500, None)
             elif who.page is not None:
                 assert error(answer)[:2] == (400, 100), title
+            elif title == "system user" and kind is NodeKind.WHATSAPP_ACCOUNT:
+                assert error(answer)[:2] == (403, 200), "its app has no such permission"
             elif kind is not None:
                 expected = {stage.text(one) for one in who.sees if KINDS[one] is kind}
                 assert {one["id"] for one in answer.json()["data"]} == expected, (title, edge)
@@ -556,6 +576,40 @@ async def _app_edges(stage: Stage, title: str, name: str, known: bool) -> None:
         answer = await stage.api.call(path.format(stage.text(name)), who.token, method)
         mine = who.nobody and answer.status_code in ((200,) if method == "GET" else (200, 400))
         assert mine or error(answer)[:2] == (403, 200), (title, name, edge, answer.text)
+
+
+async def test_people_and_system_users_of_a_business(stage: Stage) -> None:
+    """Who is in a business, and what each has there, is for who reads it; changing that for who manages it (MT-01, MT-18)."""
+    api = stage.api
+    bob = stage.everybody["admin"].token
+    (robot,) = (await api.get(f"/{stage.text('business')}/system_users", bob))["data"]
+    made = await api.call(f"/{stage.text('business')}/business_users", bob, "POST", email="new@home.example")
+    stage.ids |= {"robot": int(robot["id"]), "invitation": int(made.json()["id"])}
+    inner = {**SEATS, "robot": "business", "invitation": "business"}
+    kinds = {**dict.fromkeys(SEATS, NodeKind.MEMBERSHIP), "robot": NodeKind.ACCOUNT, "invitation": NodeKind.RECORD}
+    for title, who in stage.everybody.items():
+        for name, business in inner.items():
+            kind, ghost = kinds[name], _ghost(kinds[name])
+            own = name == "robot" and title == "system user"
+            if business not in who.sees or (who.page is not None):
+                for edge in SEAT_EDGES if kind is not NodeKind.RECORD else ():
+                    await _refused(stage, who, "/{}/" + edge, ghost, name)
+                for method, edge in SEAT_WRITES[kind]:
+                    await _refused(stage, who, "/{}/" + edge if edge else "/{}", ghost, name, method)
+                continue
+            for edge, of_kind in SEAT_KINDS.items() if kind is not NodeKind.RECORD and not own else ():
+                if title == "system user" and of_kind is NodeKind.WHATSAPP_ACCOUNT:
+                    continue
+                found = await api.names(f"/{stage.text(name)}/{edge}", who.token, limit="100")
+                assert found <= {stage.text(one) for one in who.sees if KINDS[one] is of_kind}, (title, name, edge)
+            for method, edge in SEAT_WRITES[kind]:
+                manages = MANAGES.get(title) == business
+                if own or (manages and method == "DELETE"):
+                    continue
+                path = f"/{stage.text(name)}/{edge}".rstrip("/")
+                answer = await api.call(path, who.token, method)
+                assert error(answer)[:2] == ((400, 100) if manages else (403, 200)), (title, name, method, edge)
+    assert (await api.call(f"/{stage.text('invitation')}", bob, "DELETE")).json() == {"success": True}
 
 
 async def test_headers_and_parameters_do_not_choose_the_tenant(stage: Stage) -> None:

@@ -46,6 +46,15 @@ def invitation(
     )
 
 
+def joining(inviter: str, business: str, link: str, expires: datetime) -> tuple[str, str]:
+    """An invitation to join a business."""
+    return one_line(f"You are invited to {business}"), (
+        f"Hello,\n\n{one_line(inviter)} invites you to work in {one_line(business)}. Sign in with this address and accept:\n\n"
+        f"{link}\n\nThe link works until {day(expires)}, for a login with this address only. If you do not know why you "
+        "were invited, ignore this mail; nothing happens.\n"
+    )
+
+
 def claim_reminder(name: str, business: str, deadline: datetime) -> tuple[str, str]:
     """Before the deadline (M3)."""
     return one_line(f"Your work account for {business} is waiting"), (

@@ -4,9 +4,19 @@ from workbadge.terms.kinds import Act, NodeKind
 
 from .feed import write_post
 from .holding import ask_for, leave, take
+from .identity import find_person_seat, find_robot
+from .members import (
+    add_system_user,
+    change_person,
+    change_robot,
+    find_open_invitation,
+    invite,
+    remove_person,
+    withdraw,
+)
 from .partners import add_agency, drop_agencies, drop_agency, drop_clients
 from .sharing import assign_user, unassign_user
-from .writes import Work, Write, writing
+from .writes import Work, Write, inside, writing
 
 Writes = dict[tuple[str, str], Write]
 
@@ -24,6 +34,8 @@ def _managed(work: Work) -> Write:
 
 
 BUSINESS: Writes = {
+    ("POST", "business_users"): _managed(invite),
+    ("POST", "system_users"): _managed(add_system_user),
     ("POST", "owned_pages"): _managed(take(NodeKind.PAGE)),
     ("POST", "owned_ad_accounts"): _managed(take(NodeKind.AD_ACCOUNT)),
     ("POST", "client_pages"): _managed(ask_for(NodeKind.PAGE)),
@@ -41,3 +53,19 @@ NODE_WRITES: dict[NodeKind, Writes] = {
     NodeKind.PRODUCT_CATALOG: SHARED,
     NodeKind.PIXEL: SHARED,
 }
+BUSINESS_USER: Writes = {
+    ("POST", ""): inside(find_person_seat, change_person),
+    ("DELETE", ""): inside(find_person_seat, remove_person),
+}
+SYSTEM_USER: Writes = {
+    ("POST", ""): inside(find_robot, change_robot),
+}
+INVITATION: Writes = {
+    ("DELETE", ""): inside(find_open_invitation, withdraw),
+}
+SEAT_WRITES: dict[NodeKind, Writes] = {
+    NodeKind.MEMBERSHIP: BUSINESS_USER,
+    NodeKind.ACCOUNT: SYSTEM_USER,
+    NodeKind.RECORD: INVITATION,
+}
+"""Of what is inside a business, by the kind of id: people, system users, invitations."""

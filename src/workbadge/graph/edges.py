@@ -5,11 +5,12 @@ from workbadge.terms.kinds import NodeKind
 from .feed import feed
 from .holding import pending_client, pending_owned
 from .lists import Edge
+from .members import pending_users
 from .own import own
 from .partners import agencies
 from .partners import of_business as partners_of
 from .permissions import permissions
-from .portfolio import of_business, seats
+from .portfolio import assigned, of_business, seats
 from .sharing import assigned_users
 
 USER_EDGES: dict[str, Edge] = {
@@ -19,6 +20,7 @@ USER_EDGES: dict[str, Edge] = {
     "assigned_pages": own(NodeKind.PAGE),
     "assigned_ad_accounts": own(NodeKind.AD_ACCOUNT),
     "assigned_product_catalogs": own(NodeKind.PRODUCT_CATALOG),
+    "assigned_whatsapp_business_accounts": own(NodeKind.WHATSAPP_ACCOUNT),
     "permissions": permissions,
 }
 BUSINESS_EDGES: dict[str, Edge] = {
@@ -36,9 +38,17 @@ BUSINESS_EDGES: dict[str, Edge] = {
     "pending_owned_ad_accounts": pending_owned(NodeKind.AD_ACCOUNT),
     "business_users": seats(False),
     "system_users": seats(True),
+    "pending_users": pending_users,
     "agencies": partners_of(False),
     "clients": partners_of(True),
 }
+SEAT_EDGES: dict[str, Edge] = {
+    "assigned_pages": assigned(NodeKind.PAGE),
+    "assigned_ad_accounts": assigned(NodeKind.AD_ACCOUNT),
+    "assigned_product_catalogs": assigned(NodeKind.PRODUCT_CATALOG),
+    "assigned_whatsapp_business_accounts": assigned(NodeKind.WHATSAPP_ACCOUNT),
+}
+"""Of a BusinessUser and of a SystemUser."""
 SHARED: dict[str, Edge] = {"assigned_users": assigned_users, "agencies": agencies}
 """Of every asset that people and partners can be given."""
 NODE_EDGES: dict[NodeKind, dict[str, Edge]] = {

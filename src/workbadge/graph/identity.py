@@ -1,8 +1,10 @@
 """Reading who is who: the caller, the seats of a business, the calling app (``wire.md`` §3.4, §3.6)."""
 
+from datetime import datetime
 from typing import Any
 
 from workbadge.store import apps, records, seats
+from workbadge.store.engine import Tx
 from workbadge.store.facts import Loaded
 from workbadge.terms.kinds import AccountKind
 from workbadge.web.caller import check_given_proof, find_app_caller
@@ -12,8 +14,8 @@ from .context import Call, find_shown_id
 from .enforcement import check_limits
 from .errors import NO_TOKEN_ME, missing, nothing_named
 from .fields import parse_fields
-from .nodes import NodeType, show
-from .people import APPLICATION, BUSINESS_USER, SYSTEM_SEAT, AppShown, Person, seat_of
+from .nodes import show
+from .people import APPLICATION, AppShown, Person, Seat, seat_of
 
 
 async def find_person(call: Call, loaded: Loaded) -> Person:
@@ -36,34 +38,32 @@ async def find_person(call: Call, loaded: Loaded) -> Person:
     )
 
 
-async def read_business_user(call: Call, text: str, found: int) -> Any:
-    """A BusinessUser by its membership, to whoever may read its business; the same ones as in the list (I10)."""
-    async with call.services.store.read() as tx:
-        seat = await seats.find_seat(tx, call.now, membership_id=found)
-    if seat is None or seat.kind == AccountKind.SYSTEM.value:
-        await call.alive()
-        raise missing(text)
-    return await _show_seat(call, text, BUSINESS_USER, seat)
-
-
-async def read_system_user(call: Call, text: str, found: int) -> Any:
-    """A SystemUser by its account, to whoever may read its business; the same ones as in the list (I10)."""
-    async with call.services.store.read() as tx:
-        seat = await seats.find_seat(tx, call.now, account_id=found)
-    if seat is None or seat.kind != AccountKind.SYSTEM.value:
-        await call.alive()
-        raise missing(text)
-    return await _show_seat(call, text, SYSTEM_SEAT, seat)
-
-
-async def _show_seat(call: Call, text: str, node_type: NodeType, row: Any) -> Any:
-    """A seat, if its business may be read; else nothing is known of it."""
+async def reach_seat(call: Call, text: str, found: int, system: bool) -> Seat:
+    """A BusinessUser by its membership or a SystemUser by its account, if the call may read its business; the same ones as
+    in the lists (I10). Raises WireError."""
     await call.alive()
+    async with call.services.store.read() as tx:
+        row = await (find_robot if system else find_person_seat)(tx, call.now, found)
+    if row is None:
+        raise missing(text)
     try:
-        await call.reach(text, node_id=row.business_id)
+        business = await call.reach(text, node_id=row.business_id)
     except WireError as error:
         raise missing(text) from error
-    return await show(call, node_type, seat_of(row), parse_fields(call.params.values.get("fields", "")))
+    call.used(business.loaded)
+    return seat_of(row)
+
+
+async def find_person_seat(tx: Tx, now: datetime, found: int) -> Any:
+    """The place of a person (BusinessUser) that an id names."""
+    row = await seats.find_seat(tx, now, membership_id=found)
+    return row if row is not None and row.kind != AccountKind.SYSTEM.value else None
+
+
+async def find_robot(tx: Tx, now: datetime, found: int) -> Any:
+    """The place of a system user that an id names."""
+    row = await seats.find_seat(tx, now, account_id=found)
+    return row if row is not None and row.kind == AccountKind.SYSTEM.value else None
 
 
 async def read_app(call: Call, app_id: int) -> Any:

@@ -3,7 +3,7 @@
 import msgspec
 
 from workbadge.terms.ids import kind_of, parse_id
-from workbadge.terms.kinds import NodeKind
+from workbadge.terms.kinds import NodeKind, Role
 from workbadge.terms.scopes import parse_scopes
 from workbadge.terms.tasks import TASKS_OF, Task, parse_tasks, task_names
 from workbadge.web.wire import WireError
@@ -59,6 +59,18 @@ def read_list(call: Call, name: str) -> tuple[str, ...] | None:
         return tuple(dict.fromkeys(str(one) for one in msgspec.json.decode(text, type=list[str | int])))
     except (msgspec.DecodeError, RecursionError) as error:
         raise WireError(100, f"(#100) The parameter {name} must be a list of texts.") from error
+
+
+def read_role(call: Call, role: str = "role", tasks: str = "tasks") -> Role | None:
+    """The role in a business that ``role``, or else the one name in ``tasks``, says; None where neither is given.
+    Raises WireError 100."""
+    named = [call.params.values.get(role, "").strip()] if call.params.values.get(role) else read_names(call, tasks)
+    if not named:
+        return None
+    if len(named) != 1 or named[0] not in Role.__members__:
+        expected = " or ".join(Role)
+        raise WireError(100, f"(#100) The parameter {role} must be {expected}, got {', '.join(named)[:40]!r}.")
+    return Role(named[0])
 
 
 def read_flag(call: Call, name: str) -> bool:

@@ -27,9 +27,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A person's or system user's place in a business."""
+    """A person's or system user's place in a business. ``id``: as apps know it; ``place_id``: the membership's."""
 
     id: int
+    place_id: int
     name: str
     email: str | None
     role: str
@@ -45,6 +46,7 @@ def seat_of(row: Any) -> Seat:
     system = row.kind == AccountKind.SYSTEM.value
     return Seat(
         row.account_id if system else row.id,
+        row.id,
         row.name,
         row.email,
         row.role,
@@ -128,6 +130,15 @@ SYSTEM_USER = NodeType(
         "client_business_id": lambda call, person: str(person.business_id),
     },
 )
+_NOT_KEPT = (
+    "pending_email",
+    "title",
+    "two_fac_status",
+    "marked_for_removal",
+    "finance_permission",
+    "ip_permission",
+)
+"""Fields of a BusinessUser for which nothing is kept here: they are left out (``wire.md`` §3.4)."""
 BUSINESS_USER = NodeType(
     "BusinessUser",
     {
@@ -137,7 +148,9 @@ BUSINESS_USER = NodeType(
         "last_name": _last,
         "email": lambda call, seat: _given(seat.email),
         "role": lambda call, seat: seat.role,
+        "tasks": lambda call, seat: [seat.role],
         "business": _business,
+        **dict.fromkeys(_NOT_KEPT, _nothing),
     },
     ("id", "name", "role"),
 )
@@ -147,6 +160,9 @@ SYSTEM_SEAT = NodeType(
         "id": lambda call, seat: str(seat.id),
         "name": lambda call, seat: seat.name,
         "role": lambda call, seat: seat.role,
+        "created_by": _nothing,
+        "finance_permission": _nothing,
+        "ip_permission": _nothing,
         "created_time": lambda call, seat: wire_time(seat.created),
     },
     ("id", "name", "role"),

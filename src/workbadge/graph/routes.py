@@ -32,23 +32,25 @@ from workbadge.web.wire import (
 from .applications import APP_CALLS, APP_TOKEN_NEEDED
 from .batch import Outcome, Prepare, run_batch
 from .business_login import install_type
-from .changes import NODE_WRITES
+from .changes import NODE_WRITES, SEAT_WRITES, Writes
 from .context import Call, Item, is_page_token
 from .debug import debug_token
-from .edges import NODE_EDGES, USER_EDGES
+from .edges import NODE_EDGES, SEAT_EDGES, USER_EDGES
 from .errors import missing, nothing_named
 from .extension import BUSINESS_POSTS, EXTENSION
 from .feed import read_post, read_post_id
 from .fields import Field, parse_fields
-from .identity import answer_app, find_person, read_app, read_business_user, read_system_user
+from .identity import answer_app, find_person, reach_seat, read_app
 from .lists import Edge, asked_at_top, asked_in_field
+from .members import INVITATION, read_invitation
 from .nodes import TYPES, NodeType, show
 from .own import created, owner, page_access_token
 from .page_apps import SUBSCRIBED_APPS
 from .partial import with_lost
-from .people import APPLICATION, SYSTEM_USER, USER
+from .people import APPLICATION, BUSINESS_USER, SYSTEM_SEAT, SYSTEM_USER, USER, Seat
 from .permissions import delete_permissions
 from .reconnects import reconnects
+from .writes import Write
 
 APP_EDGES: dict[str, Edge] = {"reconnects": reconnects}
 """Edges of the calling app."""
@@ -69,8 +71,9 @@ def _expansion(edge: Edge) -> Any:
     """An edge as a field of its node."""
 
     async def expand(call: Call, item: Any, one: Field) -> Any:
-        parent = str(item.id) if isinstance(item, Item) else "me"
-        subject = item if isinstance(item, Item) else await call.alive()
+        inner = isinstance(item, (Item, Seat))
+        parent = str(item.id) if inner else "me"
+        subject = item if inner else await call.alive()
         return await edge(call, subject, asked_in_field(call, one, parent))
 
     return expand
@@ -90,8 +93,15 @@ for _kind, _type in list(TYPES.items()):
     if _kind in _CREATED:
         _more[_CREATED[_kind]] = created
     TYPES[_kind] = _with_expansions(_type, NODE_EDGES.get(_kind, {}), _more)
+for _seat in (BUSINESS_USER, SYSTEM_SEAT):
+    _seat.expansions.update({name: _expansion(edge) for name, edge in SEAT_EDGES.items()})
 _USER = _with_expansions(USER, USER_EDGES, {})
 _SYSTEM_USER = _with_expansions(SYSTEM_USER, USER_EDGES, {"install_type": install_type})
+
+
+def _find_write(writes: Writes, method: str, rest: list[str]) -> Write | None:
+    """The write of a node's own (no ``rest``) or of one of its edges."""
+    return writes.get((method, rest[0] if rest else "")) if len(rest) < 2 else None
 
 
 def _where(error: Exception) -> str:
@@ -214,8 +224,8 @@ class Graph:
             return await self._asset(call, method, text, rest)
         if text == "me" or kind in (NodeKind.SCOPED_ACCOUNT, NodeKind.ACCOUNT):
             return await self._person(call, method, text, found, rest)
-        if kind is NodeKind.MEMBERSHIP and method == "GET" and not rest and found is not None:
-            return await read_business_user(call, text, found)
+        if kind in (NodeKind.MEMBERSHIP, NodeKind.RECORD) and found is not None:
+            return await self._inside(call, method, text, found, rest)
         post = read_post_id(text) if method == "GET" and not rest else None
         if post is not None:
             return await read_post(call, text, *post)
@@ -265,12 +275,33 @@ class Graph:
         """A change of an asset or a business. Who may not read it is told no more than by a read."""
         found = parse_id(text.removeprefix("act_"))
         kind = None if found is None else kind_of(found)
-        edge = rest[0] if len(rest) == 1 else "" if not rest else None
-        write = None if kind is None or edge is None else NODE_WRITES.get(kind, {}).get((call.method, edge))
+        write = None if kind is None else _find_write(NODE_WRITES.get(kind, {}), call.method, rest)
         if write is not None:
             return await write(call, text)
         item = await call.reach(text)
         raise self._no_edge(TYPES[item.kind], call.method, rest)
+
+    async def _inside(self, call: Call, method: str, text: str, found: int, rest: list[str]) -> Any:
+        """A person's place, a system user or an invitation of a business."""
+        kind = kind_of(found)
+        assert kind is not None
+        write = None if method == "GET" else _find_write(SEAT_WRITES[kind], method, rest)
+        if write is not None:
+            return await write(call, text)
+        if kind is NodeKind.RECORD:
+            shown = await read_invitation(call, text, found)
+            if method == "GET" and not rest:
+                return shown
+            raise self._no_edge(INVITATION, method, rest)
+        system = kind is NodeKind.ACCOUNT
+        seat = await reach_seat(call, text, found, system)
+        node_type = SYSTEM_SEAT if system else BUSINESS_USER
+        if method == "GET" and not rest:
+            return await show(call, node_type, seat, parse_fields(call.params.values.get("fields", "")))
+        edge = SEAT_EDGES.get(rest[0]) if len(rest) == 1 else None
+        if edge is not None and method == "GET":
+            return await edge(call, seat, asked_at_top(call))
+        raise self._no_edge(node_type, method, rest)
 
     def _no_edge(self, node_type: NodeType, method: str, rest: list[str]) -> WireError:
         if rest and method == "GET":
@@ -292,8 +323,8 @@ class Graph:
         person = await find_person(call, loaded)
         account = loaded.facts.account
         if found is not None and found != person.shown_id and (account is None or found != account.id):
-            if kind_of(found) is NodeKind.ACCOUNT and method == "GET" and not rest:
-                return await read_system_user(call, text, found)
+            if kind_of(found) is NodeKind.ACCOUNT:
+                return await self._inside(call, method, text, found, rest)
             raise missing(text)
         node_type = _SYSTEM_USER if person.kind is AccountKind.SYSTEM else _USER
         if not rest and method == "GET":

@@ -4,13 +4,13 @@ import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select, union_all, update
+from sqlalchemy import Row, and_, func, insert, select, union_all, update
 
 from workbadge.terms.addresses import address_key
 from workbadge.terms.kinds import AccountKind, NodeKind
 
 from .engine import Tx
-from .schema import account, app, asset, business, domain, organization, scoped_account
+from .schema import account, app, asset, business, domain, name_key, organization, scoped_account
 
 
 async def add_organization(tx: Tx, organization_id: int, name: str, now: datetime) -> None:
@@ -110,6 +110,18 @@ async def add_account(
             }
         ],
     )
+
+
+async def count_system_accounts(tx: Tx, business_id: int) -> int:
+    """How many system users were made in a business."""
+    mine = and_(account.c.business_id == business_id, account.c.kind == AccountKind.SYSTEM.value)
+    row = await tx.one(select(func.count().label("total")).select_from(account).where(mine))
+    return 0 if row is None else int(row.total)
+
+
+async def rename_account(tx: Tx, account_id: int, name: str) -> None:
+    """Give an account another name."""
+    await tx.run(update(account).where(account.c.id == account_id).values(name=name, name_key=name_key(name)))
 
 
 async def set_password(tx: Tx, account_id: int, password_hash: str, now: datetime) -> None:

@@ -62,12 +62,17 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What is looked for. ``owned_by``/``lent_to``: only assets of, or lent to, that business. ``text``: in the name."""
+    """What is looked for. ``owned_by``/``lent_to``: only assets of, or lent to, that business; ``held_by``: either.
+    ``assigned_to``: only those on which that membership of ``held_by`` has tasks. ``unowned``: only those of no business.
+    ``text``: in the name."""
 
     kinds: frozenset[NodeKind]
     owned_by: int | None = None
     lent_to: int | None = None
     text: str = ""
+    held_by: int | None = None
+    assigned_to: int | None = None
+    unowned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +101,9 @@ class _Shape:
     place: str
     """``after`` or ``before`` a place, from the ``start``, or ``all`` to be counted."""
     order: Order = Order.ID
+    held_by: bool = False
+    assigned_to: bool = False
+    unowned: bool = False
 
 
 _now = bindparam("now", type_=BigInteger)
@@ -107,6 +115,8 @@ _place = bindparam("place", type_=BigInteger)
 _at = bindparam("at", type_=BigInteger)
 _owned_by = bindparam("owned_by", type_=BigInteger)
 _lent_to = bindparam("lent_to", type_=BigInteger)
+_held_by = bindparam("held_by", type_=BigInteger)
+_assigned_to = bindparam("assigned_to", type_=BigInteger)
 _text = bindparam("text", type_=Text)
 _limit = bindparam("limit", type_=Integer)
 
@@ -196,9 +206,28 @@ def _wanted(shape: _Shape, kinds: list[NodeKind]) -> list[ColumnElement[bool]]:
                 _open(lent.c.starts, lent.c.ends),
             )
         )
+    if shape.held_by:
+        here.append(_held(shape, kinds))
+    if shape.unowned:
+        here.append(asset.c.business_id.is_(None))
     if shape.text:
         here.append(asset.c.name_key.like(_text, escape="/"))
     return here
+
+
+def _held(shape: _Shape, kinds: list[NodeKind]) -> ColumnElement[bool]:
+    """The business owns the asset or was lent it; where a place is meant, with tasks of that place on it."""
+    lent, given, mask = share.alias("lent_here"), assignment.alias("given"), _mask(kinds)
+    borrowed = [lent.c.asset_id == asset.c.id, lent.c.partner_business_id == _held_by]
+    borrowed.append(_open(lent.c.starts, lent.c.ends))
+    if not shape.assigned_to:
+        return or_(_owner(shape) == _held_by, exists().where(*borrowed))
+    place = [given.c.asset_id == asset.c.id, given.c.membership_id == _assigned_to]
+    tasks = given.c.tasks.bitwise_and(mask)
+    return or_(
+        and_(_owner(shape) == _held_by, exists().where(*place, tasks != 0)),
+        exists().where(*borrowed, *place, tasks.bitwise_and(lent.c.tasks) != 0),
+    )
 
 
 def _assets(shape: _Shape) -> list[Select[Any]]:
@@ -277,6 +306,9 @@ def _shape_of(viewer: Viewer, wanted: Filter, where: str, order: Order = Order.I
         bool(wanted.text),
         where,
         order,
+        wanted.held_by is not None,
+        wanted.assigned_to is not None,
+        wanted.unowned,
     )
 
 
@@ -289,6 +321,8 @@ def _params(viewer: Viewer, wanted: Filter, now: datetime) -> dict[str, Any]:
         "page": viewer.page_id,
         "owned_by": wanted.owned_by,
         "lent_to": wanted.lent_to,
+        "held_by": wanted.held_by,
+        "assigned_to": wanted.assigned_to,
         "text": name_pattern(wanted.text) if wanted.text else None,
     }
 
