@@ -29,6 +29,19 @@ def _unusable(request: Request) -> Response:
     )
 
 
+def _out_of_date(request: Request) -> Response:
+    """A form without its token, whatever its link: nothing is told about that."""
+    return render(
+        request,
+        "web/layout/error.html",
+        status=403,
+        title="This form was out of date",
+        text="Please open the link of your invitation again.",
+        action_href="/console",
+        action_label="To the console",
+    )
+
+
 async def show(request: Request) -> Response:
     """``GET /console/join/{link}``: the invitation, and the signed-in logins that can accept it."""
     return await _page(request, await current(request), None, 200)
@@ -74,7 +87,7 @@ async def accept(request: Request) -> Response:
         business_id = await join(services, request.path_params["link"], chosen.id, now)
     except CommandError as error:
         if error.problem is Problem.FORBIDDEN:
-            return await _page(request, session, "This form was out of date. Please try again.", 403)
+            return _out_of_date(request)
         if error.problem is Problem.CONFLICT:
             return await _page(request, session, "This login is in the business already.", 409)
         return _unusable(request)
