@@ -21,11 +21,14 @@ _account = bindparam("account", type_=BigInteger)
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """A token beside its facts. ``scoped_id``: the id under which its app knows the account, if it has one yet."""
+    """A token beside its facts. ``scoped_id``: the id under which its app knows the account, if it has one yet. ``jkt``,
+    ``resource``: the key that it is bound to, and what it is meant for (RFC 9449, RFC 8707)."""
 
     issued_at: datetime
     app_name: str
     scoped_id: int | None
+    jkt: str | None = None
+    resource: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class AppSecret:
 
 
 _ABOUT = HotQuery(
-    select(token.c.issued_at, app.c.name, scoped_account.c.id)
+    select(token.c.issued_at, app.c.name, scoped_account.c.id, token.c.jkt, token.c.resource)
     .select_from(
         token.join(app, app.c.id == token.c.app_id).outerjoin(
             scoped_account,
@@ -60,7 +63,7 @@ _SECRET = HotQuery(
 async def find_about(reader: Reader, token_hash: bytes, account_id: int | None) -> About | None:
     """What is told about a stored token of an account; None when no such token is stored."""
     rows = await _kept(reader, _ABOUT, ("about", token_hash), {"hash": token_hash, "account": account_id})
-    return About(from_micros(rows[0][0]), rows[0][1], rows[0][2]) if rows else None
+    return About(from_micros(rows[0][0]), *rows[0][1:]) if rows else None
 
 
 async def list_target_ids(reader: Reader, grant_id: int) -> list[int]:

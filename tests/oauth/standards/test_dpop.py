@@ -211,3 +211,76 @@ async def test_a_bound_token_is_not_exchanged_for_a_plain_one(client: KeyApp) ->
     ):
         refused = await site.token("GET", path, params=form)
         assert (refused.status_code, refused.json()["error"]["code"]) == (400, 190), path
+
+
+async def bound_token(client: KeyApp, key: Key) -> str:
+    """A bound access token of a whole login."""
+    answer = await redeem(client, (await client.log_in()).query["code"], dpop(client, key))
+    return str(answer.json()["access_token"])
+
+
+async def userinfo(client: App, authorization: str, *proofs: str, **more: Any) -> httpx.Response:
+    """One call of the userinfo endpoint."""
+    headers = [("authorization", authorization), *(("dpop", one) for one in proofs)]
+    return await client.site.token("GET", USERINFO, headers=headers, **more)
+
+
+USERINFO = "/oauth/userinfo"
+
+
+async def test_userinfo_with_a_proof(client: KeyApp) -> None:
+    """OA-41: userinfo takes a bound token with its proof; as Bearer, without a proof, with a wrong or used one it is 401."""
+    key = new_key()
+    text = await bound_token(client, key)
+    good = dpop(client, key, USERINFO, "GET", text)
+    answer = await userinfo(client, f"DPoP {text}", good)
+    assert answer.status_code == 200 and answer.json()["sub"]
+    assert outcome(await userinfo(client, f"Bearer {text}", dpop(client, key, USERINFO, "GET", text))) == (
+        401,
+        "invalid_token",
+    )
+    for proofs in ([], [good], [dpop(client, key, USERINFO, "GET")], [dpop(client, key, USERINFO, "POST", text)]):
+        refused = await userinfo(client, f"DPoP {text}", *proofs)
+        assert outcome(refused) == (401, "invalid_dpop_proof")
+        assert refused.headers["www-authenticate"].startswith('DPoP error="invalid_dpop_proof"')
+    other = await userinfo(client, f"DPoP {text}", dpop(client, new_key(), USERINFO, "GET", text))
+    assert outcome(other) == (401, "invalid_token")
+
+
+async def test_a_plain_token_is_not_of_that_scheme(client: KeyApp) -> None:
+    """RFC 9449 §7.1: a bearer token sent by the DPoP scheme is refused, with any proof."""
+    answer = await redeem(client, (await client.log_in()).query["code"], None)
+    text = answer.json()["access_token"]
+    refused = await userinfo(client, f"DPoP {text}", dpop(client, new_key(), USERINFO, "GET", text))
+    assert outcome(refused) == (401, "invalid_token")
+
+
+async def test_introspection_names_the_key(client: KeyApp) -> None:
+    """RFC 9449 §6.2: introspection of a bound token says which key, and that it is of type DPoP; it opens nothing by itself."""
+    key = new_key()
+    text = await bound_token(client, key)
+    told = (await client.call("/oauth/introspect", {"token": text})).json()
+    assert told["active"] is True and told["token_type"] == "DPoP"
+    assert told["cnf"] == {"jkt": key.thumbprint()}
+    headers = {"authorization": f"Bearer {text}"}
+    refused = await client.site.token("POST", "/oauth/introspect", data={"token": text}, headers=headers)
+    assert outcome(refused) == (401, "invalid_client")
+
+
+async def test_a_bound_token_is_revoked_like_any(client: KeyApp) -> None:
+    """RFC 7009 §2.1: a bound token is revoked by its client: it reads no more, with any proof."""
+    key = new_key()
+    text = await bound_token(client, key)
+    assert (await client.call("/oauth/revoke_token", {"token": text})).status_code == 200
+    assert await read(client, text, key) == 400
+    assert (await client.call("/oauth/introspect", {"token": text})).json() == {"active": False}
+
+
+async def test_a_bound_token_ends(client: KeyApp) -> None:
+    """OA-66: a bound token is refused from its last second on."""
+    key = new_key()
+    text = await bound_token(client, key)
+    client.site.advance(hours=1, minutes=59, seconds=59)
+    assert await read(client, text, key) == 200
+    client.site.advance(seconds=1)
+    assert await read(client, text, key) == 400

@@ -120,3 +120,16 @@ async def test_another_clients_resource_is_unknown(client: KeyApp) -> None:
     """OA-40: what one client registered is no resource of another."""
     other = App(client.site, "tokens")
     assert (await other.refusal(resource=OWN))["error"] == "invalid_target"
+
+
+async def test_the_resource_asks_what_it_was_sent(client: KeyApp) -> None:
+    """RFC 8707 §2.2: introspection tells the audience, so that the other server can refuse what is not meant for it."""
+    answer = await redeem(client, await code(client, resource=OWN))
+    told = (await client.call("/oauth/introspect", {"token": answer.json()["access_token"]})).json()
+    assert (told["active"], told["aud"]) == (True, OWN)
+    plain = await redeem(client, await code(client))
+    told = (await client.call("/oauth/introspect", {"token": plain.json()["access_token"]})).json()
+    assert told["active"] is True and "aud" not in told
+    headers = {"authorization": f"Bearer {answer.json()['access_token']}"}
+    refused = await client.site.token("GET", "/oauth/userinfo", headers=headers)
+    assert (refused.status_code, refused.json()["error"]) == (401, "invalid_token")

@@ -10,7 +10,9 @@ from workbadge.keys import hash_secret, read_token
 from workbadge.oauth.rfc6749.call import Call
 from workbadge.oauth.rfc6749.errors import OAuthError, bearer_error, bearer_needed
 from workbadge.terms.kinds import TokenKind
+from workbadge.web.restricted import Presented, RestrictedError, admit, challenge
 
+_DPOP = re.compile(r"[Dd][Pp][Oo][Pp] {1,8}([A-Za-z0-9]{1,200}) *")
 _BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] {1,8}([A-Za-z0-9._~+/|-]+=*) *")
 
 
@@ -39,14 +41,31 @@ def _text(call: Call) -> str:
 
 async def call_with_token(call: Call, scope: str) -> Caller:
     """Who calls. ``scope``: what the token must have, as it is stored. Raises OAuthError (§3.1)."""
-    text = read_token(_text(call))
-    found = None if text is None else await inspect_token(call.reader, hash_secret(text), call.now)
-    if text is None or found is None or isinstance(found.decision, Deny):
+    hashed = await _hash(call)
+    found = None if hashed is None else await inspect_token(call.reader, hashed, call.now)
+    if hashed is None or found is None or isinstance(found.decision, Deny):
         raise _refused()
     call.client = await find_client(call.reader, str(found.loaded.app_id))
     if scope not in found.scopes:
         raise bearer_error("insufficient_scope", f"The scope {scope} is needed.", 403, scope)
-    return Caller(hash_secret(text), found)
+    return Caller(hashed, found)
+
+
+async def _hash(call: Call) -> bytes | None:
+    """The hash of the call's token; of one that is bound to a key, once the call has proven that key (RFC 9449 §7). None
+    for a text that is no token. Raises OAuthError."""
+    bound = _DPOP.fullmatch(call.header(b"authorization") or "")
+    if bound is None:
+        text = read_token(_text(call))
+        return None if text is None else hash_secret(text)
+    if "access_token" in call.form:
+        raise bearer_error("invalid_request", "The token was sent in the header and in the form.", 400)
+    presented = Presented(call.method, call.path, call.header(b"dpop"))
+    try:
+        return await admit(call.services, presented, bound[1], call.now)
+    except RestrictedError as error:
+        nonce = () if error.nonce is None else ((b"dpop-nonce", error.nonce.encode()),)
+        raise OAuthError(error.error, error.message, 401, challenge(error), nonce) from error
 
 
 async def call_as_app(call: Call, scope: str) -> int:

@@ -68,6 +68,10 @@ async def _access(call: Call, client: Client, text: str, for_app: bool) -> Answe
     answer = _common(call, client, found.scopes)
     answer["sub"] = _subject(found)
     answer["iat"] = to_micros(found.about.issued_at) // 1_000_000
+    if found.about.jkt is not None:
+        answer |= {"token_type": "DPoP", "cnf": {"jkt": found.about.jkt}}
+    if found.about.resource is not None:
+        answer["aud"] = found.about.resource
     if token.expires is not None:
         answer["exp"] = to_micros(token.expires) // 1_000_000
     reached, until = await reach(call.reader, hashed, found.loaded, call.now)
