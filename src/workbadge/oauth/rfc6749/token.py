@@ -9,6 +9,7 @@ from workbadge.commands.inspection import inspect_token, list_reached
 from workbadge.commands.standard_token import OPENID, Tokens, Wish, redeem_code, refresh
 from workbadge.commands.token import TokenError, TokenRefusal, app_token
 from workbadge.keys import hash_secret
+from workbadge.oauth.rfc8693.exchange import GRANT_TYPE, exchange
 from workbadge.oauth.rfc8707.resource import named_resource
 from workbadge.oauth.rfc9396 import describe
 from workbadge.oauth.rfc9449.binding import bound_key
@@ -141,6 +142,7 @@ GRANTS: dict[str, Grant] = {
     "authorization_code": _code,
     "refresh_token": _refresh,
     "client_credentials": _client_credentials,
+    GRANT_TYPE: exchange,
 }
 
 
