@@ -56,7 +56,7 @@ def test_the_pages_of_an_app_are_clean(browser: Browser, served: Served) -> None
     page = watched.page
     _sign_in(page, served, login("mia"))
     base = f"{served.base}/console/apps/{served.site.ids['app']}"
-    paths = ("", "/settings", "/roles", "/webhooks", "/webhooks?show=parked")
+    paths = ("", "/settings", "/roles", "/configurations", "/webhooks", "/webhooks?show=parked")
     page.goto(f"{served.base}/console/apps")
     expect(page.get_by_role("link", name="Postbox")).to_be_visible()
     watched.check("my apps")

@@ -9,7 +9,7 @@ from tests.web._receiver import Hook, listening
 from workbadge.commands.app_status import restrict, set_access
 from workbadge.commands.outbox import list_deliveries
 from workbadge.commands.webhooks import Entry, notify
-from workbadge.store import apps, records, webhooks
+from workbadge.store import apps, business_login, records, webhooks
 from workbadge.terms.apps import Level, Restriction, Review
 from workbadge.terms.instants import DAY
 from workbadge.web.worker import Worker
@@ -212,3 +212,32 @@ async def test_deliveries_come_in_pages(site: Site) -> None:
         found = [part.split('"')[0] for part in page.split('href="') if "before=" in part.split('"')[0]]
         address = found[-1].replace("&amp;", "&") if found else None
     assert len(seen) == 60
+
+
+async def test_login_configurations_are_made_and_taken_out_of_use(site: Site) -> None:
+    """wire 4: a developer makes a configuration, whose id stands on the page; a wrong one is named beside its field and stays
+    typed; a removed one is refused by the dialog, another app's is not found."""
+    dora = await site.browser(login("dora"))
+    path = f"/console/apps/{site.ids['app']}/configurations"
+    wrong = await post(dora, path, name="Sales", token="system_user", scope="user_photos", action="add")
+    assert wrong.status_code == 400 and "is about a person" in wrong.text and 'value="Sales"' in wrong.text
+    assert "ends after" in wrong.text
+    made = await post(dora, path, name="Sales", token="system_user", scope="pages_show_list", expires="1", action="add")
+    assert made.status_code == 303
+    page = (await dora.get(path)).text
+    assert "A system user, for sixty days" in page and "0 businesses" in page
+    async with site.world.services.store.read() as tx:
+        (row,) = await business_login.list_configurations(tx, site.ids["app"])
+    assert str(row.id) in page
+    asked = {
+        "client_id": str(site.ids["app"]),
+        "redirect_uri": "https://apps.example/postbox/callback",
+        "config_id": str(row.id),
+        "response_type": "code",
+        "override_default_response_type": "true",
+    }
+    assert "error_code" not in (await dora.get("/dialog/oauth", params=asked)).headers.get("location", "")
+    assert (await post(dora, path, action="remove", configuration=str(row.id))).status_code == 303
+    assert "error_code" in (await dora.get("/dialog/oauth", params=asked)).headers["location"]
+    for ghost in (str(row.id), str(site.ids["install"]), "x"):
+        assert (await post(dora, path, action="remove", configuration=ghost)).status_code == 404

@@ -30,6 +30,8 @@ POLICY = {
     "POST /console/apps/{app}/settings": MAKER,
     "GET /console/apps/{app}/roles": MAKER,
     "POST /console/apps/{app}/roles": MAKER_ADMIN,
+    "GET /console/apps/{app}/configurations": MAKER,
+    "POST /console/apps/{app}/configurations": MAKER,
     "GET /console/apps/{app}/webhooks": MAKER,
     "POST /console/apps/{app}/webhooks": MAKER,
     "GET /console/join/{link}": CLAIM,

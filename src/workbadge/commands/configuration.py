@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from workbadge.lifecycle.changes import Audit
 from workbadge.store import business_login, records
+from workbadge.store.apply import write_audit
 from workbadge.store.engine import Tx
 from workbadge.terms.ids import kind_of, parse_id
 from workbadge.terms.instants import DAY
@@ -52,7 +54,9 @@ class Configuration:
         return self.token is TokenKind.SYSTEM_USER
 
 
-async def add_configuration(tx: Tx, services: Services, new: NewConfiguration, now: datetime) -> Configuration:
+async def add_configuration(
+    tx: Tx, services: Services, new: NewConfiguration, now: datetime, actor_id: int | None = None
+) -> Configuration:
     """A configuration of an app. Raises CommandError: NOT_FOUND app, INVALID."""
     if await records.find_app(tx, new.app_id) is None:
         raise not_found("app")
@@ -81,7 +85,26 @@ async def add_configuration(tx: Tx, services: Services, new: NewConfiguration, n
         "created_at": now,
     }
     await business_login.add_configuration(tx, values)
+    await _note(tx, services, "configuration.add", made.app_id, made.id, actor_id, now)
     return made
+
+
+async def remove_configuration(
+    tx: Tx, services: Services, app_id: int, configuration_id: int, actor_id: int | None, now: datetime
+) -> None:
+    """Take a configuration out of use: its id is refused from now on, installs by it stay. Raises NOT_FOUND."""
+    row = await business_login.find_configuration(tx, configuration_id, lock=True)
+    if row is None or row.app_id != app_id or row.removed_at is not None:
+        raise not_found("configuration")
+    await business_login.remove_configuration(tx, configuration_id, now)
+    await _note(tx, services, "configuration.remove", app_id, configuration_id, actor_id, now)
+
+
+async def _note(
+    tx: Tx, services: Services, act: str, app_id: int, configuration_id: int, actor_id: int | None, now: datetime
+) -> None:
+    entry = Audit(act, app_id, None, None, {"configuration": configuration_id})
+    await write_audit(tx, (entry,), actor_id, services.entropy.new_id, now)
 
 
 def _checked_scopes(names: tuple[str, ...], token: TokenKind) -> tuple[str, ...]:

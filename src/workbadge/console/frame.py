@@ -41,6 +41,8 @@ SAYS = {
     "deletion": "The app was asked to delete what it holds about you. Its answer will be shown here.",
     "uninstalled": "The app was uninstalled: every token of its system user is dead.",
     "mode": "The mode was changed. It holds for logins from now on.",
+    "configuration-made": "The login configuration is ready: put its id into the dialog's address as config_id.",
+    "configuration-removed": "The login configuration is out of use.",
     "subscribed": "The receiver answered the handshake: the app is subscribed.",
     "unsubscribed": "The app is no longer subscribed. What waited was given up.",
     "replayed": "The delivery is sent again, under its id.",

@@ -132,6 +132,7 @@ def _nav(app: Any) -> NavGroup:
             NavItem("app", "Overview", base, "layout-dashboard"),
             NavItem("app-settings", "Settings", f"{base}/settings", "settings"),
             NavItem("app-roles", "Roles", f"{base}/roles", "users"),
+            NavItem("app-logins", "Logins", f"{base}/configurations", "login"),
             NavItem("app-webhooks", "Webhooks", f"{base}/webhooks", "webhook"),
         ],
     )

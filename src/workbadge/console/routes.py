@@ -11,6 +11,7 @@ from workbadge.web.pages import render
 
 from . import (
     account,
+    app_configurations,
     app_webhooks,
     asset_people,
     assets,
@@ -43,6 +44,8 @@ ROUTES = (
     Route(_APP + "/settings", making.save_settings, methods=["POST"]),
     Route(_APP + "/roles", making.roles, methods=["GET"]),
     Route(_APP + "/roles", making.change_roles, methods=["POST"]),
+    Route(_APP + "/configurations", app_configurations.show, methods=["GET"]),
+    Route(_APP + "/configurations", app_configurations.act, methods=["POST"]),
     Route(_APP + "/webhooks", app_webhooks.show, methods=["GET"]),
     Route(_APP + "/webhooks", app_webhooks.act, methods=["POST"]),
     Route("/console/join/{link}", join.show, methods=["GET"]),

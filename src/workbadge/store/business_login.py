@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, exists, insert, or_, select, update
+from sqlalchemy import Row, Select, and_, exists, func, insert, or_, select, update
 
 from .engine import Tx
-from .schema import account, app, business
+from .schema import account, app
 from .schema.business_login import install, login_configuration, narrow_user
 
 
@@ -15,9 +15,16 @@ async def add_configuration(tx: Tx, values: dict[str, Any]) -> None:
     await tx.run(insert(login_configuration), [values])
 
 
-async def find_configuration(tx: Tx, configuration_id: int) -> Row[Any] | None:
+async def find_configuration(tx: Tx, configuration_id: int, lock: bool = False) -> Row[Any] | None:
     """A configuration by its id, removed ones too."""
-    return await tx.one(select(login_configuration).where(login_configuration.c.id == configuration_id))
+    statement = select(login_configuration).where(login_configuration.c.id == configuration_id)
+    return await tx.one(statement.with_for_update() if lock else statement)
+
+
+async def remove_configuration(tx: Tx, configuration_id: int, now: datetime) -> None:
+    """Take a configuration out of use."""
+    where = login_configuration.c.id == configuration_id
+    await tx.run(update(login_configuration).where(where).values(removed_at=now))
 
 
 async def list_configurations(tx: Tx, app_id: int) -> list[Row[Any]]:
@@ -101,12 +108,14 @@ async def list_unswapped_installs(tx: Tx, business_id: int) -> list[Row[Any]]:
     return await tx.rows(_shown(business_id).where(install.c.swapped_at.is_(None)))
 
 
-async def list_client_businesses(tx: Tx, app_id: int) -> list[Row[Any]]:
-    """Businesses in which an app is installed: id, name; by id."""
-    live = exists().where(
-        install.c.business_id == business.c.id, install.c.app_id == app_id, install.c.uninstalled_at.is_(None)
+async def count_installs(tx: Tx, app_id: int) -> dict[int, int]:
+    """Configuration to the number of businesses in which an app is installed by it."""
+    rows = await tx.rows(
+        select(install.c.configuration_id, func.count().label("total"))
+        .where(install.c.app_id == app_id, install.c.uninstalled_at.is_(None), install.c.configuration_id.is_not(None))
+        .group_by(install.c.configuration_id)
     )
-    return await tx.rows(select(business.c.id, business.c.name).where(live).order_by(business.c.id))
+    return {row.configuration_id: row.total for row in rows}
 
 
 async def change_install(tx: Tx, install_id: int, values: dict[str, Any]) -> None:
