@@ -243,6 +243,18 @@ async def test_installing_again_changes_the_selection(site: LoginSite) -> None:
         assert len(await business_login.list_installs(tx, world.business)) == 1
 
 
+async def test_what_an_install_had_is_one_click(site: LoginSite) -> None:
+    """L2: installing again ticks nothing by itself; one click ticks what the app has in this business, whoever installed it."""
+    config = await configure(site)
+    await install(site, config, ("page", "ads"))
+    bob = await _signed_in(site, "bob")
+    page = await bob.submit(await bob.get(dialog(site, config)), action="next")
+    page = await bob.submit(page, action="next", business=site.world.business)
+    assert bob.ticked(page, "target") == [] and "Select the 2 assets this app had before" in page.text
+    page = await bob.submit(page, select="before")
+    assert set(bob.ticked(page, "target")) == {str(site.world.assets[one]) for one in ("page", "ads")}
+
+
 async def test_a_code_of_an_install_is_used_once(site: LoginSite) -> None:
     """OA-19: a second use of an install's code is refused and kills the token that the first one led to."""
     code = await install(site, await configure(site))

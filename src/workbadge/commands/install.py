@@ -67,6 +67,13 @@ async def list_administered(tx: Tx, account_id: int, now: datetime) -> list[tupl
     return sorted(found, key=lambda one: (one[1].lower(), one[0]))
 
 
+async def had_by_install(tx: Tx, app_id: int, business_id: int | None, external_business_id: str) -> set[int]:
+    """Assets that the app has in a business through an install, to be offered again (L2)."""
+    row = await business_login.find_live_install(tx, app_id, business_id or 0, external_business_id)
+    grant = None if row is None else await grants.find_grant(tx, row.account_id, app_id)
+    return set() if grant is None else {one.target_id for one in await grants.list_targets(tx, grant.id)}
+
+
 async def install_app(tx: Tx, services: Services, new: NewInstall, now: datetime) -> Installed:
     """Install an app, or change what its install reaches.
 

@@ -25,7 +25,7 @@ from workbadge.commands.errors import CommandError, forbidden
 from workbadge.commands.extension import SCOPE as EXTENSION_SCOPE
 from workbadge.commands.extension import as_text
 from workbadge.commands.grant import Consent, Granted, record_consent
-from workbadge.commands.install import NewInstall, install_app, list_administered
+from workbadge.commands.install import NewInstall, had_by_install, install_app, list_administered
 from workbadge.commands.services import Services
 from workbadge.commands.transaction import in_transaction
 from workbadge.store.engine import Tx
@@ -163,10 +163,17 @@ async def _read(flow: Flow, account: SignedIn, form: Any) -> tuple[Question, Cho
         if target_kinds(granted):
             now = now_of(flow.request.scope)
             offered = _limited(await offer(tx, account.id, account.kind, flow.asked.app_id, granted, now), flow.asked)
+        business = parse_id(str(form.get("business") or ""))
+        had = await had_by_install(tx, flow.asked.app_id, business, _external(flow)) if flow.asked.installs else set()
     given = (parse_id(str(one)) for one in form.getlist("target"))
     chosen = tuple(dict.fromkeys(one for one in given if one is not None))
-    search, business = str(form.get("q") or "").strip()[:100], parse_id(str(form.get("business") or ""))
-    return found, Choice(granted, declined, chosen, search, business), _fitting(flow, business, offered)
+    search = str(form.get("q") or "").strip()[:100]
+    return found, Choice(granted, declined, chosen, search, business), _fitting(flow, business, offered, had)
+
+
+def _external(flow: Flow) -> str:
+    """The maker's own id of the business, of an extension."""
+    return "" if flow.asked.extras is None else flow.asked.extras.setup.external_business_id
 
 
 def _kept(flow: Flow) -> tuple[str, ...]:
@@ -174,14 +181,18 @@ def _kept(flow: Flow) -> tuple[str, ...]:
     return KEPT if flow.asked.extras is None else (*KEPT, EXTENSION_SCOPE)
 
 
-def _fitting(flow: Flow, business: int | None, offered: list[OfferedBusiness]) -> list[OfferedBusiness]:
-    """What a configuration lets be selected; where the app is installed, in the one business that was chosen."""
+def _fitting(flow: Flow, business: int | None, offered: list[OfferedBusiness], had: set[int]) -> list[OfferedBusiness]:
+    """What a configuration lets be selected; where the app is installed, in the one business that was chosen, with what
+    the app ``had`` there through its install marked as had before (L2)."""
     if flow.asked.configuration is None and not flow.asked.installs:
         return offered
-    kinds = flow.asked.kinds
-    here = [one for one in offered if not flow.asked.installs or one.id == business]
-    fitting = [replace(one, assets=tuple(each for each in one.assets if each.kind in kinds)) for one in here]
-    return [one for one in fitting if one.assets]
+    fitting: list[OfferedBusiness] = []
+    for one in offered:
+        assets = (each for each in one.assets if each.kind in flow.asked.kinds)
+        marked = tuple(replace(each, before=each.before or each.id in had) for each in assets)
+        if marked and (one.id == business or not flow.asked.installs):
+            fitting.append(replace(one, assets=marked))
+    return fitting
 
 
 def _limited(offered: list[OfferedBusiness], asked: Asked) -> list[OfferedBusiness]:
@@ -316,9 +327,9 @@ async def _record(
     if asked.extras is None:
         installed = await install_app(tx, services, new, now)
         return installed.granted, installed.id
-    external, setup = asked.extras.setup.external_business_id, as_text(asked.extras)
     granted = await _consent(flow, account, found, choice, offered, tx)
-    await install_app(tx, services, replace(new, external_business_id=external, setup=setup), now)
+    as_extension = replace(new, external_business_id=_external(flow), setup=as_text(asked.extras))
+    await install_app(tx, services, as_extension, now)
     return granted, None
 
 
