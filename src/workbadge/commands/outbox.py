@@ -1,10 +1,12 @@
 """The outbox: mails and webhooks as rows, written in the transaction that causes them; bodies are sealed at rest."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from workbadge.keys.seal import SealError
 from workbadge.store import due as rows
 from workbadge.store import webhooks as subscriptions
 from workbadge.store.engine import Tx
@@ -132,12 +134,24 @@ async def list_outbox(tx: Tx, services: Services, limit: int = 500) -> list[Sent
     return [_opened(services, row) for row in await rows.list_outbox(tx, limit)]
 
 
-async def take(services: Services, channels: list[str], now: datetime) -> Sent | None:
-    """The next row to deliver, claimed for two minutes; None when there is none."""
+async def take(services: Services, channels: list[str], now: datetime, but_apps: Collection[int] = ()) -> Sent | None:
+    """The next row to deliver, claimed for two minutes; None when there is none. ``but_apps``: apps that have enough under
+    way already.
+
+    What cannot be opened, or was taken as often as it may be tried without any result (it ends the worker), is parked
+    here, so that it holds nothing else up (FT-26).
+    """
 
     async def work(tx: Tx) -> Sent | None:
-        row = await rows.take_outbox(tx, channels, now, now + CLAIM_FOR)
-        return None if row is None else _opened(services, row)
+        while (row := await rows.take_outbox(tx, channels, now, now + CLAIM_FOR, but_apps)) is not None:
+            try:
+                if row.tries < MOST_TRIES:
+                    return _opened(services, row)
+                said = f"given up: taken {row.tries} times without a result"
+            except SealError:
+                said = "given up: the body cannot be opened with the keys of this platform"
+            await rows.mark_failed(tx, row.id, said, None, now)
+        return None
 
     return await in_transaction(services, work)
 

@@ -1,5 +1,6 @@
 """Due work and the outbox: rows written in the transaction that causes them, each taken once."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -116,11 +117,17 @@ def _ready(channels: list[str], now: datetime) -> ColumnElement[bool]:
     )
 
 
-async def take_outbox(tx: Tx, channels: list[str], now: datetime, until: datetime) -> Row[Any] | None:
-    """The oldest row to be tried now, locked; its next try is set to ``until``, so that a crash only delays it."""
+async def take_outbox(
+    tx: Tx, channels: list[str], now: datetime, until: datetime, but_apps: Collection[int] = ()
+) -> Row[Any] | None:
+    """The oldest row to be tried now, locked; its next try is set to ``until``, so that a crash only delays it.
+
+    ``but_apps``: apps whose rows are passed over for now.
+    """
+    others = or_(outbox.c.app_id.is_(None), outbox.c.app_id.not_in(list(but_apps)))
     row = await tx.one(
         select(outbox)
-        .where(_ready(channels, now))
+        .where(_ready(channels, now), others)
         .order_by(outbox.c.next_try_at, outbox.c.number)
         .limit(1)
         .with_for_update(of=outbox, skip_locked=True)

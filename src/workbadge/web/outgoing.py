@@ -8,6 +8,7 @@ import ipaddress
 import socket
 import ssl
 from functools import cached_property
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import urlsplit
 
 import httpx2
@@ -34,8 +35,13 @@ class Outgoing:
 
     @cached_property
     def _client(self) -> httpx2.AsyncClient:
-        """Made when first used: most sites never call anybody."""
-        return httpx2.AsyncClient(timeout=SECONDS, follow_redirects=False, trust_env=False)
+        """Made when first used: most sites never call anybody. It keeps nothing from one request to the next: no cookies, for
+        hosts that share an address are strangers, and no connection, for it was verified for one host's name alone."""
+        nothing = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+        single = httpx2.Limits(max_keepalive_connections=0)
+        return httpx2.AsyncClient(
+            timeout=SECONDS, follow_redirects=False, trust_env=False, cookies=nothing, limits=single
+        )
 
     async def close(self) -> None:
         """Close the client."""

@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import hmac
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
 
@@ -25,8 +27,11 @@ from .state import Site
 log = structlog.get_logger()
 PAUSE_SECONDS = 0.5
 SMTP_SECONDS = 20
-AT_ONCE = 8
-"""Deliveries under way together, so that a slow receiver does not hold the others up (FT-23)."""
+AT_ONCE = 32
+"""Deliveries under way together."""
+
+PER_APP = 4
+"""Of them for one app, so that a slow receiver does not hold the others up (FT-23)."""
 
 
 class Worker:
@@ -46,6 +51,7 @@ class Worker:
         self._mail_from = mail_from
         self._outgoing = Outgoing(allow_private)
         self._run_due = run_due
+        self._under_way: dict[asyncio.Task[None], Sent] = {}
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -60,38 +66,65 @@ class Worker:
             await self._outgoing.close()
 
     async def run(self) -> None:
-        """Work until cancelled. A failure is logged and tried again later; it never ends the loop."""
-        while True:
-            try:
-                busy = await self.step()
-            except StoreBusyError:
-                busy = False
-            except Exception:
-                log.exception("worker_failed")
-                busy = False
-            if not busy:
-                await asyncio.sleep(PAUSE_SECONDS)
+        """Work until cancelled. A failure is logged and tried again later; it never ends the loop. Deliveries that are slow go
+        on beside it."""
+        try:
+            while True:
+                try:
+                    busy = await self._round(whole=False)
+                except StoreBusyError:
+                    busy = False
+                except Exception:
+                    log.exception("worker_failed")
+                    busy = False
+                if not busy:
+                    await asyncio.sleep(PAUSE_SECONDS)
+        finally:
+            for task in self._under_way:
+                task.cancel()
+            await asyncio.gather(*self._under_way, return_exceptions=True)
 
     async def step(self) -> bool:
-        """One round; whether anything was done."""
+        """One round, with the end of its deliveries; whether anything was done."""
+        return await self._round(whole=True)
+
+    async def _round(self, whole: bool) -> bool:
+        """What is due, then deliveries; ``whole``: all of them are waited for, else the first that ends."""
         site = self._site()
         now = site.clock.now()
         done = bool(self._run_due and await due.run(site.services, now, 50))
         if not self._smtp and await outbox.has_work(site.services, [MAIL], now):
             await outbox.keep_mails(site.services)
         channels = [WEBHOOK, CALLBACK, LOGOUT, *([MAIL] if self._smtp else [])]
-        waiting: list[Sent] = []
         if await outbox.has_work(site.services, channels, now):
-            while len(waiting) < AT_ONCE:
-                one = await outbox.take(site.services, channels, now)
-                if one is None:
-                    break
-                waiting.append(one)
-        if waiting:
-            await asyncio.gather(*(self._deliver(site, one) for one in waiting))
-            done = True
+            done = await self._start(site, channels, now) or done
+        if self._under_way:
+            when = asyncio.ALL_COMPLETED if whole else asyncio.FIRST_COMPLETED
+            ended, _ = await asyncio.wait(self._under_way, timeout=None if whole else PAUSE_SECONDS, return_when=when)
+            done = done or bool(ended)
         await site.usage.flush(site.services.store, now)
         return done
+
+    async def _start(self, site: Site, channels: list[str], now: datetime) -> bool:
+        """Begin deliveries as far as there is room; whether any was begun."""
+        begun = False
+        while len(self._under_way) < AT_ONCE:
+            counts = Counter(one.app_id for one in self._under_way.values() if one.app_id is not None)
+            crowded = [app_id for app_id, count in counts.items() if count >= PER_APP]
+            one = await outbox.take(site.services, channels, now, crowded)
+            if one is None:
+                break
+            task = asyncio.create_task(self._deliver(site, one))
+            self._under_way[task] = one
+            task.add_done_callback(self._ended)
+            begun = True
+        return begun
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """One delivery is over. That it could not be noted is logged; the row is taken up again when its claim is over."""
+        self._under_way.pop(task, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("delivery_failed", error=type(error).__name__)
 
     async def _deliver(self, site: Site, waiting: Sent) -> None:
         try:
@@ -103,7 +136,9 @@ class Worker:
                 await self._logout(site, waiting)
             else:
                 await self._webhook(site, waiting)
-        except (OutgoingError, aiosmtplib.SMTPException, OSError, ValueError) as error:
+        except StoreBusyError:
+            raise
+        except Exception as error:
             said, now = f"{type(error).__name__}: {error}", site.clock.now()
             if isinstance(error, OutgoingError) and error.gone:
                 await outbox.stop(site.services, waiting, said, now)
