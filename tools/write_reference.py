@@ -5,7 +5,7 @@ from pathlib import Path
 from workbadge.console.routes import ROUTES
 from workbadge.graph.applications import APP_CALLS
 from workbadge.graph.changes import NODE_WRITES, SEAT_WRITES, Writes
-from workbadge.graph.edges import NODE_EDGES, SEAT_EDGES, USER_EDGES
+from workbadge.graph.edges import NODE_EDGES, ROBOT_EDGES, SEAT_EDGES, USER_EDGES
 from workbadge.graph.errors import TABLE
 from workbadge.graph.extension import BUSINESS_POSTS, EXTENSION
 from workbadge.graph.nodes import TYPES
@@ -54,8 +54,9 @@ def reference() -> str:
     lines.append(
         f"| User, SystemUser (`me`) | see `graph/people.py` | {', '.join(f'`{name}`' for name in USER_EDGES)} | – |"
     )
-    edges = ", ".join(f"`{name}`" for name in SEAT_EDGES)
-    for name, kind in (("BusinessUser", NodeKind.MEMBERSHIP), ("SystemUser", NodeKind.ACCOUNT)):
+    inner = (("BusinessUser", NodeKind.MEMBERSHIP, SEAT_EDGES), ("SystemUser", NodeKind.ACCOUNT, ROBOT_EDGES))
+    for name, kind, inside in inner:
+        edges = ", ".join(f"`{one}`" for one in inside)
         lines.append(f"| {name} | see `graph/people.py` | {edges} | {_written(SEAT_WRITES[kind])} |")
     invitation = _written(SEAT_WRITES[NodeKind.RECORD])
     lines.append(f"| BusinessRoleRequest (an invitation) | see `graph/members.py` | – | {invitation} |")

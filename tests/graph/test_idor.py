@@ -12,7 +12,7 @@ from tests.commands._world import T0, World
 from workbadge.commands import membership, portfolio
 from workbadge.graph.applications import APP_CALLS
 from workbadge.graph.changes import NODE_WRITES, SEAT_WRITES
-from workbadge.graph.edges import NODE_EDGES, SEAT_EDGES, USER_EDGES
+from workbadge.graph.edges import NODE_EDGES, ROBOT_EDGES, SEAT_EDGES, USER_EDGES
 from workbadge.graph.extension import BUSINESS_POSTS, EXTENSION
 from workbadge.graph.page_apps import SUBSCRIBED_APPS
 from workbadge.graph.routes import APP_EDGES
@@ -159,7 +159,7 @@ SEAT_KINDS = {
 }
 INNER_WRITES = {
     NodeKind.MEMBERSHIP: {("POST", ""), ("DELETE", "")},
-    NodeKind.ACCOUNT: {("POST", "")},
+    NodeKind.ACCOUNT: {("POST", ""), ("POST", "applications"), ("POST", "access_tokens"), ("DELETE", "access_tokens")},
     NodeKind.RECORD: {("DELETE", "")},
 }
 """Called without parameters, whoever manages the business is told what is missing, or (DELETE) does it last of all."""
@@ -179,6 +179,7 @@ def test_every_edge_has_a_row() -> None:
     assert {(name, method) for name, methods in APP_CALLS.items() for method in methods} == CALL_ROWS
     assert set(SUBSCRIBED_APPS) == {"GET", "POST", "DELETE"}
     assert set(SEAT_EDGES) == set(SEAT_KINDS)
+    assert set(ROBOT_EDGES) == {*SEAT_KINDS, "applications", "assigned_applications"}
     assert {kind: set(writes) for kind, writes in SEAT_WRITES.items()} == INNER_WRITES
     assert set(NODE_WRITES) == {NodeKind.BUSINESS, NodeKind.PAGE, *SHARED_KINDS}
     assert set(NODE_WRITES[NodeKind.BUSINESS]) == BUSINESS_WRITES
@@ -592,7 +593,7 @@ async def test_people_and_system_users_of_a_business(stage: Stage) -> None:
             kind, ghost = kinds[name], _ghost(kinds[name])
             own = name == "robot" and title == "system user"
             if business not in who.sees or (who.page is not None):
-                for edge in SEAT_EDGES if kind is not NodeKind.RECORD else ():
+                for edge in () if kind is NodeKind.RECORD else ROBOT_EDGES if name == "robot" else SEAT_EDGES:
                     await _refused(stage, who, "/{}/" + edge, ghost, name)
                 for method, edge in SEAT_WRITES[kind]:
                     await _refused(stage, who, "/{}/" + edge if edge else "/{}", ghost, name, method)
@@ -604,7 +605,7 @@ async def test_people_and_system_users_of_a_business(stage: Stage) -> None:
                 assert found <= {stage.text(one) for one in who.sees if KINDS[one] is of_kind}, (title, name, edge)
             for method, edge in SEAT_WRITES[kind]:
                 manages = MANAGES.get(title) == business
-                if own or (manages and method == "DELETE"):
+                if own or (manages and method == "DELETE" and not edge):
                     continue
                 path = f"/{stage.text(name)}/{edge}".rstrip("/")
                 answer = await api.call(path, who.token, method)

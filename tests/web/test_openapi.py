@@ -13,8 +13,8 @@ from tests.commands._world import BASE, T0, World, make_services
 from tests.commands.conftest import anyio_backend, database  # noqa: F401
 from workbadge.graph import described as graph
 from workbadge.graph.applications import APP_CALLS
-from workbadge.graph.changes import NODE_WRITES
-from workbadge.graph.edges import NODE_EDGES, USER_EDGES
+from workbadge.graph.changes import NODE_WRITES, SEAT_WRITES
+from workbadge.graph.edges import NODE_EDGES, ROBOT_EDGES, USER_EDGES
 from workbadge.graph.extension import BUSINESS_POSTS, EXTENSION
 from workbadge.graph.page_apps import SUBSCRIBED_APPS
 from workbadge.graph.parameters import PARAMETERS
@@ -86,7 +86,9 @@ async def test_every_route_is_described(document: dict[str, Any]) -> None:
     expected |= {(method, "/{id}/subscribed_apps") for method in SUBSCRIBED_APPS}
     expected |= {("POST", f"/{{id}}/{edge}") for edge in BUSINESS_POSTS}
     expected |= {(method, f"/{path}") for method, path in EXTENSION}
-    expected |= {(method, f"/{{id}}/{edge}".rstrip("/")) for writes in NODE_WRITES.values() for method, edge in writes}
+    every = (*NODE_WRITES.values(), *SEAT_WRITES.values())
+    expected |= {(method, f"/{{id}}/{edge}".rstrip("/")) for writes in every for method, edge in writes}
+    expected |= {("GET", f"/{{id}}/{edge}") for edge in ROBOT_EDGES}
     for route in ROUTES:
         path = route.path + ("{id}" if route.path.endswith("/") else "")
         expected |= {(method, path) for method in route.methods}

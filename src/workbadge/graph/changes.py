@@ -15,6 +15,7 @@ from .members import (
     withdraw,
 )
 from .partners import add_agency, drop_agencies, drop_agency, drop_clients
+from .robots import add_token, drop_tokens, install
 from .sharing import assign_user, unassign_user
 from .writes import Work, Write, inside, writing
 
@@ -59,6 +60,9 @@ BUSINESS_USER: Writes = {
 }
 SYSTEM_USER: Writes = {
     ("POST", ""): inside(find_robot, change_robot),
+    ("POST", "applications"): inside(find_robot, install),
+    ("POST", "access_tokens"): inside(find_robot, add_token),
+    ("DELETE", "access_tokens"): inside(find_robot, drop_tokens),
 }
 INVITATION: Writes = {
     ("DELETE", ""): inside(find_open_invitation, withdraw),

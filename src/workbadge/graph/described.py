@@ -9,10 +9,11 @@ from workbadge.terms.kinds import NodeKind
 from workbadge.web.openapi import EITHER, FLAG, TEXT, Operation, Parameter, Part, Schema, first_sentence, ref
 
 from .applications import APP_CALLS
-from .changes import NODE_WRITES
+from .changes import NODE_WRITES, SEAT_WRITES
 from .debug import debug_token
-from .edges import NODE_EDGES, USER_EDGES
+from .edges import NODE_EDGES, ROBOT_EDGES, SEAT_EDGES, USER_EDGES
 from .extension import BUSINESS_POSTS, EXTENSION
+from .members import INVITATION
 from .nodes import TYPES, NodeType
 from .page_apps import SUBSCRIBED_APPS
 from .parameters import FIELDS, LIST, NODE_ID, PARAMETERS
@@ -41,7 +42,7 @@ def _node_schema(node_type: NodeType) -> Schema:
 
 def node_types() -> dict[str, NodeType]:
     """Every type of node, by its name on the wire."""
-    others = (USER, SYSTEM_USER, BUSINESS_USER, APPLICATION, POST)
+    others = (USER, SYSTEM_USER, BUSINESS_USER, APPLICATION, INVITATION, POST)
     return {one.name: one for one in (*TYPES.values(), *others)}
 
 
@@ -112,6 +113,10 @@ def _reads() -> dict[str, list[str]]:
             found.setdefault(edge, []).append(TYPES[kind].name)
     for edge in APP_EDGES:
         found.setdefault(edge, []).append(APPLICATION.name)
+    for edge in ROBOT_EDGES:
+        found.setdefault(edge, []).append(SYSTEM_USER.name)
+    for edge in SEAT_EDGES:
+        found.setdefault(edge, []).append(BUSINESS_USER.name)
     for edge in USER_EDGES:
         found.setdefault(edge, []).append(USER.name)
     for (method, edge), (_, types) in written().items():
@@ -126,6 +131,9 @@ def written() -> dict[tuple[str, str], tuple[str, list[str]]]:
     calls: list[tuple[str, str, str, Any]] = [("DELETE", "permissions", USER.name, delete_permissions)]
     for kind, writes in NODE_WRITES.items():
         calls += [(method, edge, TYPES[kind].name, called) for (method, edge), called in writes.items()]
+    inner = {NodeKind.MEMBERSHIP: BUSINESS_USER, NodeKind.ACCOUNT: SYSTEM_USER, NodeKind.RECORD: INVITATION}
+    for kind, writes in SEAT_WRITES.items():
+        calls += [(method, edge, inner[kind].name, called) for (method, edge), called in writes.items()]
     calls += [("POST", edge, business, called) for edge, called in BUSINESS_POSTS.items()]
     calls += [(method, "subscribed_apps", page, called) for method, called in SUBSCRIBED_APPS.items()]
     for edge, methods in APP_CALLS.items():

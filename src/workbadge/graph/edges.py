@@ -11,6 +11,7 @@ from .partners import agencies
 from .partners import of_business as partners_of
 from .permissions import permissions
 from .portfolio import assigned, of_business, seats
+from .robots import applications
 from .sharing import assigned_users
 
 USER_EDGES: dict[str, Edge] = {
@@ -49,6 +50,8 @@ SEAT_EDGES: dict[str, Edge] = {
     "assigned_whatsapp_business_accounts": assigned(NodeKind.WHATSAPP_ACCOUNT),
 }
 """Of a BusinessUser and of a SystemUser."""
+ROBOT_EDGES: dict[str, Edge] = {**SEAT_EDGES, "applications": applications, "assigned_applications": applications}
+"""Of a SystemUser."""
 SHARED: dict[str, Edge] = {"assigned_users": assigned_users, "agencies": agencies}
 """Of every asset that people and partners can be given."""
 NODE_EDGES: dict[NodeKind, dict[str, Edge]] = {

@@ -31,7 +31,7 @@ _USER = Parameter("user", "The person's place in the business, or a system user"
 _SIXTY_DAYS = Parameter("set_token_expires_in_60_days", "A token of sixty days instead of one without end", schema=FLAG)
 _PAGE = Parameter("page_id", "The page", True)
 _AD_ACCOUNT = Parameter("adaccount_id", "The ad account", True)
-_TASKS = Parameter("permitted_tasks", "What the business wants to do with it")
+_TASKS = Parameter("permitted_tasks", "What the business wants to do with it", True)
 _TEST_USER = (
     Parameter("name", "The test user's name"),
     Parameter("installed", "Whether it has allowed the app already", schema=FLAG),
@@ -68,7 +68,7 @@ PARAMETERS: dict[tuple[str, str], tuple[Parameter, ...]] = {
     ("DELETE", "assigned_users"): (_USER, Parameter("business", "The business, if the person is in several")),
     ("POST", "agencies"): (
         Parameter("business", "The partner to whom the asset is lent", True),
-        Parameter("permitted_tasks", "What it may do: without it, all that the asset has"),
+        Parameter("permitted_tasks", "What it may do: without it, what it asked for"),
     ),
     ("DELETE", "agencies"): (Parameter("business", "The partner from whom it is taken back", True),),
     ("DELETE", "clients"): (Parameter("business", "The business whose assets are given back", True),),
@@ -90,10 +90,11 @@ PARAMETERS: dict[tuple[str, str], tuple[Parameter, ...]] = {
     ("POST", "applications"): (Parameter("business_app", "The app to install on the system user", True),),
     ("POST", "access_tokens"): (
         Parameter("business_app", "The app that the token is for", True),
-        Parameter("scope", "Permissions of the token"),
+        Parameter("scope", "Permissions of the token", True),
+        Parameter("appsecret_proof", "HMAC-SHA256 of the calling token under the app's secret", True),
         _SIXTY_DAYS,
     ),
-    ("DELETE", "access_tokens"): (),
+    ("DELETE", "access_tokens"): (Parameter("business_app", "The app whose tokens are revoked", True),),
     ("POST", ""): (Parameter("role", "ADMIN or EMPLOYEE"), Parameter("name", "A new name, of a system user")),
     ("DELETE", ""): (),
     ("POST", "access_token"): (

@@ -35,7 +35,7 @@ from .business_login import install_type
 from .changes import NODE_WRITES, SEAT_WRITES, Writes
 from .context import Call, Item, is_page_token
 from .debug import debug_token
-from .edges import NODE_EDGES, SEAT_EDGES, USER_EDGES
+from .edges import NODE_EDGES, ROBOT_EDGES, SEAT_EDGES, USER_EDGES
 from .errors import missing, nothing_named
 from .extension import BUSINESS_POSTS, EXTENSION
 from .feed import read_post, read_post_id
@@ -93,8 +93,8 @@ for _kind, _type in list(TYPES.items()):
     if _kind in _CREATED:
         _more[_CREATED[_kind]] = created
     TYPES[_kind] = _with_expansions(_type, NODE_EDGES.get(_kind, {}), _more)
-for _seat in (BUSINESS_USER, SYSTEM_SEAT):
-    _seat.expansions.update({name: _expansion(edge) for name, edge in SEAT_EDGES.items()})
+for _seat, _edges in ((BUSINESS_USER, SEAT_EDGES), (SYSTEM_SEAT, ROBOT_EDGES)):
+    _seat.expansions.update({name: _expansion(edge) for name, edge in _edges.items()})
 _USER = _with_expansions(USER, USER_EDGES, {})
 _SYSTEM_USER = _with_expansions(SYSTEM_USER, USER_EDGES, {"install_type": install_type})
 
@@ -298,7 +298,7 @@ class Graph:
         node_type = SYSTEM_SEAT if system else BUSINESS_USER
         if method == "GET" and not rest:
             return await show(call, node_type, seat, parse_fields(call.params.values.get("fields", "")))
-        edge = SEAT_EDGES.get(rest[0]) if len(rest) == 1 else None
+        edge = (ROBOT_EDGES if system else SEAT_EDGES).get(rest[0]) if len(rest) == 1 else None
         if edge is not None and method == "GET":
             return await edge(call, seat, asked_at_top(call))
         raise self._no_edge(node_type, method, rest)
@@ -337,6 +337,9 @@ class Graph:
         if rest[:1] == ["permissions"] and method == "DELETE":
             name = rest[1] if len(rest) == 2 else call.params.values.get("permission")
             return await delete_permissions(call, loaded, name)
+        write = None if account is None else _find_write(SEAT_WRITES[NodeKind.ACCOUNT], method, rest)
+        if write is not None and account is not None and person.kind is AccountKind.SYSTEM:
+            return await write(call, str(account.id))
         edge = USER_EDGES.get(rest[0]) if len(rest) == 1 else None
         if edge is not None and method == "GET":
             return await edge(call, loaded, asked_at_top(call))
