@@ -7,7 +7,9 @@ import httpx
 
 from tests.commands._world import BASE
 from workbadge.commands.client_terms import DEFAULT, save_terms
+from workbadge.keys import hash_secret
 from workbadge.oauth.rfc7523 import ASSERTION_TYPE
+from workbadge.store import client_terms
 from workbadge.web.rfc9449.proof import token_hash
 
 from ._app import VERIFIER, App
@@ -55,7 +57,14 @@ class KeyApp(App):
         own = self.assertion() if proves_itself else {"client_id": self.id}
         return await self.site.token("POST", path, data={**form, **own}, headers=headers)
 
-    async def redeem(self, code: str, proof: str | None = None, **more: str) -> httpx.Response:
+    async def registration_token(self) -> str:
+        """A token that manages its registration."""
+        text = "WBM" + self.site.world.services.entropy.text(64)
+        async with self.site.world.services.store.write() as tx:
+            await client_terms.set_terms(tx, int(self.id), {"registration_hash": hash_secret(text)}, True)
+        return text
+
+    async def redeem_by_key(self, code: str, proof: str | None = None, **more: str) -> httpx.Response:
         """Redeem a code."""
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": self.back, "code_verifier": VERIFIER}
         return await self.call("/oauth/token", {**form, **more}, proof)

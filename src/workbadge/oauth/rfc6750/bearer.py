@@ -45,6 +45,9 @@ async def call_with_token(call: Call, scope: str) -> Caller:
     found = None if hashed is None else await inspect_token(call.reader, hashed, call.now)
     if hashed is None or found is None or isinstance(found.decision, Deny):
         raise _refused()
+    token = found.loaded.facts.token
+    if token is None or token.kind is TokenKind.PAGE:
+        raise _refused()  # it speaks for its page, not for the person behind it (MT-10)
     call.client = await find_client(call.reader, str(found.loaded.app_id))
     if scope not in found.scopes:
         raise bearer_error("insufficient_scope", f"The scope {scope} is needed.", 403, scope)
