@@ -10,10 +10,15 @@ from workbadge.graph.errors import TABLE
 from workbadge.graph.extension import BUSINESS_POSTS, EXTENSION
 from workbadge.graph.nodes import TYPES
 from workbadge.graph.routes import APP_EDGES
+from workbadge.oauth.described import TITLES
+from workbadge.oauth.rfc6749.token import GRANTS
 from workbadge.oauth.routes import OAUTH_SEGMENTS
+from workbadge.oauth.standards import AUTHORIZE
+from workbadge.oauth.standards import ROUTES as STANDARD_ROUTES
 from workbadge.terms.kinds import NodeKind
 from workbadge.terms.reasons import Reason
 from workbadge.terms.scopes import SCOPES
+from workbadge.web.openapi import first_sentence
 
 PAGE = Path(__file__).parent.parent / "docs" / "reference.md"
 
@@ -74,6 +79,12 @@ def reference() -> str:
     posts += [f"`{method} /{path}`" for method, path in EXTENSION]
     lines += ["Login for Business and the Business Extension: " + ", ".join(posts) + ".", ""]
     lines += ["## Addresses of login and consent", "", ", ".join(f"`/{one}`" for one in sorted(OAUTH_SEGMENTS)), ""]
+    lines += ["## Addresses of OAuth 2.0 and OpenID", "", "| address | method | what |", "|---|---|---|"]
+    lines.append(f"| `{AUTHORIZE}` | GET, POST | the login of a person, in a browser |")
+    for one in STANDARD_ROUTES:
+        says = TITLES.get(one.path) or first_sentence(one.endpoint)
+        lines.append(f"| `{one.path}{'{id}' if one.path.endswith('/') else ''}` | {', '.join(one.methods)} | {says} |")
+    lines += ["", "Grant types: " + ", ".join(f"`{one}`" for one in GRANTS) + ".", ""]
     lines += ["## Addresses of the console", "", "| address | method | what |", "|---|---|---|"]
     for route in ROUTES:
         methods = ", ".join(sorted((route.methods or set()) - {"HEAD"}))

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from workbadge import __version__
 from workbadge.cli_apps import apps_group
+from workbadge.commands.signing import rotate_keys
 from workbadge.config import Config, ConfigError, load_config
 from workbadge.keys import Entropy, SeededEntropy
 from workbadge.main import Server, make_application, make_site
@@ -108,6 +109,27 @@ def upgrade_command(config_path: Path | None) -> None:
     except StoreError as error:
         raise click.ClickException(str(error)) from error
     click.echo("The database is up to date.")
+
+
+@main.command("rotate-keys")
+@_config_option
+@click.option("--at-once", is_flag=True, help="The present keys became known to others: withdraw them now.")
+def rotate_keys_command(config_path: Path | None, at_once: bool) -> None:
+    """Publish new keys for ID tokens; they sign two days later. This also happens by itself every 90 days."""
+    config = _config(config_path)
+
+    async def work() -> None:
+        site = make_site(config)
+        try:
+            made = await rotate_keys(site.services, site.clock.now(), at_once)
+        finally:
+            await site.services.store.close()
+        click.echo(f"{'Signing now' if at_once else 'Published'}: {', '.join(made)}")
+
+    try:
+        run(work())
+    except StoreError as error:
+        raise click.ClickException(str(error)) from error
 
 
 @main.command("sandbox")

@@ -55,7 +55,17 @@ _REGISTRATION = (
 )
 _ANY_TOKEN = Parameter("token", "An access or refresh token", True)
 _HINT = Parameter("token_type_hint", "access_token or refresh_token")
-_REQUEST = tuple(one for one in _LOGIN if one.name in _ASKED)
+_REQUEST = (
+    *(one for one in _LOGIN if one.name in _ASKED),
+    Parameter("nonce", "Comes back in the ID token"),
+    Parameter("prompt", "none, or login, consent, select_account"),
+    Parameter("max_age", "Seconds since the sign-in, at most"),
+    Parameter("login_hint", "The address of who is to answer"),
+    Parameter("id_token_hint", "An ID token of who is to answer"),
+    Parameter("authorization_details", "Assets to be offered, as JSON (docs/protocols/authorization-details.md)"),
+    Parameter("grant_management_action", "create, merge or replace"),
+    Parameter("grant_id", "The grant to merge into or to replace"),
+)
 PARAMETERS: dict[tuple[str, str], tuple[Parameter, ...]] = {
     ("POST", "/oauth/token"): (
         Parameter("grant_type", "authorization_code, refresh_token, client_credentials and others", True),

@@ -11,13 +11,15 @@ from workbadge.web.sessions import check_password, current, sign_in, sign_out
 from workbadge.web.signin import redirect, safe_next
 from workbadge.web.state import now_of
 
+from .oidc_core.prompt import hinted_address
 from .request import leads_to_app
 from .rfc6749.authorize import leads_to_client
 
 
 async def login_page(request: Request) -> Response:
     """``GET /login``: e-mail and password; who is signed in already is shown (unless ``another`` is asked for)."""
-    return await _page(request, safe_next(request.query_params.get("next")))
+    leads_to = safe_next(request.query_params.get("next"))
+    return await _page(request, leads_to, email=hinted_address(leads_to))
 
 
 async def _page(

@@ -1,7 +1,9 @@
 """The authorization request: who it comes from, where it goes back to, what it says."""
 
+import re
+from html import unescape
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
@@ -263,3 +265,23 @@ async def test_consent_can_be_asked_for_again(site: LoginSite, app: App) -> None
     assert "wants to connect" in asked.text
     chooser = await browser.get(app.address(prompt="select_account"))
     assert "Choose an account" in chooser.text
+
+
+async def test_a_hint_fills_the_form_and_picks_an_account_but_binds_nobody(site: LoginSite, app: App) -> None:
+    """OIDF oidcc-login-hint: the address stands in the sign-in form; of several accounts the hinted one goes ahead; "Use another
+    account" leads to the chooser, without the hint."""
+    browser = site.browser()
+    page = await browser.get(app.address(login_hint="emil@home.example"))
+    assert 'value="emil@home.example"' in page.text
+    await browser.sign_in_as("emil")
+    await browser.sign_in_as("selma")
+    asked = await browser.get(app.address(login_hint="emil@home.example"))
+    assert "wants to connect" in asked.text
+    assert "Emil" in asked.text
+    assert "Selma" not in asked.text
+    other = re.search(r'href="(/login[^"]+)">Use another account', asked.text)
+    assert other is not None
+    again = unescape(other[1])
+    assert "login_hint" not in again
+    leads_to = parse_qs(urlsplit(again).query)["next"][0]
+    assert "Choose an account" in (await browser.get(leads_to)).text

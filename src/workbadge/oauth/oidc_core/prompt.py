@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 from starlette.requests import Request
@@ -74,7 +75,7 @@ async def begin(request: Request, asked: Asked, app: Any, back: str) -> Response
         asked,
         only=tuple(one.id for one in who),
         flow=services.entropy.text(32),
-        back=without_mark(back),
+        back=_without_hint(without_mark(back)),
         standard=msgspec.structs.replace(standard, session=session.hash.hex()),
     )
     flow = Flow(request, session, asked, app, seal_request(services.sealer, asked, session))
@@ -83,6 +84,18 @@ async def begin(request: Request, asked: Asked, app: Any, back: str) -> Response
     if len(flow.accounts) == 1 and "select_account" not in standard.prompt:
         return await with_account(flow, flow.accounts[0])
     return choose_account(flow)
+
+
+def _without_hint(path: str) -> str:
+    """A path that asks again, for whoever rather answers with another account than the hinted one."""
+    head, _, query = path.partition("?")
+    return head + "?" + "&".join(one for one in query.split("&") if not one.startswith("login_hint="))
+
+
+def hinted_address(path: str) -> str:
+    """The ``login_hint`` of a path that asks for an authorization, to stand in the sign-in form; empty without one."""
+    parts = urlsplit(path)
+    return dict(parse_qsl(parts.query)).get("login_hint", "") if parts.path == "/oauth/authorize" else ""
 
 
 def _who(

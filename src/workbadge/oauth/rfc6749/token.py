@@ -147,7 +147,7 @@ GRANTS: dict[str, Grant] = {
 
 
 async def token(call: Call) -> Answer:
-    """One call of the token endpoint."""
+    """Tokens for a code, a refresh token, or the client itself."""
     client = await authenticate(call)
     kind = call.need("grant_type")
     grant = GRANTS.get(kind)

@@ -6,7 +6,7 @@ from workbadge.oauth.rfc6749.client import authenticate
 
 
 async def revoke_token(call: Call) -> Answer:
-    """One call. A token that is not known, or not the client's, is answered alike; hints are not needed (§2.1)."""
+    """Give a token up. One that is not known, or not the client's, is answered alike; hints are not needed (§2.1)."""
     client = await authenticate(call)
     await give_up_token(call.services, client.id, call.need("token"), call.now)
     return Answer()

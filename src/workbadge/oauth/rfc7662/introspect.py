@@ -24,14 +24,14 @@ _INACTIVE = Answer(b'{"active":false}')
 
 
 async def introspect(call: Call) -> Answer:
-    """One call. A hint is not needed: each kind of token has a form of its own."""
+    """What a token of the calling client is. A hint is not needed: each kind has a form of its own."""
     client = await authenticate(call)
     if client.public:
         raise invalid_client("A client without a secret cannot introspect.")
     text = call.need("token")
     bare = text.removeprefix(f"{client.id}|")
     if read_token(bare) is not None or read_restricted(bare) is not None:
-        return await _access(call, client, bare, bare is not text)
+        return await _access(call, client, bare, bare != text)
     if read_refresh_token(text) is not None:
         return await _refresh(call, client, text)
     return _INACTIVE
