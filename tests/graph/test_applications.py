@@ -9,14 +9,16 @@ from workbadge.commands.account import prove_password
 from workbadge.commands.app_roles import give_role
 from workbadge.commands.app_settings import change_settings
 from workbadge.commands.app_status import lift, restrict, set_access, set_mode
+from workbadge.commands.configuration import NewConfiguration, add_configuration
 from workbadge.commands.consent import question
 from workbadge.commands.errors import CommandError, Problem
-from workbadge.commands.grant import Consent, record_consent
-from workbadge.commands.portfolio import add_member
+from workbadge.commands.grant import Consent, record_consent, remove_app
+from workbadge.commands.install import NewInstall, install_app, uninstall_app
+from workbadge.commands.portfolio import add_asset, add_member
 from workbadge.store import grants, records
 from workbadge.terms.apps import AppMode, AppRole, Level, Restriction, Review
 from workbadge.terms.instants import DAY
-from workbadge.terms.kinds import AccountKind, Role
+from workbadge.terms.kinds import AccountKind, NodeKind, Role
 
 from ._api import Api, error
 
@@ -304,3 +306,88 @@ async def test_what_was_unused_for_90_days_is_asked_again(api: Api) -> None:
         await grants.touch_grants(tx, {row.id: last})
     assert await standing(T0 + 90 * DAY)
     assert not await standing(last + 90 * DAY)
+
+
+async def test_ad_accounts_that_the_app_may_work_on(api: Api) -> None:
+    """wire 3.6, I10: the list has exactly the ad accounts that a token of the app reaches now, each once, in pages; it follows a
+    cut-off and a revocation, and has nothing of another app's."""
+    world, app = api.world, api.world.apps["both"]
+    names = ("ads", "ads2", "ads3")
+    async with world.services.store.write() as tx:
+        for name in names[1:]:
+            made = await add_asset(tx, world.services, NodeKind.AD_ACCOUNT, name, world.business, T0)
+            world.assets[name] = made
+    ada, bob = world.people["ada"], world.people["bob"]
+    await api.login(ada, "both", names)
+    await api.login(bob, "both", ("ads", "page"))
+    await api.login(bob, "tokens", names)
+    token = await api.app_token("both")
+    edge = f"/{app}/authorized_adaccounts"
+
+    async def listed(**more: str) -> list[str]:
+        found: list[str] = []
+        answer = await api.get(edge, token, limit="2", **more)
+        while True:
+            found += [one["id"] for one in answer["data"]]
+            following = answer.get("paging", {}).get("next")
+            if following is None:
+                return found
+            answer = (await api.client.get(following)).json()
+
+    every = sorted(f"act_{world.assets[name]}" for name in names)
+    assert await listed() == every
+    first = (await api.get(edge, token))["data"][0]
+    assert set(first) == {"id", "name"}
+    assert await listed(business=str(world.elsewhere)) == []
+    last = await api.get(
+        edge, token, limit="2", after=(await api.get(edge, token, limit="2"))["paging"]["cursors"]["after"]
+    )
+    back = (await api.client.get(last["paging"]["previous"])).json()
+    assert [one["id"] for one in back["data"]] == every[:2]
+    started = await world.start("ada")
+    await world.claim(started, "ada", T0)
+    api.now = T0 + 30 * DAY - timedelta(microseconds=1)
+    assert await listed() == every
+    api.now = T0 + 30 * DAY
+    assert await listed() == [f"act_{world.assets['ads']}"]
+    async with world.services.store.write() as tx:
+        await remove_app(tx, world.services, bob, app, api.now)
+    assert await listed() == []
+    for wrong in ("x", "1"):
+        assert error(await api.call(edge, token, business=wrong))[:2] == (400, 100)
+
+
+async def test_businesses_that_installed_the_app(api: Api) -> None:
+    """wire 3.6: businesses with a live install, by id, with a count; gone once the app is uninstalled there."""
+    world, app = api.world, api.world.apps["both"]
+    token = await api.app_token("both")
+    edge = f"/{app}/connected_client_businesses"
+    assert await api.get(edge, token, summary="true") == {"data": [], "summary": {"total_count": 0}}
+    installs = {}
+    async with world.services.store.write() as tx:
+        for business, person in ((world.business, "ada"), (world.elsewhere, "emil")):
+            new = NewInstall(app, business, world.people[person], ("pages_show_list",), ())
+            installs[business] = (await install_app(tx, world.services, new, T0)).id
+    both = sorted((str(world.business), str(world.elsewhere)))
+    page = await api.get(edge, token, limit="1", summary="true")
+    assert page["summary"] == {"total_count": 2}
+    following = (await api.client.get(page["paging"]["next"])).json()
+    assert [one["id"] for one in (*page["data"], *following["data"])] == both
+    assert (await api.get(f"/{world.apps['tokens']}/connected_client_businesses", await api.app_token("tokens")))[
+        "data"
+    ] == []
+    async with world.services.store.write() as tx:
+        await uninstall_app(tx, world.services, installs[world.business], world.people["ada"], T0)
+    assert [one["id"] for one in (await api.get(edge, token))["data"]] == [str(world.elsewhere)]
+
+
+async def test_an_app_reads_its_configurations(api: Api) -> None:
+    """wire 3.6, 4: config_ids are those of the app's login configurations, for its own token; a person's reads none."""
+    world, app = api.world, api.world.apps["both"]
+    async with world.services.store.write() as tx:
+        new = NewConfiguration(app, "Connect", "user", ("pages_show_list",), (), False)
+        made = await add_configuration(tx, world.services, new, T0)
+    shown = await api.get(f"/{app}", await api.app_token("both"), fields="config_ids")
+    assert shown == {"id": str(app), "config_ids": [str(made.id)]}
+    person = await api.login(world.people["emil"], "both", ("page",))
+    assert await api.get(f"/{app}", person, fields="config_ids") == {"id": str(app)}

@@ -97,7 +97,9 @@ MINTING = {"access_token", "system_user_access_tokens"}
 EXTENSION_ROWS = {"fbe_business", "fbe_business/fbe_installs", "fbe_business/fbe_rollout_switches"} | {
     "commerce_partner_integrations_repair"
 }
-APP_ROWS = {"reconnects": frozenset({"app token"})}
+APP_ROWS = dict.fromkeys(
+    ("reconnects", "connected_client_businesses", "authorized_adaccounts"), frozenset({"app token"})
+)
 CALL_ROWS = {
     *(
         (edge, method)

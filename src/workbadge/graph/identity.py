@@ -1,9 +1,10 @@
 """Reading who is who: the caller, the seats of a business, the calling app (``wire.md`` §3.4, §3.6)."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from workbadge.store import apps, records, seats
+from workbadge.store import apps, business_login, records, seats
 from workbadge.store.engine import Tx
 from workbadge.store.facts import Loaded
 from workbadge.terms.kinds import AccountKind
@@ -13,8 +14,8 @@ from workbadge.web.wire import WireError
 from .context import Call, find_shown_id
 from .enforcement import check_limits
 from .errors import NO_TOKEN_ME, missing, nothing_named
-from .fields import parse_fields
-from .nodes import show
+from .fields import Field, parse_fields
+from .nodes import OMIT, show
 from .people import APPLICATION, AppShown, Person, Seat, seat_of
 
 
@@ -66,6 +67,18 @@ async def find_robot(tx: Tx, now: datetime, found: int) -> Any:
     return row if row is not None and row.kind == AccountKind.SYSTEM.value else None
 
 
+async def _config_ids(call: Call, shown: AppShown, one: Field) -> Any:
+    """Field ``config_ids``: login configurations of the app (``wire.md`` §4)."""
+    if not shown.inside:
+        return OMIT
+    async with call.services.store.read() as tx:
+        rows = await business_login.list_configurations(tx, shown.row.id)
+    return [str(row.id) for row in rows]
+
+
+_APPLICATION = replace(APPLICATION, expansions={"config_ids": _config_ids})
+
+
 async def read_app(call: Call, app_id: int) -> Any:
     """An app, shown to itself and to people whom it serves; to those with a role on it with everything."""
     async with call.services.store.read() as tx:
@@ -75,7 +88,7 @@ async def read_app(call: Call, app_id: int) -> Any:
             account = (await call.alive()).facts.account
             inside = account is not None and await apps.find_role(tx, app_id, account.id) is not None
     assert row is not None
-    return await show(call, APPLICATION, AppShown(row, inside), parse_fields(call.params.values.get("fields", "")))
+    return await show(call, _APPLICATION, AppShown(row, inside), parse_fields(call.params.values.get("fields", "")))
 
 
 async def answer_app(call: Call, text: str, found: int | None) -> int:

@@ -29,6 +29,7 @@ from workbadge.web.wire import (
     split_version,
 )
 
+from .app_lists import authorized_adaccounts, connected_client_businesses
 from .applications import APP_CALLS, APP_TOKEN_NEEDED
 from .batch import Outcome, Prepare, run_batch
 from .business_login import install_type
@@ -52,7 +53,11 @@ from .permissions import delete_permissions
 from .reconnects import reconnects
 from .writes import Write
 
-APP_EDGES: dict[str, Edge] = {"reconnects": reconnects}
+APP_EDGES: dict[str, Edge] = {
+    "reconnects": reconnects,
+    "connected_client_businesses": connected_client_businesses,
+    "authorized_adaccounts": authorized_adaccounts,
+}
 """Edges of the calling app."""
 MOST_IDS = 50
 _CREATED = {

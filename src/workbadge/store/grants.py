@@ -5,7 +5,8 @@ from typing import Any
 
 from sqlalchemy import Row, bindparam, delete, exists, func, insert, or_, select, update
 
-from workbadge.terms.kinds import TokenKind
+from workbadge.terms.ids import RANDOM_SPAN, make_id
+from workbadge.terms.kinds import NodeKind, TokenKind
 from workbadge.terms.reasons import Reason
 
 from .engine import Tx
@@ -120,6 +121,61 @@ async def add_targets(tx: Tx, grant_id: int, targets: dict[int, int | None], now
             for target_id, business_id in sorted(targets.items())
         ],
     )
+
+
+async def list_app_targets(
+    tx: Tx,
+    app_id: int,
+    kind: NodeKind,
+    limit: int,
+    after: int | None = None,
+    before: int | None = None,
+    business_id: int | None = None,
+) -> list[int]:
+    """Nodes of a kind that live grants of an app selected, ascending, or, with ``before``, descending from there."""
+    lowest = make_id(kind, 0)
+    where = [
+        app_grant.c.app_id == app_id,
+        app_grant.c.revoked_at.is_(None),
+        grant_target.c.target_id > (lowest - 1 if after is None else after),
+        grant_target.c.target_id < (lowest + RANDOM_SPAN if before is None else before),
+    ]
+    if business_id is not None:
+        where.append(grant_target.c.business_id == business_id)
+    order = grant_target.c.target_id if before is None else grant_target.c.target_id.desc()
+    rows = await tx.rows(
+        select(grant_target.c.target_id)
+        .join(app_grant, app_grant.c.id == grant_target.c.grant_id)
+        .where(*where)
+        .distinct()
+        .order_by(order)
+        .limit(limit)
+    )
+    return [row.target_id for row in rows]
+
+
+async def list_newest_tokens(tx: Tx, app_id: int, target_id: int, limit: int) -> list[bytes]:
+    """For up to ``limit`` live grants of an app that selected a node: the hash of the newest token under each."""
+    newest = (
+        select(token.c.hash)
+        .where(
+            token.c.grant_id == app_grant.c.id,
+            token.c.kind.in_((TokenKind.USER.value, TokenKind.SYSTEM_USER.value)),
+            token.c.revoked_at.is_(None),
+        )
+        .order_by(token.c.issued_at.desc(), token.c.hash)
+        .limit(1)
+        .correlate(app_grant)
+        .scalar_subquery()
+    )
+    rows = await tx.rows(
+        select(newest.label("hash"))
+        .select_from(app_grant.join(grant_target, grant_target.c.grant_id == app_grant.c.id))
+        .where(app_grant.c.app_id == app_id, app_grant.c.revoked_at.is_(None), grant_target.c.target_id == target_id)
+        .order_by(app_grant.c.id)
+        .limit(limit)
+    )
+    return [bytes(row.hash) for row in rows if row.hash is not None]
 
 
 async def drop_targets(tx: Tx, grant_id: int, target_ids: list[int]) -> None:
