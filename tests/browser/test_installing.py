@@ -54,8 +54,10 @@ class Installing(Login):
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    """One world for all tests of this file."""
+    """One world for all tests of this file, whose admin administers another business, too."""
     with running_sandbox() as found:
+        member = {"account": found.personal("admin"), "role": "ADMIN"}
+        found.control("POST", "/businesses", {"name": "Books and Beans", "members": [member]})
         yield found
 
 
@@ -193,6 +195,6 @@ def test_an_old_login_is_told(browser: Browser) -> None:
         _sign_in(page, (made["email"], made["password"]))
         page.get_by_role("button", name="Work account").click()
         _next(page)
-        expect(page.get_by_label(BUSINESS)).to_be_visible()
+        expect(page.get_by_label("Harbour Bakery")).to_be_visible()
         page.get_by_role("button", name="Cancel").click()
         assert _came_back(page)["error"] == "access_denied"

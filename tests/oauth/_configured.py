@@ -5,9 +5,10 @@ from typing import Any
 import httpx
 
 from tests.oauth._site import Answer, Browser, LoginSite
-from workbadge.commands import webhooks
+from workbadge.commands import portfolio, webhooks
 from workbadge.commands.configuration import NewConfiguration, add_configuration
 from workbadge.commands.webhooks import NewSubscription
+from workbadge.terms.kinds import Role
 
 SYSTEM = ("business_management", "pages_show_list", "pages_manage_posts", "ads_read")
 
@@ -35,11 +36,12 @@ def dialog(site: LoginSite, config: str, app: str = "both", **values: str | None
 async def to_review(
     browser: Browser, address: str, assets: tuple[str, ...], business: int | None = None
 ) -> httpx.Response:
-    """From opening the dialog to the review of an install."""
+    """From opening the dialog to the review of an install; the business is chosen where there are several."""
     world = browser.site.world
     page = await browser.get(address)
     page = await browser.submit(page, action="next")
-    page = await browser.submit(page, action="next", business=business or world.business)
+    if 'name="business" value="' in page.text and 'type="radio"' in page.text:
+        page = await browser.submit(page, action="next", business=business or world.business)
     return await browser.submit(page, action="next", target=[world.assets[one] for one in assets])
 
 
@@ -53,6 +55,15 @@ async def install(
     answer = await browser.submit(page, action="allow")
     assert answer.status_code == 303, answer.text
     return Answer(answer.headers["location"]).query["code"]
+
+
+async def administer_two(site: LoginSite, who: str = "ada") -> None:
+    """Make a person an admin of the other business as well."""
+    world = site.world
+    async with world.services.store.write() as tx:
+        await portfolio.add_member(
+            tx, world.services, world.people[who], world.elsewhere, Role.ADMIN, {}, None, site.now
+        )
 
 
 async def subscribe(site: LoginSite, about: str = "application", app: str = "both") -> None:

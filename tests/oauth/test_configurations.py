@@ -14,7 +14,7 @@ from workbadge.store import business_login, grants, records, rights
 from workbadge.terms.instants import DAY
 from workbadge.terms.kinds import AccountKind, Role, TokenKind
 
-from ._configured import SYSTEM, configure, dialog, install, subscribe, to_review
+from ._configured import SYSTEM, administer_two, configure, dialog, install, subscribe, to_review
 from ._site import Answer, Browser, LoginSite
 
 pytestmark = pytest.mark.anyio
@@ -44,7 +44,6 @@ async def test_a_system_user_configuration_gives_a_token_of_the_business(site: L
     assert browser.boxes(page, "scope") == []
     page = await browser.submit(page, action="next")
     assert "Harbour" in page.text
-    page = await browser.submit(page, action="next", business=world.business)
     assert set(browser.boxes(page, "target")) == {str(world.assets[one]) for one in ("page", "page2", "ads", "pixel")}
     assert browser.ticked(page, "target") == []
     page = await browser.submit(page, action="next", target=[world.assets["page"], world.assets["ads"]])
@@ -178,8 +177,10 @@ async def test_only_an_admin_of_the_business_installs(site: LoginSite) -> None:
 
 
 async def test_the_business_has_to_be_chosen(site: LoginSite) -> None:
-    """Wire §4: going on without a business asks again; going back from each step keeps what was chosen."""
+    """Wire §4: who administers several businesses chooses one: going on without asks again; going back keeps what was chosen;
+    what was ticked in one business is not carried into another."""
     world = site.world
+    await administer_two(site)
     config = await configure(site)
     browser = await _signed_in(site)
     page = await browser.submit(await browser.get(dialog(site, config)), action="next")
@@ -191,8 +192,35 @@ async def test_the_business_has_to_be_chosen(site: LoginSite) -> None:
     assert browser.ticked(page, "target") == [str(world.assets["page2"])]
     page = await browser.submit(page, action="back")
     assert browser.ticked(page, "business") == [str(world.business)]
+    other = await browser.submit(page, action="next", business=world.elsewhere)
+    assert browser.boxes(other, "target") == [str(world.assets["other"])]
+    assert browser.ticked(other, "target") == []
     page = await browser.submit(page, action="back")
     assert "be installed in your business" in page.text
+
+
+async def test_the_only_business_is_not_asked_for(site: LoginSite) -> None:
+    """Wire §4: who administers one business alone goes from the permissions to its assets, and back, and the review names it."""
+    browser = await _signed_in(site)
+    page = await browser.submit(await browser.get(dialog(site, await configure(site))), action="next")
+    page = await browser.submit(page, action="back")
+    assert "be installed in your business" in page.text
+    page = await browser.submit(page, action="next")
+    page = await browser.submit(page, action="next", target=[site.world.assets["page"]])
+    assert "in <bdi>Harbour</bdi>?" in page.text
+    assert "code" in _refused(await browser.submit(page, action="allow"))
+
+
+async def test_a_configuration_without_assets_goes_to_the_review(site: LoginSite) -> None:
+    """Wire §4: a configuration that is about the business alone asks for no asset; going back leads to the permissions."""
+    browser = await _signed_in(site)
+    config = await configure(site, scopes=("business_management",))
+    page = await browser.submit(await browser.get(dialog(site, config)), action="next")
+    assert "in <bdi>Harbour</bdi>?" in page.text
+    back = await browser.submit(page, action="back")
+    assert "be installed in your business" in back.text
+    token = (await site.exchange(_refused(await browser.submit(page, action="allow"))["code"]))["access_token"]
+    assert (await site.graph("/me/businesses", token))["data"][0]["id"] == str(site.world.business)
 
 
 async def test_a_personal_login_cannot_install_in_a_business_it_handed_over(site: LoginSite) -> None:
@@ -249,7 +277,6 @@ async def test_what_an_install_had_is_one_click(site: LoginSite) -> None:
     await install(site, config, ("page", "ads"))
     bob = await _signed_in(site, "bob")
     page = await bob.submit(await bob.get(dialog(site, config)), action="next")
-    page = await bob.submit(page, action="next", business=site.world.business)
     assert bob.ticked(page, "target") == [] and "Select the 2 assets this app had before" in page.text
     page = await bob.submit(page, select="before")
     assert set(bob.ticked(page, "target")) == {str(site.world.assets[one]) for one in ("page", "ads")}

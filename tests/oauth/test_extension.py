@@ -35,11 +35,10 @@ async def _signed_in(site: LoginSite, who: str = "ada") -> Browser:
     return browser
 
 
-async def _set_up(browser: Browser, address: str, assets: tuple[str, ...], business: int | None = None) -> Answer:
+async def _set_up(browser: Browser, address: str, assets: tuple[str, ...]) -> Answer:
     world = browser.site.world
     page = await browser.get(address)
     page = await browser.submit(page, action="next", scope=SCOPES.split(","))
-    page = await browser.submit(page, action="next", business=business or world.business)
     page = await browser.submit(page, action="next", target=[world.assets[one] for one in assets])
     answer = await browser.submit(page, action="allow")
     assert answer.status_code == 303, answer.text
@@ -82,7 +81,6 @@ async def test_what_is_declined_is_declined_for_both(site: LoginSite) -> None:
     world = site.world
     browser = await _signed_in(site)
     page = await browser.submit(await browser.get(_dialog(site)), action="next", scope=["pages_read_engagement"])
-    page = await browser.submit(page, action="next", business=world.business)
     page = await browser.submit(page, action="next", target=[world.assets["page"]])
     back = Answer((await browser.submit(page, action="allow")).headers["location"])
     held = (await site.graph("/me/permissions", (await site.exchange(back.query["code"]))["access_token"]))["data"]
@@ -106,12 +104,12 @@ async def test_a_second_shop_leaves_the_first(site: LoginSite) -> None:
     assert from_elsewhere == []
     emil = await _signed_in(site, "emil")
     assert "Harbour" not in (await emil.submit(await emil.get(_dialog(site)), action="next")).text
-    first = await site.exchange((await _set_up(emil, _dialog(site), ("other",), world.elsewhere)).query["code"])
+    first = await site.exchange((await _set_up(emil, _dialog(site), ("other",))).query["code"])
     async with world.services.store.read() as tx:
         rows = await business_login.list_installs(tx, world.elsewhere)
     assert [(row.external_business_id, row.business_id) for row in rows] == [("shop-1", world.elsewhere)]
     second = _dialog(site, _extras(external_business_id="shop-2"))
-    await _set_up(emil, second, (), world.elsewhere)
+    await _set_up(emil, second, ())
     token = first["access_token"]
     listed = await site.graph("/fbe_business/fbe_installs?fbe_external_business_id=shop-1", token)
     assert listed["data"][0]["business_manager_id"] == str(world.elsewhere)
@@ -178,7 +176,6 @@ async def test_only_admins_set_up(site: LoginSite) -> None:
             assert (page.status_code, "You administer no business" in page.text) == (403, True)
             continue
         page = await browser.submit(page, action="next", scope=SCOPES.split(","))
-        page = await browser.submit(page, action="next", business=world.partner)
         forged = await browser.submit(page, action="next", target=[])
         refused = await browser.submit(forged, action="allow", business=world.business)
         assert refused.status_code in (400, 403)

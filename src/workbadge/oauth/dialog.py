@@ -20,6 +20,7 @@ from workbadge.web.sessions import BrowserSession, SignedIn, current
 from workbadge.web.signin import login_address, redirect
 from workbadge.web.state import now_of, site_of
 
+from .flow import Flow
 from .leaving import cancelled, failed
 from .request import (
     Asked,
@@ -31,7 +32,7 @@ from .request import (
     read_request,
     seal_request,
 )
-from .steps import STEPS, Flow, choose_account, with_account
+from .steps import STEPS, choose_account, with_account
 
 SINCE = "wb_since"
 

@@ -12,10 +12,11 @@ from workbadge.commands.grant import find_scoped_account
 from workbadge.commands.signing import read_own_jwt
 from workbadge.commands.transaction import in_transaction
 from workbadge.oauth.dialog import SINCE, fresh_accounts, without_mark
+from workbadge.oauth.flow import Flow
 from workbadge.oauth.leaving import answer
 from workbadge.oauth.request import Asked, Standard, mark_fresh, seal_request
 from workbadge.oauth.rfc6749.authorization import Authorization, AuthorizationError, invalid
-from workbadge.oauth.steps import Flow, choose_account, find_question, with_account
+from workbadge.oauth.steps import choose_account, find_question, with_account
 from workbadge.store.engine import Tx
 from workbadge.web.sessions import BrowserSession, SignedIn, current
 from workbadge.web.signin import login_address, redirect
