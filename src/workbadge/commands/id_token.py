@@ -10,27 +10,28 @@ from workbadge.terms.kinds import AccountKind
 from .client import Client
 from .services import Services
 from .signing import ID_TOKEN_LIFE, find_signer
-from .standard_token import Tokens
+from .token import Login
 
 
-async def make_id_token(services: Services, client: Client, tokens: Tokens, now: datetime) -> str:
-    """The ID token that goes with ``tokens``. ``sub`` is the id by which this app knows the account; ``is_work_account``
-    tells a managed account from a personal one."""
+async def make_id_token(services: Services, client: Client, access: str, login: Login, now: datetime) -> str:
+    """The ID token of a login, beside the access token that it led to. ``sub`` is the id by which this app knows the account;
+    ``is_work_account`` tells a managed account from a personal one."""
     issued = int(now.timestamp())
     claims: dict[str, Any] = {
         "iss": services.base_url,
-        "sub": str(tokens.subject),
+        "sub": str(login.subject),
         "aud": str(client.id),
         "exp": issued + int(ID_TOKEN_LIFE.total_seconds()),
         "iat": issued,
-        "auth_time": int(tokens.signed_in_at.timestamp()),
-        "at_hash": at_hash(tokens.access),
-        "is_work_account": tokens.kind is AccountKind.MANAGED,
+        "at_hash": at_hash(access),
+        "is_work_account": login.kind is AccountKind.MANAGED,
     }
-    if tokens.sid is not None:
-        claims["sid"] = tokens.sid
-    if tokens.nonce is not None:
-        claims["nonce"] = tokens.nonce
+    if login.signed_in_at is not None:
+        claims["auth_time"] = int(login.signed_in_at.timestamp())
+    if login.sid is not None:
+        claims["sid"] = login.sid
+    if login.nonce is not None:
+        claims["nonce"] = login.nonce
     signer = await find_signer(services, client.id_token_alg, now)
     return signer.sign(claims)
 

@@ -19,16 +19,7 @@ from workbadge.terms.reasons import Reason
 
 from .grant import Granted, scoped_id
 from .services import Services
-from .token import (
-    ALIVE,
-    Bound,
-    TokenError,
-    TokenRefusal,
-    challenge_of,
-    issue_code,
-    issue_user_token,
-    judge_code,
-)
+from .token import ALIVE, Bound, Login, TokenError, TokenRefusal, challenge_of, issue_code, issue_user_token, judge_code
 from .transaction import in_transaction
 
 OFFLINE = "offline_access"
@@ -70,6 +61,11 @@ class Tokens:
     details: bool = False
     sid: str | None = None
     jkt: str | None = None
+
+    @property
+    def login(self) -> Login:
+        """Who logged in."""
+        return Login(self.subject, self.kind, self.nonce, self.signed_in_at, self.sid)
 
 
 async def redeem_code(

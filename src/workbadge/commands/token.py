@@ -4,7 +4,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -25,11 +25,11 @@ from workbadge.store import business_login, facts, grants, records
 from workbadge.store.apply import write_audit
 from workbadge.store.engine import Tx
 from workbadge.terms.instants import to_micros
-from workbadge.terms.kinds import Act, TokenKind
+from workbadge.terms.kinds import AccountKind, Act, TokenKind
 from workbadge.terms.reasons import Reason
 
 from .configuration import SIXTY_DAYS
-from .grant import Granted
+from .grant import Granted, scoped_id
 from .registration import SECRET_PLACE
 from .services import Services
 from .transaction import in_transaction
@@ -85,11 +85,24 @@ FREE = Bound()
 
 
 @dataclass(frozen=True, slots=True)
+class Login:
+    """Who logged in, as an ID token says it. ``subject``: the id by which the app knows the account. ``signed_in_at``: when the
+    account signed in, where it is known; ``sid``: the browser's session towards the app."""
+
+    subject: int
+    kind: AccountKind
+    nonce: str | None = None
+    signed_in_at: datetime | None = None
+    sid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Issued:
-    """A fresh token; ``lifetime`` None: no end."""
+    """A fresh token; ``lifetime`` None: no end. ``login``: of the person behind it, where ``openid`` was granted by a code."""
 
     text: TokenText | RestrictedText
     lifetime: timedelta | None
+    login: Login | None = None
 
 
 async def issue_user_token(
@@ -271,9 +284,10 @@ async def exchange_code(
         outcome = await judge_code(tx, services, row, hashed, app_id, redirect_uri, verifier, now)
         if isinstance(outcome, TokenError):
             return outcome
+        assert row is not None
         issued = await _issue_for_code(tx, services, row, outcome, now)
         await grants.use_code(tx, hashed, hash_secret(issued.text), now)
-        return issued
+        return replace(issued, login=await _login(tx, services, row, outcome))
 
     outcome = await in_transaction(services, work)
     if isinstance(outcome, TokenError):
@@ -287,6 +301,17 @@ async def _issue_for_code(tx: Tx, services: Services, row: Any, granted: Granted
     life = None if row.life_seconds is None else timedelta(seconds=row.life_seconds)
     await business_login.mark_swapped(tx, row.install_id, now)
     return await issue_system_token(tx, services, granted, now, life, bytes(row.hash))
+
+
+async def _login(tx: Tx, services: Services, row: Any, granted: Granted) -> Login | None:
+    """The login behind a code, when the person let the app know who they are (``wire.md`` §3.2)."""
+    if "openid" not in granted.scopes or row.install_id is not None:
+        return None
+    account = await records.find_account(tx, granted.account_id)
+    if account is None:
+        return None
+    subject = await scoped_id(tx, services, granted.app_id, granted.account_id)
+    return Login(subject, AccountKind(account.kind), row.nonce)
 
 
 async def judge_code(

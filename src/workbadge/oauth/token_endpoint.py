@@ -5,7 +5,9 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
+from workbadge.commands.client import find_client
 from workbadge.commands.errors import CommandError
+from workbadge.commands.id_token import make_id_token
 from workbadge.commands.limits import Throttle
 from workbadge.commands.services import Services
 from workbadge.commands.token import (
@@ -105,6 +107,14 @@ def _issued(issued: Issued) -> dict[str, Any]:
     return answer
 
 
+async def _identity(services: Services, app_id: int, issued: Issued, now: datetime) -> dict[str, str]:
+    """The ID token that goes with a code for which ``openid`` was granted (``wire.md`` §3.2)."""
+    client = await find_client(services.store, str(app_id))
+    if issued.login is None or client is None:
+        return {}
+    return {"id_token": await make_id_token(services, client, issued.text, issued.login, now)}
+
+
 def _client(params: WireParams) -> tuple[str | None, str | None]:
     """The client's credentials: parameters, else HTTP Basic; both and different is refused (OA-30)."""
     client_id, secret = params.get("client_id"), params.get("client_secret")
@@ -175,7 +185,8 @@ async def answer(services: Services, params: WireParams, now: datetime, address:
             if not code:
                 raise WireError(100, "(#100) The parameter code is required.")
             redirect, verifier = params.get("redirect_uri"), params.get("code_verifier")
-            return _issued(await exchange_code(services, app.id, code, redirect, verifier, now))
+            issued = await exchange_code(services, app.id, code, redirect, verifier, now)
+            return {**_issued(issued), **await _identity(services, app.id, issued, now)}
     except TokenError as error:
         raise _wire_error(error) from error
     raise WireError(

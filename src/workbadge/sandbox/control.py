@@ -183,7 +183,7 @@ class Control:
         answer = {"access_token": tokens.access, "refresh_token": tokens.refresh}
         client = await find_client(services.store, str(granted.app_id))
         if OPENID in tokens.scopes and client is not None:
-            answer["id_token"] = await make_id_token(services, client, tokens, now)
+            answer["id_token"] = await make_id_token(services, client, tokens.access, tokens.login, now)
         return answer
 
     async def _contexts(self, tx: Tx, person: int, nodes: list[int], now: datetime) -> dict[int, int | None]:

@@ -418,3 +418,17 @@ async def test_a_login_in_grace_reaches_nothing_that_moved(site: LoginSite, app:
     code = silent.headers["location"].partition("code=")[2].partition("&")[0]
     token = (await app.redeem(code)).json()["access_token"]
     assert (await site.graph(f"/{site.world.assets['page']}", token))["error"]["code"] == 100
+
+
+async def test_the_graph_dialect_gives_the_same_id_token(site: LoginSite, app: App) -> None:
+    """Wire §3.2: a code of the Graph dialog with openid leads to an ID token too, with the nonce of the login; without openid to none."""
+    code = await site.code(scope="openid,email", nonce="of the login")
+    answer = await site.exchange(code)
+    claims = await _claims(site, answer["id_token"])
+    half = hashlib.sha256(answer["access_token"].encode()).digest()[:16]
+    assert claims["nonce"] == "of the login"
+    assert claims["at_hash"] == base64.urlsafe_b64encode(half).decode().rstrip("=")
+    assert (claims["iss"], claims["aud"]) == (BASE, app.id)
+    assert claims["sub"] == (await site.graph("/me?fields=id", answer["access_token"]))["id"]
+    assert "auth_time" not in claims
+    assert "id_token" not in await site.exchange(await site.code("selma", scope="email"))

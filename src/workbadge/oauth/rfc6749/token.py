@@ -65,7 +65,7 @@ async def answer_with(call: Call, client: Client, tokens: Tokens) -> dict[str, A
     if tokens.details:
         answer["authorization_details"] = await _details(call, tokens)
     if OPENID in tokens.scopes:
-        answer["id_token"] = await make_id_token(call.services, client, tokens, call.now)
+        answer["id_token"] = await make_id_token(call.services, client, tokens.access, tokens.login, call.now)
     return answer
 
 
