@@ -1,5 +1,7 @@
 """The authorization request: who it comes from, where it goes back to, what it says."""
 
+import base64
+import json
 import re
 from html import unescape
 from typing import Any
@@ -285,3 +287,36 @@ async def test_a_hint_fills_the_form_and_picks_an_account_but_binds_nobody(site:
     assert "login_hint" not in again
     leads_to = parse_qs(urlsplit(again).query)["next"][0]
     assert "Choose an account" in (await browser.get(leads_to)).text
+
+
+async def test_the_order_of_scopes_and_parameters_does_not_matter(site: LoginSite, app: App) -> None:
+    """OIDF oidcc-alternate-happy-flow, FAPI2 ensure-other-scope-order-succeeds: turned around, a request leads to the same."""
+    head, _, query = app.address(scope=" ".join(reversed(SCOPE.split()))).partition("?")
+    browser = site.browser()
+    await browser.sign_in_as("emil")
+    turned = head + "?" + "&".join(reversed(query.split("&")))
+    code = (await browser.allow(await browser.get(turned), ("page",))).query["code"]
+    tokens = (await app.redeem(code)).json()
+    assert set(tokens["scope"].split()) == set(SCOPE.split())
+    assert "id_token" in tokens
+
+
+async def test_an_address_may_have_a_query_of_its_own(site: LoginSite, app: App) -> None:
+    """OIDF oidcc-redirect-uri-query-OK, -mismatch, -added: a registered query stays, with the answer behind it; another one, or one
+    that was added, is no registered address."""
+    await site.set_redirects("both", "https://app.example/cb?foo=bar", "https://app.example/plain")
+    answer = await site.browser().client.get(app.address(redirect_uri="https://app.example/cb?foo=bar", prompt="none"))
+    assert answer.headers["location"].startswith("https://app.example/cb?foo=bar&error=login_required&")
+    for uri in ("https://app.example/cb?foo=baz", "https://app.example/cb", "https://app.example/plain?foo=bar"):
+        answer = await site.browser().client.get(app.address(redirect_uri=uri))
+        assert (answer.status_code, "location" in answer.headers) == (400, False), uri
+
+
+async def test_a_login_needs_neither_nonce_nor_state(site: LoginSite, app: App) -> None:
+    """OIDF oidcc-ensure-request-without-nonce-succeeds-for-code-flow, FAPI2 ensure-authorization-request-without-state-success:
+    without them the answer has no state and the ID token no nonce."""
+    answer = await app.log_in(nonce=None, state=None)
+    assert set(answer.query) == {"code", "iss"}
+    tokens = (await app.redeem(answer.query["code"])).json()
+    payload = tokens["id_token"].split(".")[1]
+    assert "nonce" not in json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

@@ -84,6 +84,18 @@ async def test_with_the_id_token_of_this_session_somebody_leaves_at_once(client:
     assert not await is_signed_in(browser)
 
 
+async def test_state_and_address_may_be_missing(client: App) -> None:
+    """OA-04, OIDF oidcc-rp-initiated-logout-no-state, -no-post-logout-redirect-uri: with the hint alone somebody is signed out
+    too, and stays on a page here; without a state the address comes back bare."""
+    for values, leads in (({"post_logout_redirect_uri": BYE}, BYE), ({}, None)):
+        browser = client.site.browser()
+        token = (await log_in(client, browser))["id_token"]
+        answer = await browser.client.get(address(id_token_hint=token, **values))
+        assert answer.headers.get("location") == leads
+        assert answer.status_code == (303 if leads else 200)
+        assert not await is_signed_in(browser)
+
+
 async def test_the_request_may_be_a_form(client: App) -> None:
     """RP-Initiated Logout §2: POST does the same as GET; a query in the registered address is kept."""
     browser = client.site.browser()
