@@ -2,6 +2,7 @@
 
 from workbadge.terms.kinds import Act, NodeKind
 
+from .businesses import add_app, add_business, change_business
 from .feed import write_post
 from .holding import ask_for, leave, take
 from .identity import find_person_seat, find_robot
@@ -35,6 +36,9 @@ def _managed(work: Work) -> Write:
 
 
 BUSINESS: Writes = {
+    ("POST", ""): _managed(change_business),
+    ("POST", "owned_businesses"): _managed(add_business),
+    ("POST", "owned_apps"): _managed(add_app),
     ("POST", "business_users"): _managed(invite),
     ("POST", "system_users"): _managed(add_system_user),
     ("POST", "owned_pages"): _managed(take(NodeKind.PAGE)),

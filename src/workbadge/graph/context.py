@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -57,8 +58,10 @@ class Call:
     """One request: who, when, with which parameters. Raises WireError on construction when there is no usable token.
 
     ``by_app``: an app token is presented, which stands for nobody: it reaches neither nodes nor lists by this class.
-    ``page_tokens`` and ``owners`` (business id to name) hold what a list has looked up for all its items at once.
+    ``profile``: of the business that was shown last. ``page_tokens`` and ``owners`` (business id to name) hold what a list has looked up for all its items at once.
     """
+
+    profile: Any = None
 
     def __init__(
         self,

@@ -2,6 +2,7 @@
 
 from workbadge.terms.kinds import NodeKind
 
+from .businesses import business_apps, owned_businesses
 from .feed import feed
 from .holding import pending_client, pending_owned
 from .lists import Edge
@@ -12,6 +13,14 @@ from .partners import of_business as partners_of
 from .permissions import permissions
 from .portfolio import assigned, of_business, seats
 from .robots import applications
+from .selves import (
+    assigned_applications,
+    business_users,
+    ids_for_apps,
+    ids_for_pages,
+    personal_ad_accounts,
+    picture,
+)
 from .sharing import assigned_users
 
 USER_EDGES: dict[str, Edge] = {
@@ -22,6 +31,14 @@ USER_EDGES: dict[str, Edge] = {
     "assigned_ad_accounts": own(NodeKind.AD_ACCOUNT),
     "assigned_product_catalogs": own(NodeKind.PRODUCT_CATALOG),
     "assigned_whatsapp_business_accounts": own(NodeKind.WHATSAPP_ACCOUNT),
+    "assigned_applications": assigned_applications,
+    "applications": assigned_applications,
+    "business_users": business_users,
+    "personal_ad_accounts": personal_ad_accounts,
+    "ids_for_apps": ids_for_apps,
+    "ids_for_business": ids_for_apps,
+    "ids_for_pages": ids_for_pages,
+    "picture": picture,
     "permissions": permissions,
 }
 BUSINESS_EDGES: dict[str, Edge] = {
@@ -40,6 +57,9 @@ BUSINESS_EDGES: dict[str, Edge] = {
     "business_users": seats(False),
     "system_users": seats(True),
     "pending_users": pending_users,
+    "owned_businesses": owned_businesses,
+    "owned_apps": business_apps(True),
+    "client_apps": business_apps(False),
     "agencies": partners_of(False),
     "clients": partners_of(True),
 }

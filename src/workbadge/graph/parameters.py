@@ -78,6 +78,14 @@ PARAMETERS: dict[tuple[str, str], tuple[Parameter, ...]] = {
     ("POST", "owned_ad_accounts"): (_AD_ACCOUNT,),
     ("POST", "client_ad_accounts"): (_AD_ACCOUNT, _TASKS),
     ("DELETE", "ad_accounts"): (_AD_ACCOUNT,),
+    ("POST", "owned_businesses"): (
+        Parameter("name", "The name of the business below", True),
+        Parameter("vertical", "Its line of business"),
+        Parameter("timezone_id", "The number of its time zone", schema=NUMBER),
+    ),
+    ("POST", "owned_apps"): (Parameter("app_id", "The app, which the caller administers", True),),
+    ("GET", "authorized_adaccounts"): (Parameter("business", "Only those chosen in the name of this business"),),
+    ("GET", "pending_users"): (Parameter("email", "Only the invitation to this address"),),
     ("POST", "business_users"): (
         Parameter("email", "Whom to invite", True),
         Parameter("role", "ADMIN or EMPLOYEE"),
@@ -95,7 +103,13 @@ PARAMETERS: dict[tuple[str, str], tuple[Parameter, ...]] = {
         _SIXTY_DAYS,
     ),
     ("DELETE", "access_tokens"): (Parameter("business_app", "The app whose tokens are revoked", True),),
-    ("POST", ""): (Parameter("role", "ADMIN or EMPLOYEE"), Parameter("name", "A new name, of a system user")),
+    ("POST", ""): (
+        Parameter("role", "ADMIN or EMPLOYEE, of a person or a system user"),
+        Parameter("name", "A new name, of a system user or a business"),
+        Parameter("vertical", "The line of business, of a business"),
+        Parameter("timezone_id", "The number of the time zone, of a business", schema=NUMBER),
+        Parameter("primary_page", "The page that stands for it, of a business"),
+    ),
     ("DELETE", ""): (),
     ("POST", "access_token"): (
         Parameter("app_id", "The app that calls"),

@@ -87,9 +87,14 @@ def _nothing(call: Call, person: Person) -> Any:
     return OMIT
 
 
-def _picture(call: Call, person: Any) -> Any:
+def picture_of(call: Call) -> dict[str, Any]:
+    """The picture that everybody has."""
     url = f"{call.services.base_url}/static/avatar.svg"
     return {"data": {"url": url, "is_silhouette": True, "height": 50, "width": 50}}
+
+
+def _picture(call: Call, person: Any) -> Any:
+    return picture_of(call)
 
 
 def _business(call: Call, seat: Seat) -> Any:

@@ -33,6 +33,7 @@ from .app_lists import authorized_adaccounts, connected_client_businesses
 from .applications import APP_CALLS, APP_TOKEN_NEEDED
 from .batch import Outcome, Prepare, run_batch
 from .business_login import install_type
+from .businesses import BUSINESS_FIELDS
 from .changes import NODE_WRITES, SEAT_WRITES, Writes
 from .context import Call, Item, is_page_token
 from .debug import debug_token
@@ -92,7 +93,7 @@ def _with_expansions(node_type: NodeType, edges: dict[str, Edge], more: dict[str
 
 
 for _kind, _type in list(TYPES.items()):
-    _more = {} if _kind is NodeKind.BUSINESS else {"business": owner}
+    _more = dict(BUSINESS_FIELDS) if _kind is NodeKind.BUSINESS else {"business": owner}
     if _kind is NodeKind.PAGE:
         _more["access_token"] = page_access_token
     if _kind in _CREATED:

@@ -1,5 +1,5 @@
-"""Which apps, businesses and system users belong together: owners of apps, apps installed on system users, businesses and ad
-accounts that were chosen for an app. Rows carry ``id``, ``name``, ``made``."""
+"""Which apps, businesses and system users belong together: owners of apps, apps installed on system users. Rows carry ``id``,
+``name``, ``made``."""
 
 from datetime import datetime
 from typing import Any

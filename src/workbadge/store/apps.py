@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, Select, delete, insert, select, update
 
 from .engine import Tx
 from .schema import account, app, app_enforcement, app_permission, app_role, test_user
+from .window import Rows, Window, count_rows, read_window
 
 
 async def set_columns(tx: Tx, app_id: int, values: dict[str, Any]) -> int:
@@ -60,6 +61,21 @@ async def list_apps_of(tx: Tx, account_ids: list[int]) -> list[Row[Any]]:
         .where(app_role.c.account_id.in_(account_ids))
         .order_by(app.c.name, app.c.id, app_role.c.account_id)
     )
+
+
+def _role_apps(account_id: int) -> Select[Any]:
+    mine = select(app_role.c.app_id).where(app_role.c.account_id == account_id)
+    return select(*app.c, app.c.created_at.label("made")).where(app.c.id.in_(mine))
+
+
+async def list_role_apps(tx: Tx, account_id: int, window: Window) -> Rows:
+    """Apps on which an account has a role, each also with ``made``."""
+    return await read_window(tx, _role_apps(account_id), window, app.c.id, app.c.created_at)
+
+
+async def count_role_apps(tx: Tx, account_id: int) -> int:
+    """On how many apps an account has a role."""
+    return await count_rows(tx, _role_apps(account_id))
 
 
 async def list_permissions(tx: Tx, app_id: int) -> list[Row[Any]]:

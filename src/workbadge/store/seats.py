@@ -67,6 +67,21 @@ async def count_seats(tx: Tx, business_id: int, system: bool, now: datetime) -> 
     return await count_rows(tx, _in_business(business_id, system, now))
 
 
+def _of_account(account_id: int, business_ids: list[int], now: datetime) -> Select[Any]:
+    return _seats(now).where(membership.c.account_id == account_id, membership.c.business_id.in_(business_ids))
+
+
+async def list_places(tx: Tx, account_id: int, business_ids: list[int], now: datetime, window: Window) -> Rows:
+    """The places of an account in some businesses."""
+    statement = _of_account(account_id, business_ids, now)
+    return await read_window(tx, statement, window, membership.c.id, membership.c.starts)
+
+
+async def count_places(tx: Tx, account_id: int, business_ids: list[int], now: datetime) -> int:
+    """How many places ``list_places`` lists."""
+    return await count_rows(tx, _of_account(account_id, business_ids, now))
+
+
 async def find_seat(
     tx: Tx, now: datetime, membership_id: int | None = None, account_id: int | None = None
 ) -> Row[Any] | None:

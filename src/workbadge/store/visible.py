@@ -42,6 +42,7 @@ from .schema import (
     name_pattern,
     share,
 )
+from .schema.portfolio import business_profile
 from .window import Order, Place, Window
 
 
@@ -64,7 +65,7 @@ class Viewer:
 class Filter:
     """What is looked for. ``owned_by``/``lent_to``: only assets of, or lent to, that business; ``held_by``: either.
     ``assigned_to``: only those on which that membership of ``held_by`` has tasks. ``unowned``: only those of no business.
-    ``text``: in the name."""
+    ``child_of``: only businesses right below that one. ``text``: in the name."""
 
     kinds: frozenset[NodeKind]
     owned_by: int | None = None
@@ -73,6 +74,7 @@ class Filter:
     held_by: int | None = None
     assigned_to: int | None = None
     unowned: bool = False
+    child_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ class _Shape:
     held_by: bool = False
     assigned_to: bool = False
     unowned: bool = False
+    child_of: bool = False
 
 
 _now = bindparam("now", type_=BigInteger)
@@ -117,6 +120,7 @@ _owned_by = bindparam("owned_by", type_=BigInteger)
 _lent_to = bindparam("lent_to", type_=BigInteger)
 _held_by = bindparam("held_by", type_=BigInteger)
 _assigned_to = bindparam("assigned_to", type_=BigInteger)
+_child_of = bindparam("child_of", type_=BigInteger)
 _text = bindparam("text", type_=Text)
 _limit = bindparam("limit", type_=Integer)
 
@@ -275,6 +279,9 @@ def _businesses(shape: _Shape) -> list[Select[Any]]:
     way = select(business.c.id).join(membership, membership.c.business_id == business.c.id).where(_member(shape))
     if shape.text:
         way = way.where(business.c.name_key.like(_text, escape="/"))
+    if shape.child_of:
+        below = select(business_profile.c.business_id).where(business_profile.c.parent_id == _child_of)
+        way = way.where(business.c.id.in_(below))
     return [_finish(way, shape, business.c.id, type_coerce(business.c.created_at, BigInteger))]
 
 
@@ -309,6 +316,7 @@ def _shape_of(viewer: Viewer, wanted: Filter, where: str, order: Order = Order.I
         wanted.held_by is not None,
         wanted.assigned_to is not None,
         wanted.unowned,
+        wanted.child_of is not None,
     )
 
 
@@ -323,6 +331,7 @@ def _params(viewer: Viewer, wanted: Filter, now: datetime) -> dict[str, Any]:
         "lent_to": wanted.lent_to,
         "held_by": wanted.held_by,
         "assigned_to": wanted.assigned_to,
+        "child_of": wanted.child_of,
         "text": name_pattern(wanted.text) if wanted.text else None,
     }
 
