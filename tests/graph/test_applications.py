@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+import httpx
 import pytest
 
 from tests.commands._world import T0
@@ -391,3 +392,26 @@ async def test_an_app_reads_its_configurations(api: Api) -> None:
     assert shown == {"id": str(app), "config_ids": [str(made.id)]}
     person = await api.login(world.people["emil"], "both", ("page",))
     assert await api.get(f"/{app}", person, fields="config_ids") == {"id": str(app)}
+
+
+async def test_a_developer_debugs_tokens_of_the_app(api: Api) -> None:
+    """wire 3.3: a user token of somebody who works on the app inspects its tokens; a tester's, a stranger's, a page token and one
+    under another app do not, and another app's token is not described."""
+    emil, other = await api.login(api.world.people["emil"], "both", ("page",)), api.world.people["selma"]
+    selma = await api.login(other, "both", ("page",))
+    elsewhere = await api.login(api.world.people["emil"], "tokens", ("page",))
+    needs = "You must provide an app access token"
+
+    async def debug(caller: str, given: str) -> httpx.Response:
+        return await api.call("/debug_token", caller, input_token=given)
+
+    assert needs in (await debug(emil, selma)).text
+    await give(api, "emil", AppRole.TESTER)
+    await give(api, "ada", AppRole.ADMINISTRATOR)
+    assert needs in (await debug(emil, selma)).text
+    await give(api, "emil", AppRole.DEVELOPER)
+    found = (await debug(emil, selma)).json()["data"]
+    assert (found["is_valid"], found["app_id"]) == (True, str(api.world.apps["both"]))
+    assert (await debug(emil, elsewhere)).json()["data"]["is_valid"] is False
+    assert needs in (await debug(elsewhere, selma)).text
+    assert needs in (await debug(await api.page_token(emil), selma)).text

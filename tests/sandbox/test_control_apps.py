@@ -160,3 +160,38 @@ def test_an_enforcement_by_the_control_api(sandbox: Sandbox) -> None:
         {"kind": "permission", "reason": "x"},
     ):
         sandbox.control("POST", f"/apps/{app['id']}/enforcements", wrong, status=400)
+
+
+def test_the_standing_of_an_app_by_the_control_api(sandbox: Sandbox) -> None:
+    """wire 6.8, 6.9: roles, settings, mode and access of an app are set, seen over the wire, and hold; what is wrong changes
+    nothing at all."""
+    app = sandbox.control("POST", "/apps", {"name": "Standing", "redirect_uris": ["https://standing.example/back"]})
+    path, own = f"/apps/{app['id']}", f"{app['id']}|{app['secret']}"
+    employee, admin = sandbox.personal("employee"), sandbox.personal("admin")
+    settings = {"deauth_callback_url": "https://standing.example/off", "app_domains": ["standing.example"]}
+    body = {"settings": settings, "mode": "development", "access": {"ads_read": "standard"}}
+    assert sandbox.control("POST", f"{path}/standing", body) == {"success": True}
+    shown = sandbox.graph(f"/{app['id']}", own, fields="deauth_callback_url,app_domains")
+    assert shown == {"id": app["id"], **settings}
+    wanted = {"app": app["id"], "scopes": ["email", "ads_read"], "assets": [], "result": "token"}
+    refused = sandbox.control("POST", "/consents", {**wanted, "account": employee}, status=403)
+    assert "in development" in refused["error"]["message"]
+    sandbox.control("POST", f"{path}/roles", {"account": employee, "role": "testers"})
+    tester = sandbox.control("POST", "/consents", {**wanted, "account": employee})["access_token"]
+    sandbox.control("POST", f"{path}/standing", {"mode": "live"})
+    stranger = sandbox.control("POST", "/consents", {**wanted, "account": admin})["access_token"]
+    granted = [
+        {one["permission"] for one in sandbox.graph("/me/permissions", token)["data"]} for token in (tester, stranger)
+    ]
+    assert granted == [{"email", "ads_read"}, {"email"}]
+    wrong = {"settings": {"privacy_policy_url": "https://standing.example/p"}, "access": {"email": "standard"}}
+    sandbox.control("POST", f"{path}/standing", wrong, status=400)
+    assert sandbox.graph(f"/{app['id']}", own, fields="privacy_policy_url") == {"id": app["id"]}
+    for bad in (
+        {"mode": "x"},
+        {"settings": {"secret": "x"}},
+        {"settings": {"native": "maybe"}},
+        {"access": {"ads_read": "x"}},
+    ):
+        sandbox.control("POST", f"{path}/standing", bad, status=400)
+    sandbox.control("POST", f"{path}/roles", {"account": employee, "role": "owner"}, status=400)

@@ -6,9 +6,11 @@ from workbadge.access import Deny
 from workbadge.commands.inspection import Inspected, Reached, inspect_token, list_reached
 from workbadge.commands.services import Services
 from workbadge.keys import hash_secret, read_token
-from workbadge.store import records
+from workbadge.store import apps, records
+from workbadge.store.facts import Loaded
+from workbadge.terms.apps import MAKERS, AppRole
 from workbadge.terms.instants import to_micros
-from workbadge.terms.kinds import AccountKind, NodeKind
+from workbadge.terms.kinds import AccountKind, NodeKind, TokenKind
 from workbadge.terms.scopes import SCOPES
 from workbadge.web.caller import check_given_proof, find_app_caller, is_app_token
 from workbadge.web.state import Site
@@ -21,7 +23,8 @@ _DATA_ACCESS_SECONDS = 90 * 86_400
 
 
 async def debug_token(site: Site, params: WireParams, now: Any, version: str) -> dict[str, Any]:
-    """The answer ``{"data": …}``. The caller is the same app (app token), or the token itself. Raises WireError."""
+    """The answer ``{"data": …}``. The caller is the same app (app token), one of its makers, or the token itself. Raises
+    WireError."""
     services = site.services
     given, caller = params.values.get("input_token"), params.token
     if not given:
@@ -39,7 +42,7 @@ async def debug_token(site: Site, params: WireParams, now: Any, version: str) ->
         site.limits.count_app(app_id, None, now, params.told)
     else:
         loaded = await Call(site, now, params, version, "/debug_token", False).alive()
-        if caller != given:
+        if caller != given and not await _makes(services, loaded):
             raise WireError(
                 100,
                 "(#100) You must provide an app access token, or a user access token that is an owner or developer of the app",
@@ -49,6 +52,16 @@ async def debug_token(site: Site, params: WireParams, now: Any, version: str) ->
     data = await describe(services, given, app_id, now)
     wanted = [one for one in params.values.get("fields", "").split(",") if one]
     return {"data": {key: value for key, value in data.items() if not wanted or key in wanted}}
+
+
+async def _makes(services: Services, loaded: Loaded) -> bool:
+    """Whether a user token is of somebody who works on the app that it belongs to (``wire.md`` §3.3)."""
+    account, token = loaded.facts.account, loaded.facts.token
+    if account is None or token is None or token.kind is not TokenKind.USER:
+        return False
+    async with services.store.read() as tx:
+        role = await apps.find_role(tx, loaded.app_id, account.id)
+    return role is not None and AppRole(role) in MAKERS
 
 
 async def _app_token(services: Services, given: str, app_id: int, now: Any) -> dict[str, Any]:

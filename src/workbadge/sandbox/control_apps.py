@@ -1,25 +1,54 @@
 """The control API's calls about what an app's maker sets up in the dashboard."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 
-from workbadge.commands.app_status import lift, restrict
+from workbadge.commands.app_roles import give_role
+from workbadge.commands.app_settings import SETTINGS, change_settings
+from workbadge.commands.app_status import lift, restrict, set_access, set_mode
 from workbadge.commands.configuration import NewConfiguration, add_configuration
 from workbadge.commands.errors import invalid, not_found
 from workbadge.commands.webhooks import NewSubscription
 from workbadge.store import records
 from workbadge.store.webhooks import find_subscription
-from workbadge.terms.apps import Restriction
+from workbadge.terms.apps import AppMode, AppRole, Level, Restriction, Review
 from workbadge.terms.instants import to_wire
 from workbadge.terms.kinds import NodeKind
 from workbadge.terms.scopes import parse_scopes as parse_names
 from workbadge.web import handshake
 from workbadge.web.outgoing import OutgoingError
 
-from .requests import NewConfigurationBody, NewEnforcementBody, NewWebhookBody, node, read
+from .requests import (
+    NewConfigurationBody,
+    NewEnforcementBody,
+    NewRoleBody,
+    NewWebhookBody,
+    StandingBody,
+    account_id,
+    node,
+    read,
+)
 from .world import World
+
+ChoiceT = TypeVar("ChoiceT", bound=StrEnum)
+
+
+def _choice(kind: type[ChoiceT], text: str, field: str) -> ChoiceT:
+    """One of a closed list. Raises CommandError INVALID that names the list."""
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise invalid(field, f"{text[:40]!r} is not one of them.", ", ".join(kind)) from error
+
+
+def _text(value: str | bool | list[str]) -> str:
+    """A setting as a form would send it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else "\n".join(value)
 
 
 class AppControl:
@@ -71,14 +100,41 @@ class AppControl:
             "include_values": bool(row.include_values),
         }
 
+    async def role(self, request: Request) -> Any:
+        """``POST /apps/{id}/roles``: somebody works on the app from now on."""
+        body = await read(request, NewRoleBody)
+        app_id = await self._app(request)
+        role = _choice(AppRole, body.role, "role")
+        services, now = self._world.services, self._world.clock.now()
+        async with services.store.write() as tx:
+            person = await account_id(tx, body.account)
+            await give_role(tx, services, app_id, person, role, None, now)
+        return {"success": True}
+
+    async def standing(self, request: Request) -> Any:
+        """``POST /apps/{id}/standing``: settings, mode, access to permissions; all or nothing."""
+        body = await read(request, StandingBody)
+        app_id = await self._app(request)
+        for name in body.settings:
+            if name not in SETTINGS:
+                raise invalid("settings", f"{name[:40]!r} is no setting.", ", ".join(SETTINGS))
+        given = {name: _text(value) for name, value in body.settings.items()}
+        services, now = self._world.services, self._world.clock.now()
+        async with services.store.write() as tx:
+            if given:
+                await change_settings(tx, services, app_id, given, None, now)
+            if body.mode is not None:
+                await set_mode(tx, services, app_id, _choice(AppMode, body.mode, "mode"), None, now)
+            for scope, level in body.access.items():
+                chosen = _choice(Level, level, "access")
+                await set_access(tx, services, app_id, scope, chosen, Review.NOT_REQUESTED, None, now)
+        return {"success": True}
+
     async def enforcement(self, request: Request) -> Any:
         """``POST /apps/{id}/enforcements``: what an operator does to an app that broke the rules."""
         body = await read(request, NewEnforcementBody)
         app_id = await self._app(request)
-        try:
-            kind = Restriction(body.kind)
-        except ValueError as error:
-            raise invalid("kind", f"{body.kind[:40]!r} is no kind of enforcement.", ", ".join(Restriction)) from error
+        kind = _choice(Restriction, body.kind, "kind")
         services, now = self._world.services, self._world.clock.now()
         async with services.store.write() as tx:
             made = await restrict(tx, services, app_id, kind, body.reason, tuple(body.scopes), None, now)
@@ -112,6 +168,8 @@ class AppControl:
         return (
             ("POST", "/apps/{id}/configurations", self.configuration),
             ("POST", "/apps/{id}/webhooks", self.webhook),
+            ("POST", "/apps/{id}/roles", self.role),
+            ("POST", "/apps/{id}/standing", self.standing),
             ("POST", "/apps/{id}/enforcements", self.enforcement),
             ("DELETE", "/apps/{id}/enforcements/{enforcement}", self.lift),
         )

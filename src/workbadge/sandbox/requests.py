@@ -80,6 +80,22 @@ class NewWebhookBody(Body):
     include_values: bool = True
 
 
+class NewRoleBody(Body):
+    """A role on an app: ``administrators``, ``developers`` or ``testers``."""
+
+    account: str | int
+    role: str
+
+
+class StandingBody(Body):
+    """What changes about an app. ``settings``: names of ``docs/guides/apps.md`` to texts, lists or booleans; ``mode``: ``live`` or
+    ``development``; ``access``: permissions to ``standard`` or ``advanced``."""
+
+    settings: dict[str, str | bool | list[str]] = {}
+    mode: str | None = None
+    access: dict[str, str] = {}
+
+
 class NewEnforcementBody(Body):
     """A restriction of an app. ``kind``: ``api``, ``login``, ``write``, ``permission`` (then with ``scopes``)."""
 
