@@ -161,7 +161,7 @@ async def test_limits(api: Api) -> None:
 
 
 async def test_cursors_belong_to_a_caller_and_an_edge(api: Api) -> None:
-    """A cursor of another caller or edge, or a changed one, is refused; it shows no id (MT-04)."""
+    """A cursor of another caller or edge, or a changed one, is refused; it shows no id (MT-04, OA-64)."""
     token, world = await emil(api), api.world
     other = await api.login(world.people["selma"], "both", MINE, businesses=(world.business,))
     first = await api.get("/me/accounts", token, limit="1")

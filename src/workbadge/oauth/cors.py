@@ -1,6 +1,6 @@
 """Which web pages may call an endpoint (OA-61): none, those of the client's own origins, or any (public documents).
 
-Never with credentials, never for ``null``; an origin is the client's when a redirect address of it lies there.
+Never with credentials, never for ``null``; an origin is the client's when a redirect address of it lies there, or when it registered it (``frontends``).
 """
 
 import re
@@ -26,7 +26,7 @@ _VARY = (b"vary", b"Origin")
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 
 
-def origin_headers(cors: Cors, call: Call) -> Headers:
+async def origin_headers(cors: Cors, call: Call) -> Headers:
     """Headers of an answer; those of CLIENT need to know who the client is."""
     if cors is Cors.NOBODY:
         return []
@@ -35,7 +35,9 @@ def origin_headers(cors: Cors, call: Call) -> Headers:
     origin = call.header(b"origin")
     if origin is None:
         return [_VARY]
-    if call.client is None or origin not in call.client.origins:
+    if call.client is None:
+        return [_VARY]
+    if origin not in call.client.origins and origin not in (await call.agreed()).frontends:
         return [_VARY]
     return [_VARY, (b"access-control-allow-origin", origin.encode("latin-1")), _EXPOSED]
 

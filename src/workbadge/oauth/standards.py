@@ -84,7 +84,7 @@ async def serve(route: Route, scope: Scope, receive: Receive, send: Send) -> Non
             await (read_json if route.takes_json else read_form)(call, scope, receive)
         answer = await route.endpoint(call)
     except OAuthError as error:
-        more = [] if call is None else origin_headers(route.cors, call)
+        more = [] if call is None else await origin_headers(route.cors, call)
         if error.status == 405:
             more.append((b"allow", ", ".join(route.methods).encode()))
         await send_refusal(send, error, more)
@@ -92,4 +92,4 @@ async def serve(route: Route, scope: Scope, receive: Receive, send: Send) -> Non
         busy = OAuthError("temporarily_unavailable", "The server is busy. Try again.", 503)
         await send_refusal(send, busy, [(b"retry-after", b"1")])
     else:
-        await send_answer(send, answer, origin_headers(route.cors, call))
+        await send_answer(send, answer, await origin_headers(route.cors, call))

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, bindparam, delete, insert, select
 
 from .engine import HotQuery, Tx
 from .schema import app
-from .schema.standards import oauth_client
+from .schema.standards import client_terms, oauth_client
 
 
 class Reader(Protocol):
@@ -76,8 +76,10 @@ async def set_client(tx: Tx, app_id: int, values: dict[str, Any]) -> None:
 
 
 async def is_origin_known(tx: Tx, origin: str) -> bool:
-    """Whether an app that is switched on has a redirect address at ``origin`` (scheme://host[:port])."""
+    """Whether an app that is switched on has a redirect address at ``origin`` (scheme://host[:port]), or registered it."""
     text = origin.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     found = app.c.redirect_uris.like(f'%"{text}/%', escape="\\") | app.c.redirect_uris.like(f'%"{text}"%', escape="\\")
-    row = await tx.one(select(app.c.id).where(found, app.c.disabled_at.is_(None)).limit(1))
+    found |= client_terms.c.frontends.like(f'%"{text}"%', escape="\\")
+    source = app.outerjoin(client_terms, client_terms.c.app_id == app.c.id)
+    row = await tx.one(select(app.c.id).select_from(source).where(found, app.c.disabled_at.is_(None)).limit(1))
     return row is not None

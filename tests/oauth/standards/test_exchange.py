@@ -151,7 +151,7 @@ async def test_a_wrong_exchange_mints_nothing(app: App, changed: dict[str, str |
 
 
 async def test_subjects_that_are_not_a_persons_token_of_this_app(app: App) -> None:
-    """MT-21: another app's token, an expired, revoked or bound one, an ID token, a refresh token, a code, a system user's and
+    """MT-21, MT-15: another app's token, an expired, revoked or bound one, an ID token, a refresh token, a code, a system user's and
     the app's own: invalid_request, and nothing is minted."""
     site = app.site
     await set_up(site)

@@ -175,3 +175,28 @@ async def test_two_secrets_during_a_rotation(app: App) -> None:
     app.site.advance(seconds=1)
     assert await ask(app, client_secret=old) == UNKNOWN
     assert await ask(app, client_secret=new) == KNOWN
+
+
+async def test_pages_of_registered_origins_may_call(client: KeyApp) -> None:
+    """OA-61: an origin that the client registered for its pages is reflected, without credentials; another one, a look-alike,
+    and the same one for another client are not."""
+    await client.set_terms(jwks=jwks(client.key), frontends=("https://pages.example",))
+    other = await KeyApp(client.site, "tokens").agree()
+
+    async def allowed(origin: str, app: KeyApp) -> str | None:
+        form = {"grant_type": "refresh_token", "refresh_token": "x", **app.assertion()}
+        answer = await client.site.token("POST", "/oauth/token", data=form, headers={"origin": origin})
+        assert "access-control-allow-credentials" not in answer.headers
+        found: str | None = answer.headers.get("access-control-allow-origin")
+        return found
+
+    assert await allowed("https://pages.example", client) == "https://pages.example"
+    for origin in ("https://pages.example.evil.example", "https://evil.example", "null", "http://pages.example"):
+        assert await allowed(origin, client) is None
+        headers = {"origin": origin, "access-control-request-method": "POST"}
+        preflight = await client.site.token("OPTIONS", "/oauth/token", headers=headers)
+        assert "access-control-allow-origin" not in preflight.headers
+    assert await allowed("https://pages.example", other) is None
+    headers = {"origin": "https://pages.example", "access-control-request-method": "POST"}
+    preflight = await client.site.token("OPTIONS", "/oauth/token", headers=headers)
+    assert preflight.headers["access-control-allow-origin"] == "https://pages.example"
