@@ -21,11 +21,13 @@ AUTH_METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt", 
 
 APPLICATION_TYPES = ("web", "native")
 _SECRET_METHODS = frozenset({"client_secret_basic", "client_secret_post"})
+_NO_SECRET = frozenset({"none"})
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """An app on the OAuth side. An app that registered nothing for it is a confidential web client."""
+    """An app on the OAuth side. One that registered nothing for it is a confidential web client; one whose maker calls it
+    native is a public native client, for its secret is in everybody's hands (RFC 8252 §8.5)."""
 
     row: ClientRow
 
@@ -42,17 +44,23 @@ class Client:
     @property
     def methods(self) -> frozenset[str]:
         """How it may authenticate."""
-        return _SECRET_METHODS if self.row.auth_method is None else frozenset({self.row.auth_method})
+        if self.row.auth_method is not None:
+            return frozenset({self.row.auth_method})
+        return _NO_SECRET if self._native_by_nature else _SECRET_METHODS
 
     @property
     def public(self) -> bool:
         """Whether it has no secret (RFC 6749 §2.1)."""
-        return self.row.auth_method == "none"
+        return self.methods == _NO_SECRET
 
     @property
     def native(self) -> bool:
         """Whether it runs on a person's machine (RFC 8252)."""
-        return self.row.application_type == "native"
+        return self._native_by_nature or self.row.application_type == "native"
+
+    @property
+    def _native_by_nature(self) -> bool:
+        return self.row.native and self.row.application_type is None
 
     @property
     def id_token_alg(self) -> str:

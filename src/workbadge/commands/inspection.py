@@ -7,6 +7,7 @@ from workbadge.access import Allow, Ask, Decision, decide, next_change
 from workbadge.store import facts, inspections
 from workbadge.store.facts import Loaded, Reader
 from workbadge.store.inspections import About
+from workbadge.terms.apps import read_limits
 from workbadge.terms.ids import kind_of
 from workbadge.terms.instants import earliest
 from workbadge.terms.kinds import ASSET_KINDS, Act, NodeKind
@@ -35,6 +36,15 @@ class Reached:
     id: int
     kind: NodeKind
     allow: Allow
+
+
+def scopes_in_force(found: Inspected) -> tuple[str, ...] | None:
+    """The scopes that count at present, without those that were taken from the app; None when every call of the app is stopped
+    (``wire.md`` §6.8). ``/debug_token`` goes on telling what a token is."""
+    limits = read_limits(found.loaded.limits)
+    if limits.api:
+        return None
+    return tuple(one for one in found.scopes if one not in limits.scopes) if limits.scopes else found.scopes
 
 
 async def inspect_token(reader: Reader, token_hash: bytes, now: datetime) -> Inspected | None:

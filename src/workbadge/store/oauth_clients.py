@@ -25,7 +25,7 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ClientRow:
-    """An app with what it registered for the OAuth side. ``secret``: sealed; ``redirect_uris``: JSON;
+    """An app with what it registered for the OAuth side. ``secret``: sealed; ``redirect_uris``: JSON; ``native``: its maker says so;
     ``auth_method``, ``application_type``, ``id_token_alg``: None without a registration."""
 
     id: int
@@ -33,6 +33,7 @@ class ClientRow:
     secret: bytes
     redirect_uris: str
     disabled: bool
+    native: bool
     auth_method: str | None
     application_type: str | None
     id_token_alg: str | None
@@ -45,6 +46,7 @@ _BY_ID = HotQuery(
         app.c.secret,
         app.c.redirect_uris,
         app.c.disabled_at,
+        app.c.native,
         oauth_client.c.auth_method,
         oauth_client.c.application_type,
         oauth_client.c.id_token_alg,
@@ -62,8 +64,8 @@ async def find_client(reader: Reader, app_id: int) -> ClientRow | None:
     rows = await reader.hot(_BY_ID, {"app": app_id})
     if not rows:
         return None
-    (found, name, secret, uris, disabled, *registered) = rows[0]
-    client = ClientRow(found, name, bytes(secret), uris, disabled is not None, *registered)
+    (found, name, secret, uris, disabled, native, *registered) = rows[0]
+    client = ClientRow(found, name, bytes(secret), uris, disabled is not None, bool(native), *registered)
     if memo is not None:
         memo["client", app_id] = client
     return client

@@ -12,8 +12,11 @@ from click.testing import CliRunner
 from tests.commands._world import TICK
 from tests.oauth._site import Answer, LoginSite
 from workbadge.cli import main
+from workbadge.commands import app_status
 from workbadge.main import make_application
+from workbadge.store import client_terms
 from workbadge.store.engine import HotQuery
+from workbadge.terms.apps import AppMode, Restriction
 from workbadge.web.state import Site
 
 from ._app import VERIFIER, App, refused
@@ -150,6 +153,68 @@ async def test_error_pages_carry_nothing_of_the_request(site: LoginSite, app: Ap
     assert back.status_code == 303
     assert "<" not in back.headers["location"]
     assert Answer(back.headers["location"]).query["state"] == evil
+
+
+async def test_a_native_app_is_a_public_client(site: LoginSite, app: App) -> None:
+    """RFC 8252 §8.5: an app whose maker calls it native is taken by its verifier alone; its secret proves nothing here either."""
+    await site.set_redirects("both", "http://127.0.0.1/cb")
+    async with site.world.services.store.write() as tx:
+        await client_terms.set_app(tx, int(app.id), {"native": 1})
+    app.back = "http://127.0.0.1:7777/cb"
+    code = (await app.log_in()).query["code"]
+    refused(await app.redeem(code), "invalid_client", 401)
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": app.back, "code_verifier": VERIFIER}
+    answer = await site.token("POST", "/oauth/token", data={**form, "client_id": app.id})
+    assert answer.status_code == 200, answer.text
+
+
+async def test_restrictions_hold_on_this_side_too(site: LoginSite, app: App) -> None:
+    """M17, wire §6.8: an app in development answers nobody without a role, silently neither; with its calls stopped its tokens are
+    inactive and refused; a permission that was taken away does not count; all comes back with the end of it."""
+    browser = site.browser()
+    await browser.sign_in_as("emil")
+    tokens = await app.tokens(browser=browser)
+    asked = {"token": tokens["access_token"]}
+    bearer = {"authorization": f"Bearer {tokens['access_token']}"}
+
+    async def silent() -> dict[str, str]:
+        return Answer((await browser.client.get(app.address(prompt="none"))).headers["location"]).query
+
+    services, app_id = site.world.services, int(app.id)
+
+    async def stopped(kind: Restriction, *scopes: str) -> int:
+        async with services.store.write() as tx:
+            return await app_status.restrict(tx, services, app_id, kind, "A test", scopes, None, site.now)
+
+    async def lifted(made: int) -> None:
+        async with services.store.write() as tx:
+            await app_status.lift(tx, services, app_id, made, None, site.now)
+
+    async def mode(wanted: AppMode) -> None:
+        async with services.store.write() as tx:
+            await app_status.set_mode(tx, services, app_id, wanted, None, site.now)
+
+    assert "code" in await silent()
+    await mode(AppMode.DEVELOPMENT)
+    assert (await silent())["error"] == "access_denied"
+    assert (await browser.get(app.address())).status_code == 403
+    await mode(AppMode.LIVE)
+    made = await stopped(Restriction.LOGIN)
+    assert (await silent())["error"] == "access_denied"
+    assert (await app.post("/oauth/introspect", asked)).json()["active"] is True
+    await lifted(made)
+    made = await stopped(Restriction.PERMISSION, "email", "pages_show_list")
+    told = (await app.post("/oauth/introspect", asked)).json()
+    assert not {"email", "pages_show_list"} & set(told["scope"].split())
+    assert not told.get("authorization_details")
+    assert "email" not in (await site.token("GET", "/oauth/userinfo", headers=bearer)).json()
+    await lifted(made)
+    made = await stopped(Restriction.API)
+    assert (await app.post("/oauth/introspect", asked)).content == b'{"active":false}'
+    refused(await site.token("GET", "/oauth/userinfo", headers=bearer), "invalid_token", 401)
+    await lifted(made)
+    assert (await app.post("/oauth/introspect", asked)).json()["active"] is True
+    assert (await site.token("GET", "/oauth/userinfo", headers=bearer)).json()["email"] == "emil@home.example"
 
 
 def test_an_operator_rotates_keys(tmp_path: Path) -> None:

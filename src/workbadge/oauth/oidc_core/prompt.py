@@ -8,6 +8,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from workbadge.commands.app_status import check_login
+from workbadge.commands.errors import CommandError
 from workbadge.commands.grant import find_scoped_account
 from workbadge.commands.signing import read_own_jwt
 from workbadge.commands.transaction import in_transaction
@@ -133,12 +135,16 @@ async def _silently(flow: Flow) -> Response:
         raise AuthorizationError("interaction_required", "Work accounts cannot log in to mobile apps.")
 
     async def work(tx: Tx) -> str | None:
+        await check_login(tx, flow.app, account.id, account.kind)
         found = await find_question(flow, account, tx)
         if found.standing is None or not flow.asked.redirect_uri.startswith("http"):
             return None
         return await answer(tx, services, flow.asked, found.standing, account.signed_in_at, now)
 
-    leads = await in_transaction(services, work)
+    try:
+        leads = await in_transaction(services, work)
+    except CommandError as error:
+        raise AuthorizationError("access_denied", error.message) from error
     if leads is None:
         raise AuthorizationError("consent_required", "The person must be asked first.")
     return redirect(leads)

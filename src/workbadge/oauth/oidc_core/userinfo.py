@@ -32,9 +32,9 @@ async def userinfo(call: Call) -> Answer:
     assert row is not None
     managed = account.kind is AccountKind.MANAGED
     told: dict[str, Any] = {"sub": str(caller.found.about.scoped_id), "is_work_account": managed}
-    if "public_profile" in caller.found.scopes:
+    if "public_profile" in caller.scopes:
         told |= _profile(row, call.services.base_url)
-    if "email" in caller.found.scopes and row.email:
+    if "email" in caller.scopes and row.email:
         told |= {"email": row.email, "email_verified": managed}
     return Answer(told)
 

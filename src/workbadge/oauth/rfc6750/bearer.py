@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from workbadge.access import Deny
 from workbadge.commands.client import find_client
-from workbadge.commands.inspection import Inspected, inspect_token
+from workbadge.commands.inspection import Inspected, inspect_token, scopes_in_force
 from workbadge.keys import hash_secret, read_token
 from workbadge.oauth.rfc6749.call import Call
 from workbadge.oauth.rfc6749.errors import OAuthError, bearer_error, bearer_needed
@@ -18,10 +18,11 @@ _BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] {1,8}([A-Za-z0-9._~+/|-]+=*) *")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A live token that a call was made with."""
+    """A live token that a call was made with. ``scopes``: those that count at present."""
 
     hash: bytes
     found: Inspected
+    scopes: tuple[str, ...]
 
 
 def _text(call: Call) -> str:
@@ -49,9 +50,12 @@ async def call_with_token(call: Call, scope: str) -> Caller:
     if token is None or token.kind is TokenKind.PAGE:
         raise _refused()  # it speaks for its page, not for the person behind it (MT-10)
     call.client = await find_client(call.reader, str(found.loaded.app_id))
-    if scope not in found.scopes:
+    scopes = scopes_in_force(found)
+    if scopes is None:
+        raise bearer_error("invalid_token", "The operator stopped what this app calls.", 401)
+    if scope not in scopes:
         raise bearer_error("insufficient_scope", f"The scope {scope} is needed.", 403, scope)
-    return Caller(hashed, found)
+    return Caller(hashed, found, scopes)
 
 
 async def _hash(call: Call) -> bytes | None:

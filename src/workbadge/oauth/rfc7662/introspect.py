@@ -9,7 +9,7 @@ import msgspec
 
 from workbadge.access import Deny
 from workbadge.commands.client import Client
-from workbadge.commands.inspection import Inspected, inspect_token, reach
+from workbadge.commands.inspection import Inspected, inspect_token, reach, scopes_in_force
 from workbadge.commands.standard_token import find_refresh
 from workbadge.keys import hash_secret, read_refresh_token, read_restricted, read_token
 from workbadge.oauth.rfc6749.call import Answer, Call
@@ -63,9 +63,10 @@ async def _access(call: Call, client: Client, text: str, for_app: bool) -> Answe
         return _INACTIVE
     if for_app:
         return _app_token(call, client, found) if token.revoked is None or call.now < token.revoked else _INACTIVE
-    if isinstance(found.decision, Deny):
+    scopes = scopes_in_force(found)
+    if isinstance(found.decision, Deny) or scopes is None:
         return _INACTIVE
-    answer = _common(call, client, found.scopes)
+    answer = _common(call, client, scopes)
     answer["sub"] = _subject(found)
     answer["iat"] = to_micros(found.about.issued_at) // 1_000_000
     if found.about.jkt is not None:
@@ -75,8 +76,9 @@ async def _access(call: Call, client: Client, text: str, for_app: bool) -> Answe
     if token.expires is not None:
         answer["exp"] = to_micros(token.expires) // 1_000_000
     reached, until = await reach(call.reader, hashed, found.loaded, call.now)
-    if reached:
-        answer["authorization_details"] = describe(call.services.base_url, reached, found.scopes)
+    details = describe(call.services.base_url, reached, scopes)
+    if details:
+        answer["authorization_details"] = details
     told = Answer(msgspec.json.encode(answer))
     if memo is not None:
         memo[key] = _Kept(call.now, until, told)
