@@ -2,7 +2,7 @@
 
 Tokens of people and apps count for their app; a person's also for that person, and for the page or ad account that it
 reaches. Tokens of pages and system users count for the business they work for. Sign-in and dialog are not counted. A call
-that is refused here is not counted, so that whoever waits as long as the answer says is let through. Decision record 14
+that is refused here is not counted, so that whoever waits as long as the answer says is let through. Decision record 17
 says what several processes do.
 """
 
@@ -177,7 +177,7 @@ class Limits:
 
 
 def _app_text(meter: Meter) -> bytes:
-    """``x-app-usage``: work stands for both times, which are not measured (decision record 14)."""
+    """``x-app-usage``: work stands for both times, which are not measured (decision record 17)."""
     used, worked = meter.used, meter.worked
     meter.text = b'{"call_count":%d,"total_cputime":%d,"total_time":%d}' % (used, worked, worked)
     return meter.text
