@@ -129,11 +129,11 @@ async def seed(count: int) -> dict[str, Any]:
         business = await portfolio.add_business(tx, services, "Bench", organization, now)
         pages = [await portfolio.add_asset(tx, services, NodeKind.PAGE, f"Page {n}", business, now) for n in range(100)]
         person = await portfolio.add_person(tx, services, AccountKind.PERSONAL, "Bench", "b@mail.example", hashed, now)
-        tasks = dict.fromkeys(pages[:10], TASKS_OF[NodeKind.PAGE])
+        tasks = dict.fromkeys(pages[:50], TASKS_OF[NodeKind.PAGE])
         await portfolio.add_member(tx, services, person, business, Role.EMPLOYEE, tasks, None, now)
         app = await registration.add_app(tx, services, NewApp("Bench", (CALLBACK,)), now)
         consent = Consent(
-            person, app.id, ("public_profile", "pages_show_list"), (), dict.fromkeys(pages[:10], business)
+            person, app.id, ("public_profile", "pages_show_list"), (), dict.fromkeys(pages[:50], business)
         )
         granted = await record_consent(tx, services, consent, now)
         token = await issue_user_token(tx, services, granted, now, lifetime=60 * DAY)
@@ -156,6 +156,7 @@ async def seed(count: int) -> dict[str, Any]:
     return {
         "token": token.text,
         "page": str(pages[0]),
+        "pages": [str(page) for page in pages[:50]],
         "app": str(app.id),
         "secret": app.secret,
         "rotating": [(text, str(page)) for text, page in kept],

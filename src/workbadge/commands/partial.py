@@ -5,13 +5,11 @@ from datetime import datetime
 
 from workbadge.access import Ask, Deny, decide
 from workbadge.store import facts, inspections
-from workbadge.store.facts import Loaded
+from workbadge.store.facts import Loaded, Reader
 from workbadge.terms.ids import kind_of
 from workbadge.terms.kinds import ASSET_KINDS, Act, NodeKind, TokenKind
 from workbadge.terms.reasons import Reason
 from workbadge.terms.tasks import tasks_for
-
-from .services import Services
 
 _ALIVE = Ask(Act.READ, personal=True)
 _ASKS = {kind: Ask(Act.LIST, tasks=tasks_for(kind, Act.LIST)) for kind in (*ASSET_KINDS, NodeKind.BUSINESS)}
@@ -38,7 +36,7 @@ class Lost:
     reason: Reason
 
 
-async def list_lost(services: Services, token_hash: bytes, loaded: Loaded, now: datetime) -> list[Lost]:
+async def list_lost(reader: Reader, token_hash: bytes, loaded: Loaded, now: datetime) -> list[Lost]:
     """By business id; empty for a token that is not alive. The cause is that of the first selected node that is lost.
 
     Each node is decided like a call that lists it; a few of each business are looked at. Without a query while what was
@@ -49,10 +47,10 @@ async def list_lost(services: Services, token_hash: bytes, loaded: Loaded, now: 
         return []
     if isinstance(decide(loaded.facts, _ALIVE, now), Deny):
         return []
-    rows = await inspections.list_ending_targets(services.store, loaded.grant_id, account.id)
+    rows = await inspections.list_ending_targets(reader, loaded.grant_id, account.id)
     if token.kind is TokenKind.PAGE:
         rows = [(target, business) for target, business in rows if target == token.page_id]
-    found = await facts.load_many(services.store, token_hash, [target for target, _ in rows])
+    found = await facts.load_many(reader, token_hash, [target for target, _ in rows])
     lost: dict[int, Lost] = {}
     for target, business in rows:
         kind = kind_of(target)

@@ -7,6 +7,7 @@ that a token asks for.
 
 import asyncio
 import re
+import zlib
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -20,7 +21,7 @@ from starlette.types import Message, Receive, Scope
 from workbadge.keys import hash_secret, read_token
 from workbadge.store import facts
 from workbadge.store.kept import KeptStore
-from workbadge.terms.ids import parse_id
+from workbadge.terms.ids import kind_of, parse_id
 from workbadge.web.state import Site
 from workbadge.web.wire import (
     Headers,
@@ -28,10 +29,11 @@ from workbadge.web.wire import (
     WireParams,
     encode,
     error_headers,
-    make_headers,
     split_version,
+    standing_headers,
 )
 
+from .nodes import TYPES
 from .references import fill_path, fill_values, find_names
 
 MOST = 50
@@ -47,10 +49,21 @@ Run = Callable[[Site, datetime, Scope, Receive, str, str, Prepare], Coroutine[An
 """One request of the graph: site, now, scope, receive, version if it names none, trace, what completes its parameters.
 Its payload or WireError, the version that answers, further headers."""
 
+Read = Callable[[Site, datetime, WireParams, str, str, str], Coroutine[Any, Any, Outcome]]
+"""A read of one node: site, now, parameters, version, the node's id as text, trace."""
+
+_PLAIN = re.compile(r"/?(v\d{1,3}\.\d{1,2}/)?((?:act_)?\d{5,20})(?:\?fields=([A-Za-z0-9_,]*))?").fullmatch
+"""The ``relative_url`` of a read of one node."""
+
 _TOKEN = re.compile(r"[?&]access_token=([^&{]+)").search
 _PROOF = ("appsecret_proof", "appsecret_time")
 _NAMES = {b"etag": "ETag", b"www-authenticate": "WWW-Authenticate"}
 _AS_IS = (b"x-", b"facebook-")
+_OWN = (
+    b'{"name":"Content-Length","value":"%d"},{"name":"ETag","value":"\\"%08x\\""},'
+    b'{"name":"x-fb-request-id","value":"%b"},{"name":"x-fb-trace-id","value":"%b"}'
+)
+"""The headers that no other answer has (``web.wire``)."""
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -68,8 +81,32 @@ class Operation(msgspec.Struct, frozen=True):
 
     def needs(self) -> list[str]:
         """Names of the operations that must have succeeded before."""
+        if self.depends_on is None and "result" not in self.relative_url and not self.body:
+            return []
         named = [self.depends_on] if isinstance(self.depends_on, str) else self.depends_on or []
         return list(dict.fromkeys([*(one for one in named if one), *find_names(self.relative_url, self.body or "")]))
+
+
+class _Plain(msgspec.Struct, frozen=True):
+    """A read of one asset or business. ``version`` as it stands in the address."""
+
+    text: str
+    node_id: int
+    fields: str
+    version: str | None
+
+
+@lru_cache(maxsize=4096)
+def _find_plain(relative_url: str) -> _Plain | None:
+    """The read of an asset or a business that an address stands for. It holds no token: nothing secret is kept."""
+    found = _PLAIN(relative_url)
+    if found is None:
+        return None
+    version, text, fields = found.groups()
+    node_id = parse_id(text.removeprefix("act_"))
+    if node_id is None or kind_of(node_id) not in TYPES:
+        return None
+    return _Plain(text, node_id, fields or "", version)
 
 
 @dataclass(slots=True)
@@ -89,8 +126,12 @@ class _Batch:
     top: WireParams
     version: str
     run: Run
+    read: Read
     store: KeptStore
+    with_headers: bool
     named: dict[str, _Done] = field(default_factory=dict)
+    hash: bytes = b""
+    proof: dict[str, str] = field(default_factory=dict)
 
     def prepare(self, params: WireParams) -> None:
         """Complete an operation's parameters: answers of others, the batch's token and its proof. Raises WireError."""
@@ -98,7 +139,27 @@ class _Batch:
         if params.token is None:
             params.token, params.bound, params.hash = self.top.token, self.top.bound, self.top.hash
         if params.token is not None and params.token == self.top.token and "appsecret_proof" not in params.values:
-            params.values |= {name: self.top.values[name] for name in _PROOF if name in self.top.values}
+            params.values |= self.proof
+
+    def plain(self, operation: Operation | WireError) -> _Plain | None:
+        """What an operation reads that names nothing but an asset or a business, and goes by the batch's own token."""
+        if type(operation) is not Operation or operation.method != "GET" or not self.hash:
+            return None
+        if operation.access_token or operation.body or operation.headers or operation.depends_on:
+            return None
+        return _find_plain(operation.relative_url)
+
+    async def read_plain(self, plain: _Plain, trace: str) -> Outcome:
+        """The outcome of what ``plain`` found."""
+        version = self.version
+        if plain.version is not None:
+            try:
+                version = split_version(f"/{plain.version}")[0]
+            except WireError as error:
+                return error, version, ()
+        values = {"fields": plain.fields, **self.proof} if self.proof else {"fields": plain.fields}
+        params = WireParams(values, self.top.token, hash=self.hash, bound=self.top.bound)
+        return await self.read(self.site, self.now, params, version, plain.text, trace)
 
     def result(self, name: str) -> Any:
         """The decoded answer of an earlier operation. Raises WireError 100."""
@@ -108,49 +169,65 @@ class _Batch:
         return msgspec.json.decode(done.body)
 
 
+_decode = msgspec.json.Decoder(list[Operation], strict=False).decode
+
+
 def read_operations(text: str) -> list[Operation | WireError]:
     """The members of ``batch``; one that cannot be read is its own error. Raises WireError 100 when it is no list."""
+    found: Sequence[Operation | WireError]
+    try:
+        found = _decode(text)
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        found = _read_each(text)
+    if not 1 <= len(found) <= MOST:
+        raise WireError(100, f"(#100) A batch takes 1 to {MOST} operations, this one has {len(found)}.")
+    operations = [one if isinstance(one, WireError) else _check(one) for one in found]
+    names = [one.name for one in operations if isinstance(one, Operation) and one.name]
+    if len(set(names)) < len(names):
+        raise WireError(100, "(#100) Two operations of the batch have the same name.")
+    return operations
+
+
+def _read_each(text: str) -> list[Operation | WireError]:
+    """The members one by one, where at least one cannot be read. Raises WireError 100."""
     try:
         found = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
         raise WireError(100, "(#100) The parameter batch must be a JSON array of operations.") from error
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
         raise WireError(100, "(#100) The parameter batch must be a JSON array of operations, each an object.")
-    if not 1 <= len(found) <= MOST:
-        raise WireError(100, f"(#100) A batch takes 1 to {MOST} operations, this one has {len(found)}.")
-    names = [one["name"] for one in found if one.get("name")]
-    if len({str(one) for one in names}) < len(names):
-        raise WireError(100, "(#100) Two operations of the batch have the same name.")
     return [_read_operation(one) for one in found]
 
 
 def _read_operation(data: dict[str, Any]) -> Operation | WireError:
     try:
-        operation = msgspec.convert(data, Operation, strict=False)
+        return msgspec.convert(data, Operation, strict=False)
     except msgspec.ValidationError as error:
         return WireError(100, f"(#100) This operation cannot be read: {error}.")
+
+
+def _check(operation: Operation) -> Operation | WireError:
+    """The operation, or what it asks for that nothing here does."""
     if operation.attached_files is not None:
         return WireError(100, "(#100) attached_files is not supported: no operation here takes a file.")
-    if "://" in operation.relative_url.partition("?")[0]:
+    if "://" in operation.relative_url and "://" in operation.relative_url.partition("?")[0]:
         return WireError(100, "(#100) relative_url must be a path like me/accounts?limit=5, without a host.")
     return operation
 
 
 async def run_batch(
-    run: Run, site: Site, now: datetime, params: WireParams, version: str
-) -> list[dict[str, Any] | None]:
+    run: Run, read: Read, site: Site, now: datetime, params: WireParams, version: str
+) -> list[msgspec.Raw | None]:
     """The answers in order: ``{code, headers, body}`` or null. Raises WireError when the batch itself is wrong."""
     operations = read_operations(params.values["batch"])
     needs = [one.needs() if isinstance(one, Operation) else [] for one in operations]
     wanted = {name for names in needs for name in names}
-    store = KeptStore(site.services.store)
-    inside = replace(site, services=replace(site.services, store=store))
-    batch = _Batch(inside, now, params, version, run, store)
-    with_headers = params.values.get("include_headers", "true").lower() not in ("false", "0")
+    batch = _begin(run, read, site, now, params, version)
+    plains = [None if needs[place] else batch.plain(one) for place, one in enumerate(operations)]
     clock = asyncio.get_running_loop().time
     end = clock() + SECONDS
-    answers: list[dict[str, Any] | None] = []
-    traces = site.services.entropy.bytes(9 * len(operations))
+    answers: list[msgspec.Raw | None] = []
+    traces = site.services.entropy.bytes(9 * len(operations)).hex()
     stale = 0.0
     for place, operation in enumerate(operations):
         began = clock()
@@ -158,44 +235,73 @@ async def run_batch(
             answers.append(None)
             continue
         if began >= stale:
-            store.forget()
-            await _read_ahead(batch, operations[place:])
+            batch.store.forget()
+            await _read_ahead(batch, operations[place:], plains[place:])
             stale = began + KEPT_SECONDS
-        if isinstance(operation, Operation) and operation.method.upper() != "GET":
-            stale = 0.0
-        trace = traces[9 * place : 9 * place + 9].hex()
-        answers.append(await _take(batch, operation, needs[place], wanted, with_headers, trace))
+        trace, plain = traces[18 * place : 18 * place + 18], plains[place]
+        if plain is None:
+            outcome = await _take(batch, operation, needs[place], trace)
+            if isinstance(operation, Operation) and operation.method.upper() != "GET":
+                stale = 0.0
+        else:
+            outcome = await batch.read_plain(plain, trace)
+        answers.append(None if outcome is None else _answer(batch, operation, outcome, wanted, trace))
     return answers
 
 
-async def _take(
-    batch: _Batch, operation: Operation | WireError, needs: list[str], wanted: set[str], with_headers: bool, trace: str
-) -> dict[str, Any] | None:
-    """One operation's answer; None when one that it needs has failed, or when it is to be left out on success."""
-    outcome: Any = operation
-    version = batch.version
-    more: Headers = ()
-    if isinstance(operation, Operation):
-        failed = [name for name in needs if name in batch.named and not batch.named[name].succeeded]
-        if failed:
-            _keep(batch, operation, _Done(False, b"null"))
-            return None
-        outcome, version, more = await _run(batch, operation, needs, trace)
+def _begin(run: Run, read: Read, site: Site, now: datetime, params: WireParams, version: str) -> _Batch:
+    store = KeptStore(site.services.store)
+    inside = replace(site, services=replace(site.services, store=store))
+    with_headers = params.values.get("include_headers", "true").lower() not in ("false", "0")
+    batch = _Batch(inside, now, params, version, run, read, store, with_headers)
+    text = None if params.token is None or "|" in params.token else read_token(params.token)
+    if text is not None:
+        batch.hash = params.hash or hash_secret(text)
+    batch.proof = {name: params.values[name] for name in _PROOF if name in params.values}
+    return batch
+
+
+async def _take(batch: _Batch, operation: Operation | WireError, needs: list[str], trace: str) -> Outcome | None:
+    """What one operation comes to; None when one that it needs has failed: it is then not run."""
+    if isinstance(operation, WireError):
+        return operation, batch.version, ()
+    if any(name in batch.named and not batch.named[name].succeeded for name in needs):
+        _keep(batch, operation, _Done(False, b"null"))
+        return None
+    return await _run(batch, operation, needs, trace)
+
+
+def _answer(
+    batch: _Batch, operation: Operation | WireError, outcome: Outcome, wanted: set[str], trace: str
+) -> msgspec.Raw | None:
+    """A member of the answer as JSON; None when it is to be left out on success."""
+    payload, version, more = outcome
     status = 200
-    if isinstance(outcome, WireError):
-        status, more = outcome.status, error_headers(outcome) + more
-        outcome = outcome.envelope(trace)
-    body = encode(outcome)
+    if isinstance(payload, WireError):
+        status, more = payload.status, error_headers(payload) + more
+        payload = payload.envelope(trace)
+    body = encode(payload)
     if isinstance(operation, Operation):
         _keep(batch, operation, _Done(status < 400, body))
         omit = operation.omit_response_on_success
         if status < 400 and (operation.name in wanted if omit is None else omit):
             return None
-    answer: dict[str, Any] = {"code": status}
-    if with_headers:
-        answer["headers"] = [_shown(*one) for one in make_headers(body, version, trace, status, more)]
-    answer["body"] = body.decode()
-    return answer
+    text = encode(body.decode())
+    if not batch.with_headers:
+        return msgspec.Raw(b'{"code":%d,"body":%b}' % (status, text))
+    headers = [_standing_json(version, status == 200), _own_json(body, trace), *[_shown(*one) for one in more]]
+    return msgspec.Raw(b'{"code":%d,"headers":[%b],"body":%b}' % (status, b",".join(headers), text))
+
+
+def _own_json(body: bytes, trace: str) -> bytes:
+    mark = trace.encode()
+    return _OWN % (len(body), zlib.crc32(body), mark, mark)
+
+
+@lru_cache(maxsize=256)
+def _standing_json(version: str, fresh: bool) -> bytes:
+    """The headers that all answers of a version share, as JSON without the brackets."""
+    return b",".join(_shown(*one) for one in standing_headers(version, fresh))
 
 
 def _keep(batch: _Batch, operation: Operation, done: _Done) -> None:
@@ -249,22 +355,24 @@ def _headers(given: dict[str, str] | list[dict[str, str] | str]) -> Sequence[tup
     return [(n.strip().lower().encode("latin-1", "replace"), v.strip().encode("latin-1", "replace")) for n, v in pairs]
 
 
-async def _read_ahead(batch: _Batch, operations: list[Operation | WireError]) -> None:
+async def _read_ahead(batch: _Batch, operations: list[Operation | WireError], plains: list[_Plain | None]) -> None:
     """Read the facts of all nodes that the coming reads name, at once for each token, up to the next write."""
-    asked: dict[str, list[int]] = {}
-    for one in operations:
+    asked: dict[bytes, list[int]] = {}
+    for one, plain in zip(operations, plains, strict=True):
         if isinstance(one, WireError):
+            continue
+        if plain is not None:
+            asked.setdefault(batch.hash, []).append(plain.node_id)
             continue
         if one.method.upper() != "GET":
             break
         token, ids = _names(batch, one)
-        if token and ids:
-            asked.setdefault(token, []).extend(ids)
-    for token, ids in asked.items():
-        text = read_token(token)
-        if text is not None and len(set(ids)) > 1:
-            proven = batch.top.hash if token == batch.top.token else b""
-            await facts.load_many(batch.store, proven or hash_secret(text), ids)
+        text = None if token is None or not ids else read_token(token)
+        if text is not None:
+            asked.setdefault(batch.hash if token == batch.top.token else hash_secret(text), []).extend(ids)
+    for hashed, ids in asked.items():
+        if len(set(ids)) > 1:
+            await facts.load_many(batch.store, hashed, ids)
 
 
 def _names(batch: _Batch, operation: Operation) -> tuple[str | None, list[int]]:
@@ -283,12 +391,9 @@ def _names(batch: _Batch, operation: Operation) -> tuple[str | None, list[int]]:
     return token, [one for one in found if one is not None]
 
 
-def _shown(name: bytes, value: bytes) -> dict[str, str]:
-    return {"name": _shown_name(name), "value": value.decode("latin-1")}
-
-
-@lru_cache(maxsize=64)
-def _shown_name(name: bytes) -> str:
-    """A header's name as clients know it: in JSON, upper and lower case are not the same."""
+@lru_cache(maxsize=1024)
+def _shown(name: bytes, value: bytes) -> bytes:
+    """A header as JSON, its name as clients know it: in JSON, upper and lower case are not the same."""
     text = name.decode("latin-1")
-    return _NAMES.get(name) or (text if name.startswith(_AS_IS) else text.title())
+    title = _NAMES.get(name) or (text if name.startswith(_AS_IS) else text.title())
+    return encode({"name": title, "value": value.decode("latin-1")})

@@ -83,6 +83,7 @@ class Call:
         self.site = site
         self._limits = site.limits
         self._meters: tuple[Meter, ...] = ()
+        self._wrote = False
         self.now = now
         self.params = params
         self.version = version
@@ -148,14 +149,14 @@ class Call:
             raise missing(text)
         loaded = await self.load(found, reader)
         if loaded.loses_at is not None and loaded.loses_at <= self.now:
-            await self._tell_lost(loaded)
+            await self._tell_lost(loaded, reader)
         decision = decide(loaded.facts, ask, self.now)
         if isinstance(decision, Deny):
             self._count(loaded, None)
             raise await self._refusal(decision, loaded, text, reader)
         node = loaded.facts.node
         assert node is not None
-        self._count(loaded, node, act)
+        self._count(loaded, node)
         return Item(found, kind, loaded.name, loaded.details, node.business_id, decision, loaded)
 
     async def managing(self, business_id: int, reader: Tx) -> bool:
@@ -201,8 +202,11 @@ class Call:
             raise refuse(decision, "me", loaded.app_id, self.services.base_url)
         return loaded
 
-    def _count(self, loaded: Loaded, node: NodeFacts | None, act: Act = Act.READ) -> None:
+    def _count(self, loaded: Loaded, node: NodeFacts | None) -> None:
         """Count this call, once. A node is told only when it may be reached: usage is no news of others'. Raises WireError."""
+        if self.method != "GET" and node is not None and not self._wrote:
+            self._wrote = True
+            self._limits.count_write(loaded.app_id, node.id, self.now)
         if self._meters:
             return
         limits, app_id, now, told = self._limits, loaded.app_id, self.now, self.params.told
@@ -217,15 +221,13 @@ class Call:
             self._meters = (limits.count_business(app_id, whose, node.kind, now, told),)
         else:
             self._meters = (limits.count_business(app_id, token.page_id or account.id, None, now, told),)
-        if node is not None and act is Act.WRITE:
-            limits.count_write(app_id, node.id, now)
 
-    async def _tell_lost(self, loaded: Loaded) -> None:
+    async def _tell_lost(self, loaded: Loaded, reader: Tx | None = None) -> None:
         """Tell once in this answer what the token has lost of what it was granted."""
         if self.params.lost is not None:
             return
         self.params.lost = []
-        lost = await list_lost(self.services, self.hash, loaded, self.now)
+        lost = await list_lost(reader or self.services.store, self.hash, loaded, self.now)
         if lost:
             tell(self.params, lost, reconnect_url(self.services.base_url, loaded.app_id))
 

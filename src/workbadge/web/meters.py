@@ -61,7 +61,10 @@ class Meter:
         """One call more, if there is room for it."""
         if self.full:
             return False
-        self.count()
+        self.calls += 1
+        self._slot[1] += 1
+        if self.calls >= self._until:
+            self._weigh()
         return True
 
     def add_work(self, nodes: int) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeAlias, cast
-from urllib.parse import parse_qsl, unquote_to_bytes
+from urllib.parse import parse_qsl, unquote, unquote_to_bytes
 
 import msgspec
 from starlette.types import Receive, Scope, Send
@@ -167,11 +167,35 @@ async def read_body(receive: Receive, scope: Scope) -> bytes:
 _TOO_MANY = "(#100) The request has more than 500 parameters."
 
 
+_LONG = 1000
+"""Characters from which it pays to unescape in one go: a batch is hundreds of escapes."""
+
+
+def _unescape(text: str) -> str:
+    """An urlencoded text as ``urllib`` decodes it: each escape is a byte, and the JSON decoder knows escapes of the same kind."""
+    text = text.replace("+", " ")
+    if "%" not in text or "\\" in text or not text.isascii():
+        return unquote(text)
+    try:
+        raw = msgspec.json.decode(f'"{text.replace("%", _BYTE)}"', type=str)
+    except msgspec.DecodeError:
+        return unquote(text)
+    return raw.encode("latin-1").decode("utf-8", "replace")
+
+
+_BYTE = "\\u00"
+
+
 def parse_form(text: str) -> list[tuple[str, str]]:
     """Pairs of an urlencoded text. Raises WireError 100 when there are too many."""
     if "%" not in text and "+" not in text and text.count("&") < 500:
         pairs = [part.partition("=") for part in text.split("&") if part]
         return [(key, value) for key, _, value in pairs]
+    if len(text) > _LONG:
+        parts = [part.partition("=") for part in text.split("&") if part]
+        if len(parts) > 500:
+            raise WireError(100, _TOO_MANY)
+        return [(_unescape(key), _unescape(value)) for key, _, value in parts]
     try:
         return parse_qsl(text, keep_blank_values=True, max_num_fields=500)
     except ValueError as error:
@@ -315,29 +339,28 @@ def find_whole(scope: Scope) -> Whole | None:
 
 
 @lru_cache(maxsize=1024)
-def _standing_headers(version: str, fresh: bool) -> Headers:
+def standing_headers(version: str, fresh: bool) -> Headers:
     """The headers that every answer of a version has in common."""
     cache = _FRESH if fresh else _NO_STORE
     return (*_COMMON, (b"cache-control", cache), (b"facebook-api-version", b"v" + version.encode()))
 
 
-def make_headers(body: bytes, version: str, trace: str, status: int, more: Headers) -> list[tuple[bytes, bytes]]:
-    """The headers of an answer (``wire.md`` §3.13)."""
+def own_headers(body: bytes, trace: str, more: Headers) -> Headers:
+    """The headers of an answer that no other has."""
     mark = trace.encode()
-    return [
-        *_standing_headers(version, status == 200),
+    return (
         (b"content-length", b"%d" % len(body)),
         (b"etag", b'"%08x"' % zlib.crc32(body)),
         (b"x-fb-request-id", mark),
         (b"x-fb-trace-id", mark),
         *more,
-    ]
+    )
 
 
 @lru_cache(maxsize=1024)
 def _standing_lines(version: str) -> bytes:
     """The header lines of a good answer; to be filled in: length, check of the body, the request's id twice."""
-    lines = b"".join(b"%s: %s\r\n" % one for one in _standing_headers(version, True)).replace(b"%", b"%%")
+    lines = b"".join(b"%s: %s\r\n" % one for one in standing_headers(version, True)).replace(b"%", b"%%")
     return lines + b'content-length: %d\r\netag: "%08x"\r\nx-fb-request-id: %b\r\nx-fb-trace-id: %b\r\n'
 
 
@@ -360,7 +383,7 @@ async def send_json(
             lines += b"%s: %s\r\n" % one
         if whole(200, lines, body):
             return
-    shown = make_headers(body, version, trace, status, headers)
+    shown = [*standing_headers(version, status == 200), *own_headers(body, trace, headers)]
     await send({"type": "http.response.start", "status": status, "headers": shown})
     await send({"type": "http.response.body", "body": body})
 
