@@ -65,9 +65,9 @@ def workbadge(database: str, folder: Path, grants: int) -> Iterator[tuple[int, s
 
 
 def batching(data: dict[str, Any]) -> str:
-    """A wrk script that reads fifty assets in one request."""
-    one = f"{data['page']}?fields=user_access_expire_time"
-    batch = json.dumps([{"method": "GET", "relative_url": one}] * 50)
+    """A wrk script that reads fifty different assets in one request."""
+    urls = [f"{page}?fields=user_access_expire_time" for page in data["pages"]]
+    batch = json.dumps([{"method": "GET", "relative_url": url} for url in urls])
     body = urlencode({"access_token": data["token"], "include_headers": "false", "batch": batch}, quote_via=quote)
     return (
         f'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/x-www-form-urlencoded"\nwrk.body = "{body}"\n'
