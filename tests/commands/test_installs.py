@@ -1,5 +1,7 @@
 """Installs and the migration: what a system user holds is no connection at risk (L4, B2), and who may install (M5)."""
 
+import asyncio
+
 import pytest
 
 from workbadge.commands import membership, migration
@@ -9,9 +11,12 @@ from workbadge.commands.coverage import business_share, list_connections
 from workbadge.commands.errors import CommandError, Problem
 from workbadge.commands.install import Installed, NewInstall, install_app, list_administered, uninstall_app
 from workbadge.commands.install_token import swap_token
+from workbadge.commands.transaction import in_transaction
 from workbadge.store import business_login, grants, rights
+from workbadge.store.engine import Tx
 from workbadge.terms.apps import AppMode, AppRole, Level, Review
 from workbadge.terms.instants import DAY
+from workbadge.terms.kinds import TokenKind
 
 from ._world import SCOPES, T0, TICK, World
 
@@ -170,6 +175,7 @@ async def test_an_asset_of_another_business_cannot_be_installed_on(world: World)
     with pytest.raises(CommandError) as caught:
         await _install(world, ("page", "other"), who="emil")
     assert caught.value.problem is Problem.FORBIDDEN
+    assert "cannot be selected in this business" in caught.value.message
 
 
 async def test_the_standing_of_the_app_counts_for_who_installs(world: World) -> None:
@@ -188,3 +194,32 @@ async def test_the_standing_of_the_app_counts_for_who_installs(world: World) -> 
         await set_mode(tx, world.services, app, AppMode.LIVE, None, T0)
     without = await _install(world, ("page",), who="bob", external_business_id="other")
     assert "catalog_management" not in without.granted.scopes and "pages_show_list" in without.granted.scopes
+
+
+async def test_two_admins_install_and_two_servers_swap_at_once(world: World) -> None:
+    """MT-20, M18: installing the same shop twice at once ends in one install; swapping at once gives both callers one token."""
+    services = world.services
+
+    async def install(who: str) -> Installed:
+        assets = tuple(world.assets[name] for name in NAMES)
+        new = NewInstall(world.apps["tokens"], world.business, world.people[who], SCOPES, assets, None, SHOP, "{}")
+        return await in_transaction(services, lambda tx: install_app(tx, services, new, T0))
+
+    made = await asyncio.gather(*(install(who) for who in ("ada", "bob", "ada", "bob")))
+    assert len({one.id for one in made}) == len({one.granted.account_id for one in made}) == 1
+    async with services.store.read() as tx:
+        assert len(await business_login.list_installs(tx, world.business)) == 1
+        places = [one for one in await rights.list_members(tx, world.business) if one.is_open(T0)]
+    assert len([one for one in places if one.account_id == made[0].granted.account_id]) == 1
+
+    async def swap() -> str:
+        async def work(tx: Tx) -> str:
+            row = await business_login.find_install(tx, made[0].id)
+            return (await swap_token(tx, services, row, SCOPES, world.people["ada"], T0)).text
+
+        return await in_transaction(services, work)
+
+    assert len(set(await asyncio.gather(*(swap() for _ in range(4))))) == 1
+    async with services.store.read() as tx:
+        tokens = await grants.list_live_tokens(tx, made[0].granted.grant_id, TokenKind.SYSTEM_USER, T0)
+    assert len(tokens) == 1

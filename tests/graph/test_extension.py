@@ -104,8 +104,12 @@ async def test_a_second_swap_gives_the_same_token(api: Api) -> None:
     await install(api, ALL, shop=SHOP)
     bob = await _person(api, "bob")
     first = await _swapped(api, bob)
+    since = api.now
     api.now += DAY
     assert await _swapped(api, bob) == first
+    async with api.world.services.store.read() as tx:
+        (one,) = await business_login.list_installs(tx, api.world.business)
+    assert one.swapped_at == since
     assert await _swapped(api, bob, scope="ads_management") != first
     assert await _minted(api) == 2
     account = int((await api.get("/me", first))["id"])

@@ -169,7 +169,9 @@ async def test_system_user_id_names_one_of_the_install(api: Api) -> None:
             "ads",
         }
     robot = (await api.get("/me", await api.system("both", ("page",))))["id"]
-    for wrong in (robot, str(world.people["ada"]), page, "x", "", str(world.apps["both"])):
+    elsewhere = (await api.get("/me", (await install(api, ("page",), who="paul", business_id=world.partner))[1]))["id"]
+    theirs = (await api.get("/me", (await install(api, ("page",), "tokens"))[1]))["id"]
+    for wrong in (robot, elsewhere, theirs, str(world.people["ada"]), page, "x", "", str(world.apps["both"])):
         for caller in (admin, token):
             assert error(await mint(api, caller, system_user_id=wrong))[1] == 100, wrong
     beyond = await mint(api, admin, system_user_id=user, asset=str(world.assets["page2"]))
@@ -210,6 +212,7 @@ async def test_assets_that_are_taken_away_are_lost(api: Api) -> None:
     assert error(await mint(api, token, asset=f"act_{world.assets['ads']}"))[1] == 200
     await install(api, ("page", "catalog"), scopes=(*SCOPES, "catalog_management"))
     assert await _reaches(api, both) == {"page"}
+    assert error(await api.call(f"/{page2}", both)) == (400, 100, 33)
     assert await _reaches(api, token) == {"page"}
     assert await _reaches(api, await _token(await mint(api, token))) == {"page"}
 

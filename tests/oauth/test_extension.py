@@ -6,6 +6,7 @@ import pytest
 
 from workbadge.store import business_login, grants
 
+from ._configured import administer_two
 from ._site import Answer, Browser, LoginSite
 
 pytestmark = pytest.mark.anyio
@@ -35,10 +36,12 @@ async def _signed_in(site: LoginSite, who: str = "ada") -> Browser:
     return browser
 
 
-async def _set_up(browser: Browser, address: str, assets: tuple[str, ...]) -> Answer:
+async def _set_up(browser: Browser, address: str, assets: tuple[str, ...], business: int | None = None) -> Answer:
     world = browser.site.world
     page = await browser.get(address)
     page = await browser.submit(page, action="next", scope=SCOPES.split(","))
+    if "Where is" in page.text:
+        page = await browser.submit(page, action="next", business=business or world.business)
     page = await browser.submit(page, action="next", target=[world.assets[one] for one in assets])
     answer = await browser.submit(page, action="allow")
     assert answer.status_code == 303, answer.text
@@ -99,20 +102,19 @@ async def test_what_is_declined_is_declined_for_both(site: LoginSite) -> None:
 async def test_a_second_shop_leaves_the_first(site: LoginSite) -> None:
     """Wire §5.1: setting another shop up in another business takes nothing from the first, nor from the person's token."""
     world = site.world
-    async with world.services.store.write() as tx:
-        from_elsewhere = await business_login.list_installs(tx, world.elsewhere)
-    assert from_elsewhere == []
-    emil = await _signed_in(site, "emil")
-    assert "Harbour" not in (await emil.submit(await emil.get(_dialog(site)), action="next")).text
-    first = await site.exchange((await _set_up(emil, _dialog(site), ("other",))).query["code"])
-    async with world.services.store.read() as tx:
-        rows = await business_login.list_installs(tx, world.elsewhere)
-    assert [(row.external_business_id, row.business_id) for row in rows] == [("shop-1", world.elsewhere)]
+    await administer_two(site)
+    ada = await _signed_in(site)
+    first = (await site.exchange((await _set_up(ada, _dialog(site), ("page",))).query["code"]))["access_token"]
     second = _dialog(site, _extras(external_business_id="shop-2"))
-    await _set_up(emil, second, ())
-    token = first["access_token"]
-    listed = await site.graph("/fbe_business/fbe_installs?fbe_external_business_id=shop-1", token)
-    assert listed["data"][0]["business_manager_id"] == str(world.elsewhere)
+    await _set_up(ada, second, ("other",), world.elsewhere)
+    for shop, business, name in (("shop-1", world.business, "page"), ("shop-2", world.elsewhere, "other")):
+        listed = await site.graph(f"/fbe_business/fbe_installs?fbe_external_business_id={shop}", first)
+        assert listed["data"][0]["business_manager_id"] == str(business)
+        assert listed["data"][0]["pages"] == [str(world.assets[name])]
+    await _set_up(ada, _dialog(site), ("page2",))
+    listed = await site.graph("/fbe_business/fbe_installs?fbe_external_business_id=shop-1", first)
+    assert listed["data"][0]["pages"] == [str(world.assets["page2"])]
+    assert (await site.graph(f"/{world.assets['page']}", first))["error"]["code"] == 100
 
 
 async def test_unfit_extras_go_back_to_the_app(site: LoginSite) -> None:

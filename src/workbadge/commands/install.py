@@ -27,7 +27,7 @@ from workbadge.terms.tasks import TASKS_OF, Task
 from .app_status import check_login
 from .authority import may_open, require_admin
 from .errors import forbidden, not_found
-from .grant import Consent, Granted, record_consent, selectable
+from .grant import Consent, Granted, record_consent
 from .install_events import Event, announce
 from .portfolio import add_member
 from .registration import NAME_LENGTH
@@ -152,13 +152,11 @@ async def _change(tx: Tx, services: Services, row: Any, new: NewInstall, now: da
 
 
 async def _check_assets(tx: Tx, new: NewInstall, now: datetime) -> None:
-    """Each asset is the business's own or lent to it, and this admin may select it. Raises FORBIDDEN."""
+    """Each asset is the business's own or lent to it: those its admins reach. Raises FORBIDDEN."""
     found = await records.list_assets(tx, list(new.assets))
     lent = await rights.list_lent(tx, list(new.assets), [new.business_id], now)
-    may = await selectable(tx, new.installer_id, new.assets, now)
     for one in new.assets:
-        here = one in found and (found[one].business_id == new.business_id or one in lent)
-        if not here or one not in may:
+        if one not in found or (found[one].business_id != new.business_id and one not in lent):
             raise forbidden(f"{one} cannot be selected in this business.", "an asset of this business")
 
 
