@@ -1,13 +1,15 @@
 """The commands ``workbadge apps``: what an operator does for app makers. Each works on the live database of the settings."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
 
 from workbadge.commands.app_roles import give_role
 from workbadge.commands.app_status import lift, list_open, restrict, set_access
+from workbadge.commands.client_registration import hand_over, registration_address
+from workbadge.commands.client_terms import rotate_secret
 from workbadge.commands.errors import CommandError
 from workbadge.commands.outbox import list_deliveries, replay
 from workbadge.commands.registration import NewApp, add_app
@@ -84,6 +86,36 @@ def add_command(config_path: Path | None, name: str, redirect_uris: tuple[str, .
             person = await _person(tx, administrator)
             await give_role(tx, services, made.id, person, AppRole.ADMINISTRATOR, None, now)
         click.echo(f"id: {made.id}\nsecret: {made.secret}")
+
+    _do(config_path, work)
+
+
+@apps_group.command("secret")
+@_config
+@click.argument("app")
+@click.option(
+    "--overlap-hours", default=24, show_default=True, type=click.IntRange(0, 720), help="Life of the old one."
+)
+def secret_command(config_path: Path | None, app: str, overlap_hours: int) -> None:
+    """Give an app a new secret, printed once; the old one still authenticates it for a while."""
+    app_id = _id(app, NodeKind.APP, "an app")
+
+    async def work(tx: Tx, services: Services, now: datetime) -> None:
+        click.echo(await rotate_secret(tx, services, app_id, None, now, timedelta(hours=overlap_hours)))
+
+    _do(config_path, work)
+
+
+@apps_group.command("client")
+@_config
+@click.argument("app")
+def client_command(config_path: Path | None, app: str) -> None:
+    """Let an app's maker manage its registration as a client (RFC 7592): prints the address, and a token once."""
+    app_id = _id(app, NodeKind.APP, "an app")
+
+    async def work(tx: Tx, services: Services, now: datetime) -> None:
+        token = await hand_over(tx, services, app_id, None, now)
+        click.echo(f"address: {registration_address(services, app_id)}\ntoken: {token}")
 
     _do(config_path, work)
 

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
 
 from tests._sandbox import Sandbox, running_sandbox
@@ -195,3 +196,16 @@ def test_the_standing_of_an_app_by_the_control_api(sandbox: Sandbox) -> None:
     ):
         sandbox.control("POST", f"{path}/standing", bad, status=400)
     sandbox.control("POST", f"{path}/roles", {"account": employee, "role": "owner"}, status=400)
+
+
+def test_an_app_becomes_a_client_by_the_control_api(sandbox: Sandbox) -> None:
+    """RFC 7592 §2, S1: a world hands an app its registration; there the app asks for pushed requests and gets them."""
+    app = sandbox.control("POST", "/apps", {"name": "Client", "redirect_uris": ["https://client.example/back"]})
+    made = sandbox.control("POST", f"/apps/{app['id']}/client", {})
+    headers = {"authorization": f"Bearer {made['registration_access_token']}"}
+    stands = httpx.get(made["registration_client_uri"], headers=headers).json()
+    assert (stands["client_id"], stands["client_name"]) == (app["id"], "Client")
+    wanted = {**stands, "require_pushed_authorization_requests": True}
+    changed = httpx.put(made["registration_client_uri"], headers=headers, json=wanted)
+    assert changed.json()["require_pushed_authorization_requests"] is True
+    sandbox.control("POST", "/apps/1/client", {}, status=400)

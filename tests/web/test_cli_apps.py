@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ from click.testing import CliRunner, Result
 
 from workbadge.cli import main
 from workbadge.commands import outbox
+from workbadge.commands.client_terms import SECOND_PLACE
 from workbadge.commands.webhooks import Entry, NewSubscription, notify, subscribe
 from workbadge.config import load_config
 from workbadge.main import make_site
-from workbadge.store import apps, records
+from workbadge.store import apps, client_terms, records
 from workbadge.store.engine import Tx
 from workbadge.terms.kinds import AccountKind
 
@@ -127,3 +129,23 @@ def test_dead_letters_are_sent_again_by_command(operator: Operator) -> None:
     assert [state for _, state in found] == ["waiting"] * 3
     refused = operator("apps", "replay", app, str(found[0][0]))
     assert refused.exit_code == 1 and "waiting to be sent already" in refused.output
+
+
+def test_secrets_and_registrations(operator: Operator) -> None:
+    """OA-31, RFC 7592: the operator replaces a secret, with its old one good for a while, and hands a registration over."""
+    made = operator("apps", "add", "Shop", "--redirect-uri", "https://shop.example/back").output
+    app_id, old = re.findall(r": (\S+)", made)
+    new = operator("apps", "secret", app_id, "--overlap-hours", "2").output.strip()
+    assert new != old and len(new) == 32
+
+    async def good(tx: Tx, services: Any, now: Any) -> list[bool]:
+        sealed = await client_terms.find_second_secret(tx, int(app_id), now + timedelta(hours=1))
+        gone = await client_terms.find_second_secret(tx, int(app_id), now + timedelta(hours=3))
+        return [sealed is not None and services.sealer.open(sealed, SECOND_PLACE) == old, gone is None]
+
+    assert operator.work(good) == [True, True]
+    shown = operator("apps", "client", app_id).output
+    assert f"/oauth/register/{app_id}\n" in shown and re.search(r"^token: WBM\w{64}$", shown, re.MULTILINE)
+    for command in ("secret", "client"):
+        assert operator("apps", command, str(int(app_id) + 1)).exit_code == 1
+        assert operator("apps", command, "7").exit_code == 2

@@ -7,13 +7,16 @@ from typing import Any
 
 from workbadge.keys import hash_secret, same
 from workbadge.lifecycle.changes import Audit
-from workbadge.store import client_terms, records
+from workbadge.store import apps, client_terms, records
 from workbadge.store.apply import write_audit
 from workbadge.store.engine import Tx
+from workbadge.terms.apps import Level, Review
+from workbadge.terms.scopes import SCOPES, STANDARD_SCOPES
 
+from .app_status import ALWAYS
 from .client import Client, find_client, register_client
-from .client_terms import Terms, load_terms, save_terms
-from .errors import CommandError, Problem
+from .client_terms import DEFAULT, Terms, load_terms, save_terms
+from .errors import CommandError, Problem, not_found
 from .registration import SECRET_PLACE, NewApp, add_app
 from .services import Services
 from .transaction import in_transaction
@@ -48,19 +51,44 @@ class Registered:
 
 
 async def register(services: Services, new: Registration, now: datetime) -> Registered:
-    """Register a client; it gets an id, a secret unless it needs none, and a token to manage its registration."""
-    token = PREFIX + services.entropy.text(64)
+    """Register a client; it gets an id, a secret unless it needs none, and a token to manage its registration.
+
+    Nobody has looked at it: it may learn who logs in, and nothing beyond the login until the operator raises its access.
+    """
+    token = _new_token(services)
 
     async def work(tx: Tx) -> int:
         made = await add_app(tx, services, NewApp(new.name, new.redirect_uris, new.login_uri), now)
         await _save(tx, made.id, new, now)
         await client_terms.set_terms(tx, made.id, {"registration_hash": hash_secret(token)}, True)
+        for scope in SCOPES:
+            if scope not in ALWAYS and scope not in STANDARD_SCOPES:
+                await apps.put_permission(tx, made.id, scope, Level.STANDARD, Review.NOT_REQUESTED, now)
         entry = Audit("client.register", made.id, None, None, {"auth_method": new.auth_method})
         await write_audit(tx, (entry,), None, services.entropy.new_id, now)
         return made.id
 
     app_id = await in_transaction(services, work)
     return await _read(services, app_id, token)
+
+
+def _new_token(services: Services) -> str:
+    return PREFIX + services.entropy.text(64)
+
+
+async def hand_over(tx: Tx, services: Services, app_id: int, actor_id: int | None, now: datetime) -> str:
+    """A fresh token by which an app that was registered otherwise manages its registration; an earlier one is dead. Raises
+    CommandError NOT_FOUND."""
+    app = await client_terms.lock_app(tx, app_id)
+    if app is None or app.disabled_at is not None:
+        raise not_found("app")
+    if await client_terms.find_terms(tx, app_id) is None:
+        await save_terms(tx, app_id, DEFAULT, now)
+    token = _new_token(services)
+    await client_terms.set_terms(tx, app_id, {"registration_hash": hash_secret(token)}, True)
+    entry = Audit("client.hand_over", app_id, None, None, {})
+    await write_audit(tx, (entry,), actor_id, services.entropy.new_id, now)
+    return token
 
 
 async def _save(tx: Tx, app_id: int, new: Registration, now: datetime) -> None:
@@ -92,6 +120,11 @@ async def _check(tx: Tx, app_id: int, token: str) -> None:
     known = b"" if row is None or app is None or app.disabled_at is not None else bytes(row.registration_hash or b"")
     if not token.startswith(PREFIX) or not same(known.hex(), hash_secret(token).hex()):
         raise _refused()
+
+
+def registration_address(services: Services, app_id: int) -> str:
+    """Where a client manages its registration (RFC 7592 §2)."""
+    return f"{services.base_url}/oauth/register/{app_id}"
 
 
 async def read_registration(services: Services, app_id: int, token: str) -> Registered:

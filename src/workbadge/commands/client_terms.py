@@ -15,7 +15,6 @@ from workbadge.terms.instants import DAY
 from .errors import not_found
 from .registration import SECRET_PLACE
 from .services import Services
-from .transaction import in_transaction
 
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials", EXCHANGE)
@@ -95,28 +94,24 @@ async def save_terms(tx: Tx, app_id: int, terms: Terms, now: datetime) -> None:
 
 
 async def rotate_secret(
-    services: Services, app_id: int, actor_id: int | None, now: datetime, overlap: timedelta = OVERLAP
+    tx: Tx, services: Services, app_id: int, actor_id: int | None, now: datetime, overlap: timedelta = OVERLAP
 ) -> str:
     """Give an app a new secret, which is returned once; the one before stays good until ``now + overlap`` (OA-31).
 
     It stays good for client authentication only: proofs and signatures are made with the new one. Raises CommandError NOT_FOUND.
     """
+    app = await client_terms.lock_app(tx, app_id)
+    if app is None:
+        raise not_found("app")
     secret = services.entropy.bytes(16).hex()
-
-    async def work(tx: Tx) -> None:
-        app = await client_terms.lock_app(tx, app_id)
-        if app is None:
-            raise not_found("app")
-        old = services.sealer.open(app.secret, SECRET_PLACE)
-        if await client_terms.find_terms(tx, app_id) is None:
-            await save_terms(tx, app_id, DEFAULT, now)
-        second = {"second_secret": services.sealer.seal(old, SECOND_PLACE), "second_secret_ends": now + overlap}
-        await client_terms.set_terms(tx, app_id, second, True)
-        await client_terms.set_app(tx, app_id, {"secret": services.sealer.seal(secret, SECRET_PLACE)})
-        entry = Audit("app.rotate_secret", app_id, None, None, {"overlap_seconds": int(overlap.total_seconds())})
-        await write_audit(tx, (entry,), actor_id, services.entropy.new_id, now)
-
-    await in_transaction(services, work)
+    old = services.sealer.open(app.secret, SECRET_PLACE)
+    if await client_terms.find_terms(tx, app_id) is None:
+        await save_terms(tx, app_id, DEFAULT, now)
+    second = {"second_secret": services.sealer.seal(old, SECOND_PLACE), "second_secret_ends": now + overlap}
+    await client_terms.set_terms(tx, app_id, second, True)
+    await client_terms.set_app(tx, app_id, {"secret": services.sealer.seal(secret, SECRET_PLACE)})
+    entry = Audit("app.rotate_secret", app_id, None, None, {"overlap_seconds": int(overlap.total_seconds())})
+    await write_audit(tx, (entry,), actor_id, services.entropy.new_id, now)
     return secret
 
 

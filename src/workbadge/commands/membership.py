@@ -17,6 +17,7 @@ from workbadge.terms.kinds import AccountKind, NodeKind, Role
 from workbadge.terms.tasks import TASKS_OF, Task
 
 from .errors import invalid, not_found
+from .logout import end_every_login
 from .refusals import check_plan
 from .services import Services
 from .transaction import in_transaction
@@ -218,7 +219,8 @@ async def remove_member(
 
 
 async def suspend_account(services: Services, account_id: int, actor_id: int | None, now: datetime) -> None:
-    """Suspend a managed account: sessions, reach and linked graces end in this transaction (A5). Raises CommandError."""
+    """Suspend a managed account: sessions, reach and linked graces end in this transaction (A5); apps that want to know are
+    told. Raises CommandError."""
 
     async def work(tx: Tx) -> Plan:
         account = await records.find_account(tx, account_id)
@@ -240,6 +242,8 @@ async def suspend_account(services: Services, account_id: int, actor_id: int | N
             now,
         )
         plan = await _with_announcements(tx, plan, tuple(graces), now)
+        if plan.refusal is None:
+            await end_every_login(tx, services, account_id, None, now)
         await apply_plan(tx, plan, actor_id, services.entropy.new_id, now)
         return plan
 

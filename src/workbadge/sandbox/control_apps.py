@@ -9,6 +9,7 @@ from starlette.requests import Request
 from workbadge.commands.app_roles import give_role
 from workbadge.commands.app_settings import SETTINGS, change_settings
 from workbadge.commands.app_status import lift, restrict, set_access, set_mode
+from workbadge.commands.client_registration import hand_over, registration_address
 from workbadge.commands.configuration import NewConfiguration, add_configuration
 from workbadge.commands.errors import invalid, not_found
 from workbadge.commands.webhooks import NewSubscription
@@ -130,6 +131,17 @@ class AppControl:
                 await set_access(tx, services, app_id, scope, chosen, Review.NOT_REQUESTED, None, now)
         return {"success": True}
 
+    async def client(self, request: Request) -> Any:
+        """``POST /apps/{id}/client``: where the app manages its registration as a client (RFC 7592), and a fresh token for that."""
+        app_id = await self._app(request)
+        services, now = self._world.services, self._world.clock.now()
+        async with services.store.write() as tx:
+            token = await hand_over(tx, services, app_id, None, now)
+        return {
+            "registration_client_uri": registration_address(services, app_id),
+            "registration_access_token": token,
+        }
+
     async def enforcement(self, request: Request) -> Any:
         """``POST /apps/{id}/enforcements``: what an operator does to an app that broke the rules."""
         body = await read(request, NewEnforcementBody)
@@ -170,6 +182,7 @@ class AppControl:
             ("POST", "/apps/{id}/webhooks", self.webhook),
             ("POST", "/apps/{id}/roles", self.role),
             ("POST", "/apps/{id}/standing", self.standing),
+            ("POST", "/apps/{id}/client", self.client),
             ("POST", "/apps/{id}/enforcements", self.enforcement),
             ("DELETE", "/apps/{id}/enforcements/{enforcement}", self.lift),
         )

@@ -1,12 +1,14 @@
 """An app that proves itself by keys: assertions for itself, proofs for its tokens."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 
 from tests.commands._world import BASE
-from workbadge.commands.client_terms import DEFAULT, save_terms
+from workbadge.commands.client_terms import DEFAULT, OVERLAP, rotate_secret, save_terms
+from workbadge.commands.services import Services
 from workbadge.keys import hash_secret
 from workbadge.oauth.rfc7523 import ASSERTION_TYPE
 from workbadge.store import client_terms
@@ -68,6 +70,12 @@ class KeyApp(App):
         """Redeem a code."""
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": self.back, "code_verifier": VERIFIER}
         return await self.call("/oauth/token", {**form, **more}, proof)
+
+
+async def rotate(services: Services, app_id: int, now: datetime, overlap: timedelta = OVERLAP) -> str:
+    """Replace an app's secret; the new one."""
+    async with services.store.write() as tx:
+        return await rotate_secret(tx, services, app_id, None, now, overlap)
 
 
 def dpop(

@@ -8,13 +8,12 @@ import httpx
 import pytest
 from joserfc.jwk import OctKey
 
-from workbadge.commands.client_terms import rotate_secret
 from workbadge.oauth.rfc7523 import ASSERTION_TYPE
 from workbadge.web.remote_keys import RemoteKeys
 
 from ._app import App, basic
 from ._forge import jwks, new_key, raw, seconds, signed
-from ._key_app import KeyApp
+from ._key_app import KeyApp, rotate
 
 pytestmark = pytest.mark.anyio
 
@@ -167,7 +166,7 @@ async def test_published_keys_are_rotated_without_a_word(client: KeyApp) -> None
 async def test_two_secrets_during_a_rotation(app: App) -> None:
     """OA-31: old and new secret authenticate until the overlap ends; from then on only the new one."""
     old = await app.site.secret()
-    new = await rotate_secret(app.site.world.services, int(app.id), None, app.site.now, timedelta(hours=1))
+    new = await rotate(app.site.world.services, int(app.id), app.site.now, timedelta(hours=1))
     for secret in (old, new):
         assert await ask(app, client_secret=secret) == KNOWN
     app.site.advance(minutes=59, seconds=59)

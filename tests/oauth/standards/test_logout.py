@@ -8,9 +8,12 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.commands._world import PASSWORD
 from tests.oauth._site import Browser, LoginSite
+from workbadge.commands import membership
 from workbadge.commands.account import change_password
 from workbadge.commands.client_terms import DEFAULT, save_terms
+from workbadge.commands.errors import CommandError
 from workbadge.commands.logout import EVENT, LOGOUT, TYPE, logout_token
 from workbadge.commands.outbox import Sent
 from workbadge.commands.signing import read_own_jwt
@@ -335,3 +338,18 @@ async def test_a_logout_token_is_no_id_token(client: App) -> None:
     text = await logout_token(site.world.services, one, site.now)
     answer = await browser.client.get(address(id_token_hint=text, post_logout_redirect_uri=BYE))
     assert answer.status_code == 400 and "location" not in answer.headers
+
+
+async def test_a_suspended_person_is_told(client: App) -> None:
+    """A5: whoever is suspended is logged out, and the apps of every session are told; a refused suspension tells nobody."""
+    site = client.site
+    made = await site.migrate("emil")
+    for _ in range(2):
+        browser = site.browser()
+        await browser.sign_in("emil@work.example", PASSWORD)
+        await log_in(client, browser)
+    await membership.suspend_account(site.world.services, made.managed_id, None, site.now)
+    assert len(await told(site)) == 2
+    with pytest.raises(CommandError):
+        await membership.suspend_account(site.world.services, site.world.people["selma"], None, site.now)
+    assert len(await told(site)) == 2

@@ -12,7 +12,6 @@ from workbadge.commands.client_terms import (
     Terms,
     is_second_secret,
     load_terms,
-    rotate_secret,
     save_terms,
 )
 from workbadge.commands.errors import CommandError, Problem
@@ -22,6 +21,7 @@ from workbadge.web.outgoing import Outgoing, OutgoingError
 from workbadge.web.remote_keys import RemoteKeys
 
 from ._forge import jwks, new_key
+from ._key_app import rotate
 
 pytestmark = pytest.mark.anyio
 
@@ -45,18 +45,18 @@ async def test_both_secrets_are_good_for_a_day(site: LoginSite) -> None:
     """OA-31: after a rotation the old secret is good until the overlap ends, and not at its end; the new one is the app's."""
     services, app = site.world.services, site.world.apps["both"]
     old = await site.secret()
-    new = await rotate_secret(services, app, None, site.now)
+    new = await rotate(services, app, site.now)
     assert new != old and await site.secret() == new
     end = site.now + timedelta(days=1)
     for at, good in ((site.now, True), (end - timedelta(microseconds=1), True), (end, False)):
         assert await is_second_secret(services, app, old, at) is good
     assert not await is_second_secret(services, app, new, site.now)
     assert not await is_second_secret(services, app, "", site.now)
-    await rotate_secret(services, app, None, site.now)
+    await rotate(services, app, site.now)
     assert not await is_second_secret(services, app, old, site.now)
     assert await is_second_secret(services, app, new, site.now)
     with pytest.raises(CommandError) as caught:
-        await rotate_secret(services, app + 1, None, site.now)
+        await rotate(services, app + 1, site.now)
     assert caught.value.problem is Problem.NOT_FOUND
 
 
@@ -66,7 +66,7 @@ async def test_terms_are_kept_beside_secrets(site: LoginSite) -> None:
     async with services.store.read() as tx:
         assert await load_terms(tx, app) == DEFAULT
     old = await site.secret()
-    await rotate_secret(services, app, None, site.now)
+    await rotate(services, app, site.now)
     terms = Terms(
         "ES256", jwks(new_key()), None, ("authorization_code",), ("https://a.example/bye",), "https://a.example/out"
     )

@@ -9,9 +9,13 @@ import pytest
 from sqlalchemy import select
 
 from tests.oauth._site import LoginSite
+from workbadge.commands.app_status import set_access
+from workbadge.commands.client_registration import hand_over, registration_address
+from workbadge.commands.errors import CommandError
 from workbadge.store.schema import app, client_terms
+from workbadge.terms.apps import Level, Review
 
-from ._app import App, basic
+from ._app import VERIFIER, App, basic
 from ._forge import jwks, new_key
 
 pytestmark = pytest.mark.anyio
@@ -68,6 +72,49 @@ async def test_a_registered_client_logs_somebody_in(opened: LoginSite) -> None:
         stored = await tx.one(select(app).where(app.c.id == int(made["client_id"])))
     assert made["registration_access_token"].encode() not in repr(row).encode()
     assert made["client_secret"] not in repr(stored)
+
+
+async def test_nobody_has_looked_at_it(opened: LoginSite) -> None:
+    """OA-60: a client that registered itself learns who logs in, and reaches no business until the operator raises its
+    access; only then do its people choose assets."""
+    made = (await register(opened)).json()
+    opened.world.apps["new"] = int(made["client_id"])
+    new = App(opened, "new")
+    new.back = BACK
+    headers = basic(made["client_id"], made["client_secret"])
+
+    async def scopes() -> set[str]:
+        code = (await new.log_in(prompt="consent")).query["code"]
+        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": BACK, "code_verifier": VERIFIER}
+        answer = await opened.token("POST", "/oauth/token", data=form, headers=headers)
+        return set(answer.json()["scope"].split())
+
+    assert await scopes() == {"openid", "profile", "email", "offline_access"}
+    services = opened.world.services
+    async with services.store.write() as tx:
+        level = Level.ADVANCED, Review.APPROVED, None, opened.now
+        await set_access(tx, services, int(made["client_id"]), "pages_show_list", *level)
+    assert await scopes() == {"openid", "profile", "email", "offline_access", "pages_show_list"}
+
+
+async def test_an_app_that_was_registered_otherwise(opened: LoginSite) -> None:
+    """RFC 7592 §2: an app that an operator registered gets a token for its registration, a new one each time; it reads what
+    stands, and turns into a client by key."""
+    services, app_id = opened.world.services, opened.world.apps["both"]
+    async with services.store.write() as tx:
+        first = await hand_over(tx, services, app_id, None, opened.now)
+        token = await hand_over(tx, services, app_id, None, opened.now)
+    made = {"registration_client_uri": registration_address(services, app_id), "registration_access_token": token}
+    assert (await manage(opened, made, "GET", first)).status_code == 401
+    stands = (await manage(opened, made, "GET")).json()
+    assert stands["client_name"] == "App both" and stands["client_secret"] == await opened.secret()
+    keys = {"token_endpoint_auth_method": "private_key_jwt", "jwks": KEYS, "dpop_bound_access_tokens": True}
+    changed = await manage(opened, made, "PUT", json={**stands, **keys})
+    assert changed.status_code == 200, changed.text
+    assert changed.json()["dpop_bound_access_tokens"] is True and "client_secret" not in changed.json()
+    with pytest.raises(CommandError):
+        async with services.store.write() as tx:
+            await hand_over(tx, services, app_id + 1, None, opened.now)
 
 
 async def test_a_public_client_has_no_secret(opened: LoginSite) -> None:

@@ -15,6 +15,7 @@ from workbadge.commands.client_registration import (
     end_registration,
     read_registration,
     register,
+    registration_address,
 )
 from workbadge.commands.errors import CommandError, Problem
 from workbadge.commands.limits import Throttle
@@ -118,7 +119,7 @@ def _shown(call: Call, stands: Registered, metadata: Metadata) -> bytes:
     out: dict[str, Any] = {
         "client_id": own,
         "client_id_issued_at": int(stands.registered_at.timestamp()),
-        "registration_client_uri": f"{call.services.base_url}{PATH}/{own}",
+        "registration_client_uri": registration_address(call.services, stands.client.id),
         **shown(metadata),
     }
     if stands.secret is not None:
