@@ -200,6 +200,43 @@ async def test_standard_access_is_for_those_who_work_on_the_app(api: Api) -> Non
     assert listed["email"]["access_level"] == "advanced"
 
 
+async def test_what_an_app_loses_stops_at_the_next_call(api: Api) -> None:
+    """MT-41: a permission that an app loses while tokens carry it, by a restriction or by becoming standard, stops with the next
+    call, in reads, lists, ids and writes, for the standing token and its page token; people with a role keep a standard one."""
+    world, app, page = api.world, api.world.apps["both"], api.world.assets["page"]
+    scopes = ("pages_show_list", "pages_manage_posts", "business_management")
+    token = await api.login(world.people["emil"], "both", ("page",), scopes, businesses=(world.business,))
+    of_page = await api.page_token(token)
+    maker = await api.login(world.people["selma"], "both", ("page",), scopes)
+    await give(api, "selma", AppRole.DEVELOPER)
+
+    async def answers(caller: str) -> list[int]:
+        calls = [
+            await api.call(f"/{page}", caller),
+            await api.call("/me/accounts", caller),
+            await api.call("/", caller, ids=str(page)),
+            await api.call(f"/{page}/feed", caller, "POST", message="x"),
+        ]
+        return [0 if one.status_code == 200 else error(one)[1] for one in calls]
+
+    assert await answers(token) == [0, 0, 0, 0]
+    async with world.services.store.write() as tx:
+        for scope in scopes[:2]:
+            await set_access(tx, world.services, app, scope, Level.STANDARD, Review.REJECTED, None, T0)
+    assert await answers(token) == [10, 10, 10, 10]
+    assert error(await api.call(f"/{page}", of_page))[1] == 10
+    assert (await api.call(f"/{world.business}", token)).status_code == 200
+    assert await answers(maker) == [0, 0, 0, 0]
+    made = await stop(api, Restriction.PERMISSION, *scopes[:2])
+    assert await answers(maker) == [10, 10, 10, 10]
+    async with world.services.store.write() as tx:
+        await lift(tx, world.services, app, made, None, T0)
+        for scope in scopes[:2]:
+            await set_access(tx, world.services, app, scope, Level.ADVANCED, Review.APPROVED, None, T0)
+    assert await answers(token) == [0, 0, 0, 0]
+    assert (await api.call(f"/{page}", of_page)).status_code == 200
+
+
 async def stop(api: Api, kind: Restriction, *scopes: str) -> int:
     """A restriction of the app."""
     async with api.world.services.store.write() as tx:

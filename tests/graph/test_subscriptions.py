@@ -232,3 +232,29 @@ async def test_another_apps_token_reaches_no_subscription(open_api: Api) -> None
         answer = await api.call(path, f"{stranger.id}|{stranger.secret}", method, object="user")
         assert error(answer) == (400, 100, 33)
     assert len(await rows(api)) == 1
+
+
+@pytest.mark.parametrize("private", [True, False])
+async def test_trying_a_receiver_needs_the_right_to_subscribe(open_api: Api, private: bool) -> None:
+    """MT-44: a handshake, the one call that tries something out, is made for nobody but who may store what it is about: not for
+    a person's or page token, another app's token, a wrong secret; and, for who may, through the same guard."""
+    api = open_api
+    if private:
+        api.site = replace(api.site, outgoing=Outgoing(allow_private=False))
+    path = f"/{api.world.apps['both']}/subscriptions"
+    callers = {
+        "person": await api.login(api.world.people["emil"], "both", ("page",), PAGE_SCOPES),
+        "page": await page_token(api),
+        "other app": await api.app_token("tokens"),
+        "wrong secret": f"{api.world.apps['both']}|{'0' * 32}",
+        "nobody": None,
+    }
+    async with listening() as hook:
+        values = {"object": "user", "callback_url": hook.url, "verify_token": hook.verify_token, "fields": "{{7*7}}"}
+        for name, token in callers.items():
+            answer = await api.call(path, token, "POST", **values)
+            assert answer.status_code in (400, 403), name
+        own = await api.call(path, await api.app_token("both"), "POST", **{**values, "fields": "fbe_install"})
+        assert len(hook.got) == (0 if private else 1)
+    assert own.status_code == (400 if private else 200)
+    assert ("user" in await rows(api)) is not private

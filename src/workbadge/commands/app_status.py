@@ -9,7 +9,7 @@ from typing import Any
 from workbadge.lifecycle.changes import Audit
 from workbadge.store import apps
 from workbadge.store.apply import write_audit
-from workbadge.store.engine import Tx
+from workbadge.store.engine import Store, Tx
 from workbadge.terms.apps import AppMode, Level, Limits, Restriction, Review, read_limits
 from workbadge.terms.kinds import AccountKind, NodeKind
 from workbadge.terms.scopes import SCOPES
@@ -51,6 +51,7 @@ async def set_access(
     if await apps.lock_app(tx, app_id) is None:
         raise not_found("app")
     await apps.put_permission(tx, app_id, scope, level.value, review.value, now)
+    await _apply(tx, app_id)
     detail = {"scope": scope, "level": level.value, "review": review.value}
     await _note(tx, services, "app.access", app_id, detail, actor_id, now)
 
@@ -104,7 +105,10 @@ async def _apply(tx: Tx, app_id: int) -> None:
     open_ones = [one for one in await apps.list_enforcements(tx, app_id) if one.ends is None]
     kinds = {one.kind for one in open_ones}
     scopes = frozenset(scope for one in open_ones for scope in one.scopes.split(",") if scope)
-    text = str(Limits("api" in kinds, "login" in kinds, "write" in kinds, scopes))
+    standard = frozenset(
+        row.scope for row in await apps.list_permissions(tx, app_id) if row.level == Level.STANDARD.value
+    )
+    text = str(Limits("api" in kinds, "login" in kinds, "write" in kinds, scopes, standard))
     await apps.set_columns(tx, app_id, {"limits": text or None})
 
 
@@ -137,6 +141,25 @@ async def withheld(tx: Tx, app_id: int, account_id: int) -> frozenset[str]:
     if not standard or await _has_role(tx, app_id, account_id, await apps.find_test_app(tx, account_id)):
         return frozenset()
     return frozenset(standard)
+
+
+async def closed_scopes(
+    store: Store, limits: Limits, app_id: int, account_id: int | None, reader: Tx | None = None
+) -> frozenset[str]:
+    """Permissions that do not count in a call under an account: those that were taken from the app, and, where the account has no
+    role on it, those to which its access is standard (MT-41). ``reader``: the transaction that the caller is in."""
+    if not limits.standard or account_id is None:
+        return limits.scopes | limits.standard
+    if reader is not None:
+        inside = await _works_on(reader, app_id, account_id)
+    else:
+        async with store.read() as tx:
+            inside = await _works_on(tx, app_id, account_id)
+    return limits.scopes if inside else limits.scopes | limits.standard
+
+
+async def _works_on(tx: Tx, app_id: int, account_id: int) -> bool:
+    return await _has_role(tx, app_id, account_id, await apps.find_test_app(tx, account_id))
 
 
 async def _has_role(tx: Tx, app_id: int, account_id: int, test_app: int | None) -> bool:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from workbadge.access import Allow, Ask, Decision, decide, next_change
 from workbadge.store import facts, inspections
+from workbadge.store.engine import Store
 from workbadge.store.facts import Loaded, Reader
 from workbadge.store.inspections import About
 from workbadge.terms.apps import read_limits
@@ -13,6 +14,8 @@ from workbadge.terms.instants import earliest
 from workbadge.terms.kinds import ASSET_KINDS, Act, NodeKind
 from workbadge.terms.scopes import SCOPES
 from workbadge.terms.tasks import tasks_for
+
+from .app_status import closed_scopes
 
 _ALIVE = Ask(Act.READ, personal=True)
 _ASKS = {kind: Ask(Act.LIST, tasks=tasks_for(kind, Act.LIST)) for kind in (*ASSET_KINDS, NodeKind.BUSINESS)}
@@ -38,13 +41,15 @@ class Reached:
     allow: Allow
 
 
-def scopes_in_force(found: Inspected) -> tuple[str, ...] | None:
-    """The scopes that count at present, without those that were taken from the app; None when every call of the app is stopped
-    (``wire.md`` §6.8). ``/debug_token`` goes on telling what a token is."""
+async def scopes_in_force(store: Store, found: Inspected) -> tuple[str, ...] | None:
+    """The scopes that count at present, without those that were taken from the app or to which its access is standard; None when
+    every call of the app is stopped (``wire.md`` §6.8). ``/debug_token`` goes on telling what a token is."""
     limits = read_limits(found.loaded.limits)
     if limits.api:
         return None
-    return tuple(one for one in found.scopes if one not in limits.scopes) if limits.scopes else found.scopes
+    account = found.loaded.facts.account
+    closed = await closed_scopes(store, limits, found.loaded.app_id, None if account is None else account.id)
+    return tuple(one for one in found.scopes if one not in closed) if closed else found.scopes
 
 
 async def inspect_token(reader: Reader, token_hash: bytes, now: datetime) -> Inspected | None:

@@ -14,7 +14,7 @@ from workbadge.commands.reconnects import Wanted, app_share, list_reconnects
 from workbadge.store import apps, records
 from workbadge.store.engine import Tx
 from workbadge.terms.addresses import parse_address
-from workbadge.terms.apps import MAKERS, AppMode, AppRole
+from workbadge.terms.apps import MAKERS, AppMode, AppRole, read_limits
 from workbadge.terms.ids import parse_id
 from workbadge.terms.kinds import AccountKind
 from workbadge.web.csrf import csrf_token
@@ -47,6 +47,7 @@ async def mine(request: Request) -> Response:
         shell=shell,
         apps=[row for row in rows if shown.get(row.id) is row],
         tested=[row for row in rows if row.id not in shown],
+        restricted={row.id for row in rows if read_limits(row.limits).restricts},
     )
 
 

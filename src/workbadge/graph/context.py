@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from workbadge.access import Allow, Ask, Deny, NodeFacts, decide
+from workbadge.commands.app_status import closed_scopes
 from workbadge.commands.partial import list_lost
 from workbadge.keys import TokenText
 from workbadge.store import facts, records
@@ -110,17 +111,18 @@ class Call:
         if not self._proven:
             check_proof(self.services, loaded, self.params, self.token, self.now)
             self._proven = True
-        return loaded if loaded.limits is None else await self._limited(loaded)
+        return loaded if loaded.limits is None else await self._limited(loaded, reader)
 
-    async def _limited(self, loaded: Loaded) -> Loaded:
-        """The facts without the permissions that an operator has taken from the app. Raises WireError 368, 3."""
+    async def _limited(self, loaded: Loaded, reader: Tx | None) -> Loaded:
+        """The facts without the permissions that do not count at present (``wire.md`` §6.8). Raises WireError 368, 3."""
         limits = read_limits(loaded.limits)
-        await check_limits(self.services, loaded.app_id, limits, self.method != "GET")
-        grant = loaded.facts.grant
-        self._closed = limits.scopes
-        if grant is None or not limits.scopes:
+        await check_limits(self.services, loaded.app_id, limits, self.method != "GET", reader)
+        grant, account = loaded.facts.grant, loaded.facts.account
+        person = None if account is None else account.id
+        self._closed = await closed_scopes(self.services.store, limits, loaded.app_id, person, reader)
+        if grant is None or not self._closed:
             return loaded
-        left = replace(grant, scopes=grant.scopes - limits.scopes)
+        left = replace(grant, scopes=grant.scopes - self._closed)
         return replace(loaded, facts=replace(loaded.facts, grant=left))
 
     async def reach(

@@ -51,24 +51,36 @@ class Restriction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """All that is stopped for an app at present. ``scopes``: permissions that do not count."""
+    """All that is stopped for an app at present. ``scopes``: permissions that do not count; ``standard``: those that count only
+    for people with a role on the app."""
 
     api: bool = False
     login: bool = False
     write: bool = False
     scopes: frozenset[str] = frozenset()
+    standard: frozenset[str] = frozenset()
+
+    @property
+    def restricts(self) -> bool:
+        """Whether an operator has taken something from the app."""
+        return self.api or self.login or self.write or bool(self.scopes)
 
     def __str__(self) -> str:
         """As it stands in the database; empty when nothing is stopped."""
         plain = [
             one.value for one in (Restriction.API, Restriction.LOGIN, Restriction.WRITE) if getattr(self, one.value)
         ]
-        return ",".join(plain + [f"{Restriction.PERMISSION.value}:{scope}" for scope in sorted(self.scopes)])
+        taken = [f"{Restriction.PERMISSION.value}:{scope}" for scope in sorted(self.scopes)]
+        return ",".join(plain + taken + [f"{Level.STANDARD.value}:{scope}" for scope in sorted(self.standard)])
 
 
 @lru_cache(maxsize=1024)
 def read_limits(text: str | None) -> Limits:
     """What a stored text stops."""
     parts = (text or "").split(",")
-    scopes = frozenset(scope for kind, _, scope in (one.partition(":") for one in parts) if kind == "permission")
-    return Limits("api" in parts, "login" in parts, "write" in parts, scopes)
+    pairs = [(kind, scope) for kind, _, scope in (one.partition(":") for one in parts)]
+    taken, standard = (
+        frozenset(scope for kind, scope in pairs if kind == wanted)
+        for wanted in (Restriction.PERMISSION.value, Level.STANDARD.value)
+    )
+    return Limits("api" in parts, "login" in parts, "write" in parts, taken, standard)

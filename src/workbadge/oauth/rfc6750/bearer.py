@@ -50,7 +50,7 @@ async def call_with_token(call: Call, scope: str) -> Caller:
     if token is None or token.kind is TokenKind.PAGE:
         raise _refused()  # it speaks for its page, not for the person behind it (MT-10)
     call.client = await find_client(call.reader, str(found.loaded.app_id))
-    scopes = scopes_in_force(found)
+    scopes = await scopes_in_force(call.services.store, found)
     if scopes is None:
         raise bearer_error("invalid_token", "The operator stopped what this app calls.", 401)
     if scope not in scopes:

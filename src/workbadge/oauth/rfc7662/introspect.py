@@ -63,7 +63,7 @@ async def _access(call: Call, client: Client, text: str, for_app: bool) -> Answe
         return _INACTIVE
     if for_app:
         return _app_token(call, client, found) if token.revoked is None or call.now < token.revoked else _INACTIVE
-    scopes = scopes_in_force(found)
+    scopes = await scopes_in_force(call.services.store, found)
     if isinstance(found.decision, Deny) or scopes is None:
         return _INACTIVE
     answer = _common(call, client, scopes)
