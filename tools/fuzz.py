@@ -20,6 +20,7 @@ CHECKS = "not_a_server_error,content_type_conformance,response_schema_conformanc
 TYPES = {"page": "Page", "ad_account": "AdAccount", "product_catalog": "ProductCatalog", "pixel": "AdsPixel"}
 SCOPES = [
     "public_profile",
+    "openid",
     "email",
     "pages_show_list",
     "pages_read_engagement",
@@ -61,7 +62,7 @@ def _populate(world: dict[str, Any]) -> dict[str, Any]:
         return str(_control(world, "POST", "/consents", body)["access_token"])
 
     tokens = {role: token(role) for role in ("admin", "employee", "second_employee")}
-    body = {"business": business, "app": app["id"], "scopes": SCOPES[2:], "assets": assets}
+    body = {"business": business, "app": app["id"], "scopes": SCOPES[3:], "assets": assets}
     tokens["system"] = str(_control(world, "POST", "/system_users", body)["access_token"])
     tokens["leaving"] = token("partner_employee", [])
     tokens["app"] = f"{app['id']}|{app['secret']}"
@@ -84,6 +85,7 @@ def _populate(world: dict[str, Any]) -> dict[str, Any]:
         "grant_type": ["client_credentials", "fb_exchange_token", "authorization_code"],
         "fb_exchange_token": [tokens["employee"], tokens["page"]],
         "input_token": list(tokens.values()),
+        "token": list(tokens.values()),
         "ids": [",".join(assets[:2]), business, f"{assets[0]},{partner}"],
         "fields": [
             "id,name",
@@ -102,6 +104,12 @@ def _populate(world: dict[str, Any]) -> dict[str, Any]:
         "object": ["user", "page", "permissions", "nonsense"],
         "summary": ["true", "0"],
         "user": seats,
+        "name": ["A name", "Ä" * 200, " "],
+        "permitted_tasks": ["ANALYZE", '["ADVERTISE","ANALYZE"]'],
+        "page_id": ids["Page"],
+        "adaccount_id": ids["AdAccount"],
+        "email": ["new@example.com", "nonsense"],
+        "role": ["ADMIN", "EMPLOYEE", "NONSENSE"],
         "tasks": ["MANAGE", "ANALYZE", '["ADVERTISE"]', "NONSENSE"],
         "reconnect": [httpx.URL(one).params["reconnect"] for one in links],
     }

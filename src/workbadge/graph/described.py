@@ -30,6 +30,10 @@ SECURITY: dict[str, Schema] = {
 _TEXTS = ("id", "name")
 
 
+NOT_LISTS = {"picture": "Picture"}
+"""Edges that answer something else than a list, with the schema of it."""
+
+
 def _field_schema(name: str) -> Schema:
     """What is known of a field's form from its name alone."""
     return TEXT if name in _TEXTS or name.endswith("_time") else {}
@@ -99,6 +103,7 @@ def _schemas() -> dict[str, Schema]:
             "properties": {"id": TEXT, "success": {"type": "boolean"}},
         },
         "Token": {"type": "object", "required": ["access_token"], "properties": {"access_token": TEXT}},
+        "Picture": {"type": "object", "required": ["data"], "properties": {"data": {"type": "object"}}},
         "Batch": {"type": "array", "items": {"type": ["object", "null"]}},
         "Debug": {"type": "object", "required": ["data"], "properties": {"data": {"type": "object"}}},
         **{name: _node_schema(one) for name, one in types.items()},
@@ -163,7 +168,7 @@ def _read(edge: str, types: list[str], path: str, where: tuple[Parameter, ...]) 
         f"Of {', '.join(types)}.",
         where,
         (*LIST, *PARAMETERS.get(("GET", edge), ())),
-        answer="List",
+        answer=NOT_LISTS.get(edge, "List"),
         security=TOKEN,
     )
 

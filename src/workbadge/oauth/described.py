@@ -90,6 +90,8 @@ TITLES: dict[str, str] = {
     "/oauth/jwks": "Published keys (RFC 7517)",
 }
 """Where a docstring's first sentence would not do."""
+NO_BODY = frozenset({("POST", "/oauth/revoke_token")})
+"""Endpoints that answer with a status alone, like every DELETE."""
 MEDIA: dict[str, str] = {"/oauth/jwks": "application/jwk-set+json"}
 """Answers that are not plain JSON."""
 
@@ -171,7 +173,7 @@ def _operations(route: Route) -> list[Operation]:
                 given if method in _WITH_BODY else (),
                 (JSON,) if route.takes_json else (FORM,),
                 answer="Answer",
-                media=MEDIA.get(route.path, JSON),
+                media=None if (method, route.path) in NO_BODY or method == "DELETE" else MEDIA.get(route.path, JSON),
             )
         )
     return found

@@ -34,7 +34,8 @@ class Parameter:
 class Operation:
     """One method of one path. ``path``: with names of its parameters in braces, which ``where`` explains; ``form``: of the
     body, in each of the types of ``bodies``. ``answer``: the name of a schema; None: a page for people, or a redirect.
-    ``security``: names of schemes, any of which will do; empty: none is needed. ``media``: the type of the answer."""
+    ``security``: names of schemes, any of which will do; empty: none is needed. ``media``: the type of the answer; None: it has
+    no body."""
 
     method: str
     path: str
@@ -46,7 +47,7 @@ class Operation:
     bodies: tuple[str, ...] = (FORM,)
     answer: str | None = None
     security: tuple[str, ...] = ()
-    media: str = JSON
+    media: str | None = JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def _operation(part: Part, one: Operation) -> dict[str, Any]:
     if one.form:
         body = {
             "type": "object",
-            "properties": {each.name: {**each.schema, "description": each.says} for each in one.form},
+            "properties": {each.name: _schema(each) for each in one.form},
             "required": [each.name for each in one.form if each.required],
         }
         found["requestBody"] = {"content": {kind: {"schema": body} for kind in one.bodies}}
@@ -116,8 +117,14 @@ def _operation(part: Part, one: Operation) -> dict[str, Any]:
     return found
 
 
+def _schema(one: Parameter) -> dict[str, Any]:
+    """A parameter's schema: a text that must be there must not be empty."""
+    needed = {"minLength": 1} if one.required and one.schema is TEXT else {}
+    return {**one.schema, **needed, "description": one.says}
+
+
 def _parameter(one: Parameter, place: str, required: bool) -> dict[str, Any]:
-    return {"name": one.name, "in": place, "required": required, "description": one.says, "schema": dict(one.schema)}
+    return {"name": one.name, "in": place, "required": required, "description": one.says, "schema": _schema(one)}
 
 
 def _responses(part: Part, one: Operation) -> dict[str, Any]:
@@ -129,8 +136,10 @@ def _responses(part: Part, one: Operation) -> dict[str, Any]:
             "303": {"description": "A step onward"},
             "default": {"description": "A page that says what is wrong", "content": {PAGE: page}},
         }
+    if one.media is None:
+        return {"2XX": {"description": "Done"}, "default": refusal}
     return {
-        "200": {"description": "The answer", "content": {one.media: {"schema": ref(one.answer)}}},
+        "2XX": {"description": "The answer", "content": {one.media: {"schema": ref(one.answer)}}},
         "default": refusal,
     }
 
