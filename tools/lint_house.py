@@ -31,6 +31,7 @@ RIGHTS_AUTHORS = {
     "overview.py": "shows a business to people who were allowed to look",
     "inspections.py": "tells about one token to whoever presented it or its app",
     "losses.py": "finds when something that a token selected may end; whether it has is decided",
+    "asset_groups.py": "lists groups that hold what somebody is assigned, to callers who were allowed to look",
     "app_links.py": "lists which apps, system users and businesses belong together, to callers who were allowed to look",
     "partners.py": "lists to whom assets are lent, to callers who were allowed to look",
     "seats.py": "lists who has a place or tasks, as apps see it, to callers who were allowed to look",

@@ -8,6 +8,7 @@ from workbadge.graph.changes import NODE_WRITES, SEAT_WRITES, Writes
 from workbadge.graph.edges import NODE_EDGES, ROBOT_EDGES, SEAT_EDGES, USER_EDGES
 from workbadge.graph.errors import TABLE
 from workbadge.graph.extension import BUSINESS_POSTS, EXTENSION
+from workbadge.graph.groups import GROUP_EDGES
 from workbadge.graph.nodes import TYPES
 from workbadge.graph.routes import APP_EDGES
 from workbadge.oauth.described import TITLES
@@ -63,6 +64,10 @@ def reference() -> str:
     for name, kind, inside in inner:
         edges = ", ".join(f"`{one}`" for one in inside)
         lines.append(f"| {name} | see `graph/people.py` | {edges} | {_written(SEAT_WRITES[kind])} |")
+    held = ", ".join(f"`{one}`" for one in GROUP_EDGES)
+    lines.append(
+        f"| BusinessAssetGroup | see `graph/groups.py` | {held} | {_written(SEAT_WRITES[NodeKind.ASSET_GROUP])} |"
+    )
     invitation = _written(SEAT_WRITES[NodeKind.RECORD])
     lines.append(f"| BusinessRoleRequest (an invitation) | see `graph/members.py` | – | {invitation} |")
     calls = [f"`{name}` ({', '.join(methods)})" for name, methods in APP_CALLS.items()]

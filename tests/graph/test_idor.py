@@ -14,6 +14,7 @@ from workbadge.graph.applications import APP_CALLS
 from workbadge.graph.changes import NODE_WRITES, SEAT_WRITES
 from workbadge.graph.edges import NODE_EDGES, ROBOT_EDGES, SEAT_EDGES, USER_EDGES
 from workbadge.graph.extension import BUSINESS_POSTS, EXTENSION
+from workbadge.graph.groups import CONTAINED, GROUP_EDGES
 from workbadge.graph.page_apps import SUBSCRIBED_APPS
 from workbadge.graph.routes import APP_EDGES
 from workbadge.keys import app_secret_proof
@@ -82,6 +83,7 @@ USER_ROWS = {
     "assigned_whatsapp_business_accounts": NodeKind.WHATSAPP_ACCOUNT,
     "permissions": None,
     "assigned_applications": None,
+    "assigned_business_asset_groups": None,
     "applications": None,
     "business_users": None,
     "personal_ad_accounts": None,
@@ -124,6 +126,7 @@ NONE_ROWS = {
     "pending_users",
     "owned_businesses",
     "owned_apps",
+    "business_asset_groups",
     "pending_client_pages",
     "pending_client_ad_accounts",
     "pending_owned_pages",
@@ -139,6 +142,7 @@ PARTNER_ROWS = {
 BUSINESS_WRITES = {
     ("POST", ""),
     ("POST", "owned_businesses"),
+    ("POST", "business_asset_groups"),
     ("POST", "owned_apps"),
     ("POST", "business_users"),
     ("POST", "system_users"),
@@ -153,7 +157,7 @@ BUSINESS_WRITES = {
 }
 """Each needs a parameter: called without one, whoever manages the business is told so, and nothing changes."""
 ASSET_ROWS = {"assigned_users", "agencies"}
-PAGE_ROWS = {"feed", *ASSET_ROWS}
+PAGE_ROWS = {"feed", "roles", *ASSET_ROWS}
 SHARED_KINDS = (NodeKind.AD_ACCOUNT, NodeKind.PRODUCT_CATALOG, NodeKind.PIXEL)
 ASSIGNED = {
     **{("business", name): ["Emil"] for name in OURS},
@@ -179,6 +183,7 @@ INNER_WRITES = {
     NodeKind.MEMBERSHIP: {("POST", ""), ("DELETE", "")},
     NodeKind.ACCOUNT: {("POST", ""), ("POST", "applications"), ("POST", "access_tokens"), ("DELETE", "access_tokens")},
     NodeKind.RECORD: {("DELETE", "")},
+    NodeKind.ASSET_GROUP: {(method, edge) for method in ("POST", "DELETE") for edge in ("", *CONTAINED)},
 }
 """Called without parameters, whoever manages the business is told what is missing, or (DELETE) does it last of all."""
 SEAT_OF = {business: seat for seat, business in SEATS.items()}
@@ -199,8 +204,9 @@ def test_every_edge_has_a_row() -> None:
     assert set(APP_EDGES) == set(APP_ROWS)
     assert {(name, method) for name, methods in APP_CALLS.items() for method in methods} == CALL_ROWS
     assert set(SUBSCRIBED_APPS) == {"GET", "POST", "DELETE"}
-    assert set(SEAT_EDGES) == set(SEAT_KINDS)
-    assert set(ROBOT_EDGES) == {*SEAT_KINDS, "applications", "assigned_applications"}
+    assert set(SEAT_EDGES) == {*SEAT_KINDS, "assigned_business_asset_groups"}
+    assert set(ROBOT_EDGES) == {*SEAT_EDGES, "applications", "assigned_applications"}
+    assert set(GROUP_EDGES) == set(CONTAINED)
     assert {kind: set(writes) for kind, writes in SEAT_WRITES.items()} == INNER_WRITES
     assert set(NODE_WRITES) == {NodeKind.BUSINESS, NodeKind.PAGE, *SHARED_KINDS}
     assert set(NODE_WRITES[NodeKind.BUSINESS]) == BUSINESS_WRITES
@@ -357,6 +363,9 @@ async def test_nodes_and_their_edges(stage: Stage) -> None:
                     await _agencies(stage, title, who, name)
                     continue
                 answer = await api.call(path.format(asked), who.token, limit="100")
+                if edge == "/roles" and title == "partner":
+                    assert error(answer)[:2] == (403, 200)
+                    continue
                 assert answer.status_code == 200, (title, name, edge, answer.text)
                 if not edge:
                     assert answer.json()["id"] == asked
@@ -610,20 +619,23 @@ async def test_people_and_system_users_of_a_business(stage: Stage) -> None:
     bob = stage.everybody["admin"].token
     (robot,) = (await api.get(f"/{stage.text('business')}/system_users", bob))["data"]
     made = await api.call(f"/{stage.text('business')}/business_users", bob, "POST", email="new@home.example")
-    stage.ids |= {"robot": int(robot["id"]), "invitation": int(made.json()["id"])}
-    inner = {**SEATS, "robot": "business", "invitation": "business"}
+    group = await api.call(f"/{stage.text('business')}/business_asset_groups", bob, "POST", name="Group")
+    stage.ids |= {"robot": int(robot["id"]), "invitation": int(made.json()["id"]), "group": int(group.json()["id"])}
+    inner = {**SEATS, **dict.fromkeys(("robot", "invitation", "group"), "business")}
     kinds = {**dict.fromkeys(SEATS, NodeKind.MEMBERSHIP), "robot": NodeKind.ACCOUNT, "invitation": NodeKind.RECORD}
+    kinds["group"] = NodeKind.ASSET_GROUP
+    edges: dict[str, dict[str, NodeKind]] = {"group": CONTAINED, "invitation": {}}
     for title, who in stage.everybody.items():
         for name, business in inner.items():
             kind, ghost = kinds[name], _ghost(kinds[name])
             own = name == "robot" and title == "system user"
             if business not in who.sees or (who.page is not None):
-                for edge in () if kind is NodeKind.RECORD else ROBOT_EDGES if name == "robot" else SEAT_EDGES:
+                for edge in ROBOT_EDGES if name == "robot" else edges.get(name, SEAT_EDGES):
                     await _refused(stage, who, "/{}/" + edge, ghost, name)
                 for method, edge in SEAT_WRITES[kind]:
                     await _refused(stage, who, "/{}/" + edge if edge else "/{}", ghost, name, method)
                 continue
-            for edge, of_kind in SEAT_KINDS.items() if kind is not NodeKind.RECORD and not own else ():
+            for edge, of_kind in edges.get(name, SEAT_KINDS).items() if not own else ():
                 if title == "system user" and of_kind is NodeKind.WHATSAPP_ACCOUNT:
                     continue
                 found = await api.names(f"/{stage.text(name)}/{edge}", who.token, limit="100")

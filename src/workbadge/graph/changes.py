@@ -4,6 +4,7 @@ from workbadge.terms.kinds import Act, NodeKind
 
 from .businesses import add_app, add_business, change_business
 from .feed import write_post
+from .groups import CONTAINED, add_group, change_group, find_open_group, put, remove_group, take_out
 from .holding import ask_for, leave, take
 from .identity import find_person_seat, find_robot
 from .members import (
@@ -37,6 +38,7 @@ def _managed(work: Work) -> Write:
 
 BUSINESS: Writes = {
     ("POST", ""): _managed(change_business),
+    ("POST", "business_asset_groups"): _managed(add_group),
     ("POST", "owned_businesses"): _managed(add_business),
     ("POST", "owned_apps"): _managed(add_app),
     ("POST", "business_users"): _managed(invite),
@@ -71,9 +73,16 @@ SYSTEM_USER: Writes = {
 INVITATION: Writes = {
     ("DELETE", ""): inside(find_open_invitation, withdraw),
 }
+GROUP: Writes = {
+    ("POST", ""): inside(find_open_group, change_group),
+    ("DELETE", ""): inside(find_open_group, remove_group),
+    **{("POST", edge): inside(find_open_group, put(kind)) for edge, kind in CONTAINED.items()},
+    **{("DELETE", edge): inside(find_open_group, take_out(kind)) for edge, kind in CONTAINED.items()},
+}
 SEAT_WRITES: dict[NodeKind, Writes] = {
     NodeKind.MEMBERSHIP: BUSINESS_USER,
     NodeKind.ACCOUNT: SYSTEM_USER,
     NodeKind.RECORD: INVITATION,
+    NodeKind.ASSET_GROUP: GROUP,
 }
-"""Of what is inside a business, by the kind of id: people, system users, invitations."""
+"""Of what is inside a business, by the kind of id: people, system users, invitations, groups of assets."""

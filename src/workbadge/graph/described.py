@@ -13,6 +13,7 @@ from .changes import NODE_WRITES, SEAT_WRITES
 from .debug import debug_token
 from .edges import NODE_EDGES, ROBOT_EDGES, SEAT_EDGES, USER_EDGES
 from .extension import BUSINESS_POSTS, EXTENSION
+from .groups import GROUP, GROUP_EDGES
 from .members import INVITATION
 from .nodes import TYPES, NodeType
 from .page_apps import SUBSCRIBED_APPS
@@ -46,7 +47,7 @@ def _node_schema(node_type: NodeType) -> Schema:
 
 def node_types() -> dict[str, NodeType]:
     """Every type of node, by its name on the wire."""
-    others = (USER, SYSTEM_USER, BUSINESS_USER, APPLICATION, INVITATION, POST)
+    others = (USER, SYSTEM_USER, BUSINESS_USER, APPLICATION, INVITATION, GROUP, POST)
     return {one.name: one for one in (*TYPES.values(), *others)}
 
 
@@ -118,6 +119,8 @@ def _reads() -> dict[str, list[str]]:
             found.setdefault(edge, []).append(TYPES[kind].name)
     for edge in APP_EDGES:
         found.setdefault(edge, []).append(APPLICATION.name)
+    for edge in GROUP_EDGES:
+        found.setdefault(edge, []).append(GROUP.name)
     for edge in ROBOT_EDGES:
         found.setdefault(edge, []).append(SYSTEM_USER.name)
     for edge in SEAT_EDGES:
@@ -136,7 +139,12 @@ def written() -> dict[tuple[str, str], tuple[str, list[str]]]:
     calls: list[tuple[str, str, str, Any]] = [("DELETE", "permissions", USER.name, delete_permissions)]
     for kind, writes in NODE_WRITES.items():
         calls += [(method, edge, TYPES[kind].name, called) for (method, edge), called in writes.items()]
-    inner = {NodeKind.MEMBERSHIP: BUSINESS_USER, NodeKind.ACCOUNT: SYSTEM_USER, NodeKind.RECORD: INVITATION}
+    inner = {
+        NodeKind.MEMBERSHIP: BUSINESS_USER,
+        NodeKind.ACCOUNT: SYSTEM_USER,
+        NodeKind.RECORD: INVITATION,
+        NodeKind.ASSET_GROUP: GROUP,
+    }
     for kind, writes in SEAT_WRITES.items():
         calls += [(method, edge, inner[kind].name, called) for (method, edge), called in writes.items()]
     calls += [("POST", edge, business, called) for edge, called in BUSINESS_POSTS.items()]

@@ -4,6 +4,7 @@ from workbadge.terms.kinds import NodeKind
 
 from .businesses import business_apps, owned_businesses
 from .feed import feed
+from .groups import business_asset_groups, groups_of_seat, own_groups
 from .holding import pending_client, pending_owned
 from .lists import Edge
 from .members import pending_users
@@ -21,7 +22,7 @@ from .selves import (
     personal_ad_accounts,
     picture,
 )
-from .sharing import assigned_users
+from .sharing import assigned_users, page_roles
 
 USER_EDGES: dict[str, Edge] = {
     "accounts": own(NodeKind.PAGE),
@@ -31,6 +32,7 @@ USER_EDGES: dict[str, Edge] = {
     "assigned_ad_accounts": own(NodeKind.AD_ACCOUNT),
     "assigned_product_catalogs": own(NodeKind.PRODUCT_CATALOG),
     "assigned_whatsapp_business_accounts": own(NodeKind.WHATSAPP_ACCOUNT),
+    "assigned_business_asset_groups": own_groups,
     "assigned_applications": assigned_applications,
     "applications": assigned_applications,
     "business_users": business_users,
@@ -58,6 +60,7 @@ BUSINESS_EDGES: dict[str, Edge] = {
     "system_users": seats(True),
     "pending_users": pending_users,
     "owned_businesses": owned_businesses,
+    "business_asset_groups": business_asset_groups,
     "owned_apps": business_apps(True),
     "client_apps": business_apps(False),
     "agencies": partners_of(False),
@@ -68,6 +71,7 @@ SEAT_EDGES: dict[str, Edge] = {
     "assigned_ad_accounts": assigned(NodeKind.AD_ACCOUNT),
     "assigned_product_catalogs": assigned(NodeKind.PRODUCT_CATALOG),
     "assigned_whatsapp_business_accounts": assigned(NodeKind.WHATSAPP_ACCOUNT),
+    "assigned_business_asset_groups": groups_of_seat,
 }
 """Of a BusinessUser and of a SystemUser."""
 ROBOT_EDGES: dict[str, Edge] = {**SEAT_EDGES, "applications": applications, "assigned_applications": applications}
@@ -76,7 +80,7 @@ SHARED: dict[str, Edge] = {"assigned_users": assigned_users, "agencies": agencie
 """Of every asset that people and partners can be given."""
 NODE_EDGES: dict[NodeKind, dict[str, Edge]] = {
     NodeKind.BUSINESS: BUSINESS_EDGES,
-    NodeKind.PAGE: {"feed": feed, **SHARED},
+    NodeKind.PAGE: {"feed": feed, "roles": page_roles, **SHARED},
     NodeKind.AD_ACCOUNT: SHARED,
     NodeKind.PRODUCT_CATALOG: SHARED,
     NodeKind.PIXEL: SHARED,

@@ -78,6 +78,12 @@ PARAMETERS: dict[tuple[str, str], tuple[Parameter, ...]] = {
     ("POST", "owned_ad_accounts"): (_AD_ACCOUNT,),
     ("POST", "client_ad_accounts"): (_AD_ACCOUNT, _TASKS),
     ("DELETE", "ad_accounts"): (_AD_ACCOUNT,),
+    ("POST", "business_asset_groups"): (Parameter("name", "The group's name", True),),
+    **{
+        (method, edge): (Parameter("asset_id", "The asset", True),)
+        for method in ("POST", "DELETE")
+        for edge in ("contained_pages", "contained_adaccounts", "contained_productcatalogs", "contained_pixels")
+    },
     ("POST", "owned_businesses"): (
         Parameter("name", "The name of the business below", True),
         Parameter("vertical", "Its line of business"),
@@ -105,7 +111,7 @@ PARAMETERS: dict[tuple[str, str], tuple[Parameter, ...]] = {
     ("DELETE", "access_tokens"): (Parameter("business_app", "The app whose tokens are revoked", True),),
     ("POST", ""): (
         Parameter("role", "ADMIN or EMPLOYEE, of a person or a system user"),
-        Parameter("name", "A new name, of a system user or a business"),
+        Parameter("name", "A new name, of a system user, a business or a group of assets"),
         Parameter("vertical", "The line of business, of a business"),
         Parameter("timezone_id", "The number of the time zone, of a business", schema=NUMBER),
         Parameter("primary_page", "The page that stands for it, of a business"),

@@ -31,6 +31,7 @@ class Seat:
 
     id: int
     place_id: int
+    account_id: int
     name: str
     email: str | None
     role: str
@@ -47,6 +48,7 @@ def seat_of(row: Any) -> Seat:
     return Seat(
         row.account_id if system else row.id,
         row.id,
+        row.account_id,
         row.name,
         row.email,
         row.role,
@@ -198,6 +200,24 @@ def _domains(call: Call, app: AppShown) -> Any:
     return [one for one in (app.row.app_domains or "").split(",") if one]
 
 
+_ROLES = (
+    (Task.MANAGE, "Manager"),
+    (Task.CREATE_CONTENT, "Content Creator"),
+    (Task.MODERATE, "Moderator"),
+    (Task.MESSAGING, "Moderator"),
+    (Task.ADVERTISE, "Advertiser"),
+)
+PAGE_ROLE = NodeType(
+    "PageRole",
+    {
+        "id": lambda call, seat: str(seat.id),
+        "name": lambda call, seat: seat.name,
+        "role": lambda call, seat: next((name for task, name in _ROLES if task in seat.tasks), "Analyst"),
+        "tasks": lambda call, seat: task_names(seat.tasks),
+        "is_active": lambda call, seat: True,
+    },
+    ("id", "name", "role", "tasks"),
+)
 APPLICATION = NodeType(
     "Application",
     {

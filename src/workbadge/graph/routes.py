@@ -42,6 +42,7 @@ from .errors import missing, nothing_named
 from .extension import BUSINESS_POSTS, EXTENSION
 from .feed import read_post, read_post_id
 from .fields import Field, parse_fields
+from .groups import GROUP, GROUP_EDGES, Group, reach_group
 from .identity import answer_app, find_person, reach_seat, read_app
 from .lists import Edge, asked_at_top, asked_in_field
 from .members import INVITATION, read_invitation
@@ -77,7 +78,7 @@ def _expansion(edge: Edge) -> Any:
     """An edge as a field of its node."""
 
     async def expand(call: Call, item: Any, one: Field) -> Any:
-        inner = isinstance(item, (Item, Seat))
+        inner = isinstance(item, (Item, Seat, Group))
         parent = str(item.id) if inner else "me"
         subject = item if inner else await call.alive()
         return await edge(call, subject, asked_in_field(call, one, parent))
@@ -99,7 +100,7 @@ for _kind, _type in list(TYPES.items()):
     if _kind in _CREATED:
         _more[_CREATED[_kind]] = created
     TYPES[_kind] = _with_expansions(_type, NODE_EDGES.get(_kind, {}), _more)
-for _seat, _edges in ((BUSINESS_USER, SEAT_EDGES), (SYSTEM_SEAT, ROBOT_EDGES)):
+for _seat, _edges in ((BUSINESS_USER, SEAT_EDGES), (SYSTEM_SEAT, ROBOT_EDGES), (GROUP, GROUP_EDGES)):
     _seat.expansions.update({name: _expansion(edge) for name, edge in _edges.items()})
 _USER = _with_expansions(USER, USER_EDGES, {})
 _SYSTEM_USER = _with_expansions(SYSTEM_USER, USER_EDGES, {"install_type": install_type})
@@ -248,7 +249,7 @@ class Graph:
             return await self._asset(call, method, text, rest)
         if text == "me" or kind in (NodeKind.SCOPED_ACCOUNT, NodeKind.ACCOUNT):
             return await self._person(call, method, text, found, rest)
-        if kind in (NodeKind.MEMBERSHIP, NodeKind.RECORD) and found is not None:
+        if kind in (NodeKind.MEMBERSHIP, NodeKind.RECORD, NodeKind.ASSET_GROUP) and found is not None:
             return await self._inside(call, method, text, found, rest)
         post = read_post_id(text) if method == "GET" and not rest else None
         if post is not None:
@@ -317,14 +318,22 @@ class Graph:
             if method == "GET" and not rest:
                 return shown
             raise self._no_edge(INVITATION, method, rest)
+        if kind is NodeKind.ASSET_GROUP:
+            return await self._read_inner(call, method, await reach_group(call, text, found), GROUP, GROUP_EDGES, rest)
         system = kind is NodeKind.ACCOUNT
         seat = await reach_seat(call, text, found, system)
-        node_type = SYSTEM_SEAT if system else BUSINESS_USER
+        node_type, edges = (SYSTEM_SEAT, ROBOT_EDGES) if system else (BUSINESS_USER, SEAT_EDGES)
+        return await self._read_inner(call, method, seat, node_type, edges, rest)
+
+    async def _read_inner(
+        self, call: Call, method: str, item: Any, node_type: NodeType, edges: dict[str, Edge], rest: list[str]
+    ) -> Any:
+        """Something inside a business that was reached, or one of its edges."""
         if method == "GET" and not rest:
-            return await show(call, node_type, seat, parse_fields(call.params.values.get("fields", "")))
-        edge = (ROBOT_EDGES if system else SEAT_EDGES).get(rest[0]) if len(rest) == 1 else None
+            return await show(call, node_type, item, parse_fields(call.params.values.get("fields", "")))
+        edge = edges.get(rest[0]) if len(rest) == 1 else None
         if edge is not None and method == "GET":
-            return await edge(call, seat, asked_at_top(call))
+            return await edge(call, item, asked_at_top(call))
         raise self._no_edge(node_type, method, rest)
 
     def _no_edge(self, node_type: NodeType, method: str, rest: list[str]) -> WireError:

@@ -2,21 +2,24 @@
 
 from typing import Any
 
+from workbadge.access import Allow, Ask, decide
 from workbadge.commands.errors import not_found
 from workbadge.commands.membership import assigning, change_place, taking_away
 from workbadge.commands.sharing import check_given, find_place, tasks_held
 from workbadge.lifecycle.changes import MembershipState
-from workbadge.store import seats
+from workbadge.store import rights, seats
 from workbadge.store.engine import Tx
 from workbadge.store.window import Rows, Window
 from workbadge.terms.ids import parse_id
-from workbadge.terms.kinds import NodeKind
+from workbadge.terms.kinds import Act, NodeKind
+from workbadge.terms.scopes import scopes_for
+from workbadge.terms.tasks import TASKS_OF, Task
 from workbadge.web.wire import WireError
 
 from .context import Call, Item
 from .lists import Asked, list_rows
 from .params import read_id, read_tasks
-from .people import ASSIGNED_USER, seat_of
+from .people import ASSIGNED_USER, PAGE_ROLE, seat_of
 from .writes import DONE, Answer, actor_of
 
 _PEOPLE = (NodeKind.MEMBERSHIP, NodeKind.ACCOUNT, NodeKind.SCOPED_ACCOUNT)
@@ -78,3 +81,25 @@ async def _managed_place(call: Call, tx: Tx, item: Item) -> MembershipState:
     if place is None:
         raise not_found("person in this business")
     return place
+
+
+async def page_roles(call: Call, item: Item, asked: Asked) -> dict[str, Any]:
+    """``{page}/roles``: who has tasks on the page in its own business, told to who manages the page from inside it; of a
+    page of nobody's business nobody is told."""
+    may = Ask(Act.READ, scopes=scopes_for(item.kind, Act.READ), tasks=Task.MANAGE)
+    account_id = actor_of(item.loaded)
+    async with call.services.store.read() as tx:
+        owner = item.business_id
+        inside = owner is None or await rights.find_member(tx, account_id, owner, call.now) is not None
+    if not inside or not isinstance(decide(item.loaded.facts, may, call.now), Allow):
+        raise WireError(200, "(#200) Only who manages this page in its own business can see who works on it.")
+
+    async def read(tx: Tx, window: Window) -> Rows:
+        if owner is None:
+            return Rows([], False)
+        return await seats.list_assigned(tx, item.id, owner, TASKS_OF[item.kind], call.now, window)
+
+    async def count(tx: Tx) -> int:
+        return 0 if owner is None else await seats.count_assigned(tx, item.id, owner, TASKS_OF[item.kind], call.now)
+
+    return await list_rows(call, asked, PAGE_ROLE, read, count, seat_of)

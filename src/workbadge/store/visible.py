@@ -42,7 +42,7 @@ from .schema import (
     name_pattern,
     share,
 )
-from .schema.portfolio import business_profile
+from .schema.portfolio import asset_group_member, business_profile
 from .window import Order, Place, Window
 
 
@@ -65,7 +65,7 @@ class Viewer:
 class Filter:
     """What is looked for. ``owned_by``/``lent_to``: only assets of, or lent to, that business; ``held_by``: either.
     ``assigned_to``: only those on which that membership of ``held_by`` has tasks. ``unowned``: only those of no business.
-    ``child_of``: only businesses right below that one. ``text``: in the name."""
+    ``child_of``: only businesses right below that one. ``in_group``: only assets in that group. ``text``: in the name."""
 
     kinds: frozenset[NodeKind]
     owned_by: int | None = None
@@ -75,6 +75,7 @@ class Filter:
     assigned_to: int | None = None
     unowned: bool = False
     child_of: int | None = None
+    in_group: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,7 @@ class _Shape:
     assigned_to: bool = False
     unowned: bool = False
     child_of: bool = False
+    in_group: bool = False
 
 
 _now = bindparam("now", type_=BigInteger)
@@ -121,6 +123,7 @@ _lent_to = bindparam("lent_to", type_=BigInteger)
 _held_by = bindparam("held_by", type_=BigInteger)
 _assigned_to = bindparam("assigned_to", type_=BigInteger)
 _child_of = bindparam("child_of", type_=BigInteger)
+_in_group = bindparam("in_group", type_=BigInteger)
 _text = bindparam("text", type_=Text)
 _limit = bindparam("limit", type_=Integer)
 
@@ -212,6 +215,9 @@ def _wanted(shape: _Shape, kinds: list[NodeKind]) -> list[ColumnElement[bool]]:
         )
     if shape.held_by:
         here.append(_held(shape, kinds))
+    if shape.in_group:
+        member = asset_group_member.c
+        here.append(exists().where(member.group_id == _in_group, member.asset_id == asset.c.id))
     if shape.unowned:
         here.append(asset.c.business_id.is_(None))
     if shape.text:
@@ -317,6 +323,7 @@ def _shape_of(viewer: Viewer, wanted: Filter, where: str, order: Order = Order.I
         wanted.assigned_to is not None,
         wanted.unowned,
         wanted.child_of is not None,
+        wanted.in_group is not None,
     )
 
 
@@ -332,6 +339,7 @@ def _params(viewer: Viewer, wanted: Filter, now: datetime) -> dict[str, Any]:
         "held_by": wanted.held_by,
         "assigned_to": wanted.assigned_to,
         "child_of": wanted.child_of,
+        "in_group": wanted.in_group,
         "text": name_pattern(wanted.text) if wanted.text else None,
     }
 

@@ -32,6 +32,7 @@ _PREFIX: dict[NodeKind, int] = {
     NodeKind.POST: 40,
     NodeKind.MEMBERSHIP: 42,
     NodeKind.RECORD: 44,
+    NodeKind.ASSET_GROUP: 46,
     NodeKind.SCOPED_ACCOUNT: 50,
 }
 _KIND = {prefix: kind for kind, prefix in _PREFIX.items()}

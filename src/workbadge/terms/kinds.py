@@ -27,6 +27,7 @@ class NodeKind(StrEnum):
     POST = "post"
     MEMBERSHIP = "membership"
     RECORD = "record"
+    ASSET_GROUP = "asset_group"
     SCOPED_ACCOUNT = "scoped_account"
 
 
