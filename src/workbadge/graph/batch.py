@@ -33,6 +33,7 @@ from workbadge.web.wire import (
     standing_headers,
 )
 
+from .alike import Alike
 from .nodes import TYPES
 from .references import fill_path, fill_values, find_names
 
@@ -49,8 +50,8 @@ Run = Callable[[Site, datetime, Scope, Receive, str, str, Prepare], Coroutine[An
 """One request of the graph: site, now, scope, receive, version if it names none, trace, what completes its parameters.
 Its payload or WireError, the version that answers, further headers."""
 
-Read = Callable[[Site, datetime, WireParams, str, str, str], Coroutine[Any, Any, Outcome]]
-"""A read of one node: site, now, parameters, version, the node's id as text, trace."""
+Read = Callable[[Site, datetime, WireParams, str, str, str, Alike], Coroutine[Any, Any, Outcome]]
+"""A read of one node: site, now, parameters, version, the node's id as text, trace, what decides it."""
 
 _PLAIN = re.compile(r"/?(v\d{1,3}\.\d{1,2}/)?((?:act_)?\d{5,20})(?:\?fields=([A-Za-z0-9_,]*))?").fullmatch
 """The ``relative_url`` of a read of one node."""
@@ -129,6 +130,7 @@ class _Batch:
     read: Read
     store: KeptStore
     with_headers: bool
+    alike: Alike
     named: dict[str, _Done] = field(default_factory=dict)
     hash: bytes = b""
     proof: dict[str, str] = field(default_factory=dict)
@@ -159,7 +161,7 @@ class _Batch:
                 return error, version, ()
         values = {"fields": plain.fields, **self.proof} if self.proof else {"fields": plain.fields}
         params = WireParams(values, self.top.token, hash=self.hash, bound=self.top.bound)
-        return await self.read(self.site, self.now, params, version, plain.text, trace)
+        return await self.read(self.site, self.now, params, version, plain.text, trace, self.alike)
 
     def result(self, name: str) -> Any:
         """The decoded answer of an earlier operation. Raises WireError 100."""
@@ -253,7 +255,7 @@ def _begin(run: Run, read: Read, site: Site, now: datetime, params: WireParams, 
     store = KeptStore(site.services.store)
     inside = replace(site, services=replace(site.services, store=store))
     with_headers = params.values.get("include_headers", "true").lower() not in ("false", "0")
-    batch = _Batch(inside, now, params, version, run, read, store, with_headers)
+    batch = _Batch(inside, now, params, version, run, read, store, with_headers, Alike(now))
     text = None if params.token is None or "|" in params.token else read_token(params.token)
     if text is not None:
         batch.hash = params.hash or hash_secret(text)

@@ -25,6 +25,7 @@ from workbadge.web.meters import Meter
 from workbadge.web.state import Site
 from workbadge.web.wire import WireError, WireParams
 
+from .alike import Alike
 from .enforcement import check_limits, no_permission
 from .errors import NO_TOKEN, NO_TOKEN_ME, NOT_MANAGER, missing, reconnect_url, refuse
 from .partial import tell
@@ -85,6 +86,7 @@ class Call:
         self._limits = site.limits
         self._meters: tuple[Meter, ...] = ()
         self._wrote = False
+        self.alike: Alike | None = None
         self.now = now
         self.params = params
         self.version = version
@@ -152,7 +154,8 @@ class Call:
         loaded = await self.load(found, reader)
         if loaded.loses_at is not None and loaded.loses_at <= self.now:
             await self._tell_lost(loaded, reader)
-        decision = decide(loaded.facts, ask, self.now)
+        alike = self.alike
+        decision = decide(loaded.facts, ask, self.now) if alike is None else alike.decide(loaded.facts, ask)
         if isinstance(decision, Deny):
             self._count(loaded, None)
             raise await self._refusal(decision, loaded, text, reader)

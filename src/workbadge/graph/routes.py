@@ -29,6 +29,7 @@ from workbadge.web.wire import (
     split_version,
 )
 
+from .alike import Alike
 from .app_lists import authorized_adaccounts, connected_client_businesses
 from .applications import APP_CALLS, APP_TOKEN_NEEDED
 from .batch import Outcome, Prepare, run_batch
@@ -180,11 +181,12 @@ class Graph:
             return _failure(error, params, trace), version, tuple(params.told.items())
 
     async def _read(
-        self, site: Site, now: datetime, params: WireParams, version: str, text: str, trace: str
+        self, site: Site, now: datetime, params: WireParams, version: str, text: str, trace: str, alike: Alike
     ) -> Outcome:
         """What a GET of an asset or a business that asks for its fields alone comes to: the short way of ``_run`` for batches."""
         try:
             call = Call(site, now, params, version, f"/{text}", False)
+            call.alike = alike
             item = await call.reach(text)
             call.used(item.loaded)
             payload = await show(call, TYPES[item.kind], item, parse_fields(params.values["fields"]))

@@ -439,10 +439,12 @@ def _build_each(rows: list[tuple[Any, ...]], ids: list[int], by_token: bool) -> 
     head = tuple(next(row for row in rows if row[0] == 0))
     unknown = [head[:_FIRST_NODE] + (None,) * len(_NODE_TYPES) + head[_FIRST_ROUTE:]]
     loaded: dict[int, Loaded] = {}
+    first: Facts | None = None
     for one in ids:
-        built = _build(mine.get(one, unknown), one, kind_of(one), by_token, ends)
+        built = _build(mine.get(one, unknown), one, kind_of(one), by_token, ends, first)
         if built is not None:
             loaded[one] = built
+            first = first or built.facts
     return loaded
 
 
@@ -490,10 +492,12 @@ def _build(
     kind: NodeKind | None,
     by_token: bool,
     ends: tuple[Any, ...] | None = None,
+    first: Facts | None = None,
 ) -> Loaded | None:
     """Facts from the branches' rows. Branch 0 is among them unless the token vanished (it is then None).
 
-    ``ends``: of what the token selected, where branch 0 does not hold them.
+    ``ends``: of what the token selected, where branch 0 does not hold them. ``first``: facts of another node from the same
+    reading, whose parts these share where they say the same.
     """
     head: tuple[Any, ...] | None = None
     routes: list[Route] = []
@@ -501,7 +505,7 @@ def _build(
         if row[0] == 0:
             head = row if type(row) is tuple else tuple(row)
         else:
-            routes.append(_build_route(row, kind))
+            routes.append(_build_route(row[_FIRST_ROUTE : _FIRST_ROUTE + 10], kind))
     if head is None:
         return None
     (
@@ -516,10 +520,15 @@ def _build(
         because,
         parent_revoked,
     ) = head[:10]
-    (disabled, secret, require_proof, limits, grant_id, grant_scopes, grant_revoked) = head[10:17]
+    disabled = head[10]
+    grant_id, grant_scopes, grant_revoked = head[14:17]
     (account_id, account_kind, suspended, deleted) = head[19:23]
-    (_, selected, node_business, name, details) = head[23:28]
+    selected, node_business, name = head[24:27]
     node = None if node_id is None or kind is None or name is None else NodeFacts(node_id, kind, node_business)
+    grant = None if grant_id is None else GrantFacts(scope_set(grant_scopes), _at(grant_revoked), _at(selected))
+    if first is not None:
+        grant = first.grant if first.grant == grant else grant
+        return _loaded(Facts(first.account, first.token, first.app, grant, node, tuple(routes)), head, ends)
     facts = Facts(
         account=None
         if account_id is None
@@ -537,10 +546,17 @@ def _build(
         if by_token
         else None,
         app=AppFacts(app_id, _at(disabled)) if by_token else None,
-        grant=None if grant_id is None else GrantFacts(scope_set(grant_scopes), _at(grant_revoked), _at(selected)),
+        grant=grant,
         node=node,
         routes=tuple(routes),
     )
+    return _loaded(facts, head, ends)
+
+
+def _loaded(facts: Facts, head: tuple[Any, ...], ends: tuple[Any, ...] | None) -> Loaded:
+    """Facts with what else branch 0 says."""
+    app_id, (secret, require_proof, limits, grant_id) = head[2], head[11:15]
+    name, details = head[26:28]
     return Loaded(
         facts,
         app_id or 0,
@@ -561,8 +577,9 @@ def _first(one: int | None, other: int | None) -> datetime | None:
     return _at(min(end for end in (one, other) if end is not None))  # type: ignore[no-any-return]
 
 
-def _build_route(row: tuple[Any, ...], kind: NodeKind | None) -> Route:
-    """One way: an admin holds every task, a share limits them to what was lent."""
+@lru_cache(maxsize=4096)
+def _build_route(columns: tuple[Any, ...], kind: NodeKind | None) -> Route:
+    """One way: an admin holds every task, a share limits them to what was lent. Equal ways are one object."""
     (
         role,
         tasks,
@@ -574,7 +591,7 @@ def _build_route(row: tuple[Any, ...], kind: NodeKind | None) -> Route:
         share_starts,
         share_ends,
         suspended,
-    ) = row[_FIRST_ROUTE : _FIRST_ROUTE + 10]
+    ) = columns
     held = _EVERY.get(kind, 0) if role == _ADMIN else tasks or 0
     return Route(
         tasks=_tasks(held, lent),
