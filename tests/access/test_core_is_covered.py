@@ -12,6 +12,7 @@ TESTS = (
     "tests/access/test_checks.py",
     "tests/access/test_table.py",
     "tests/lifecycle/test_plans.py",
+    "tests/lifecycle/test_holding.py",
     "tests/lifecycle/test_refresh.py",
     "tests/terms",
 )
