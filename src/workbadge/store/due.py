@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, func, insert, or_, select, update
 
 from .engine import Tx
 from .schema import due, migration_person, outbox
@@ -102,19 +102,41 @@ async def last_number(tx: Tx) -> int:
 
 
 def _ready(channels: list[str], now: datetime) -> ColumnElement[bool]:
-    """Rows to be tried now. Of what goes to one subscription only the first that waits (ordering, FT-21)."""
-    earlier = outbox.alias("earlier")
-    ahead = exists().where(
-        earlier.c.subscription_id == outbox.c.subscription_id,
-        earlier.c.number < outbox.c.number,
-        earlier.c.next_try_at.is_not(None),
+    """Rows whose time has come."""
+    return and_(outbox.c.next_try_at <= now, outbox.c.channel.in_(channels))
+
+
+def _heads() -> Select[Any]:
+    """Of what goes to one subscription, the first row that waits: no other of it may be sent (ordering, FT-21).
+
+    It hops from subscription to subscription along ``ix_outbox_lane``, so that its cost depends on how many of them wait, not on
+    how much waits for one.
+    """
+    waiting, later, head = outbox.alias("waiting"), outbox.alias("later"), outbox.alias("head")
+    lane = (
+        select(func.min(waiting.c.subscription_id).label("id"))
+        .where(waiting.c.next_try_at.is_not(None), waiting.c.subscription_id > 0)
+        .cte("lane", recursive=True)
     )
-    return and_(
-        outbox.c.sent_at.is_(None),
-        outbox.c.channel.in_(channels),
-        outbox.c.next_try_at <= now,
-        or_(outbox.c.subscription_id.is_(None), ~ahead),
+    following = (
+        select(func.min(later.c.subscription_id))
+        .where(later.c.next_try_at.is_not(None), later.c.subscription_id > lane.c.id)
+        .scalar_subquery()
     )
+    lane = lane.union_all(select(following).where(lane.c.id.is_not(None)))
+    first = (
+        select(head.c.id)
+        .where(head.c.subscription_id == lane.c.id, head.c.next_try_at.is_not(None))
+        .order_by(head.c.number, head.c.id)
+        .limit(1)
+        .correlate(lane)
+        .scalar_subquery()
+    )
+    return select(first).where(lane.c.id.is_not(None))
+
+
+_LOOSE = outbox.c.subscription_id.is_(None)
+_FIRST = outbox.c.id.in_(_heads())
 
 
 async def take_outbox(
@@ -125,16 +147,21 @@ async def take_outbox(
     ``but_apps``: apps whose rows are passed over for now.
     """
     others = or_(outbox.c.app_id.is_(None), outbox.c.app_id.not_in(list(but_apps)))
-    row = await tx.one(
-        select(outbox)
-        .where(_ready(channels, now), others)
-        .order_by(outbox.c.next_try_at, outbox.c.number)
-        .limit(1)
-        .with_for_update(of=outbox, skip_locked=True)
-    )
-    if row is not None:
-        await tx.run(update(outbox).where(outbox.c.id == row.id).values(next_try_at=until, tries=outbox.c.tries + 1))
-    return row
+    found = []
+    for kind in (_LOOSE, _FIRST):
+        row = await tx.one(
+            select(outbox)
+            .where(kind, _ready(channels, now), others)
+            .order_by(outbox.c.next_try_at, outbox.c.number)
+            .limit(1)
+            .with_for_update(of=outbox, skip_locked=True)
+        )
+        found += [] if row is None else [row]
+    if not found:
+        return None
+    chosen = min(found, key=lambda row: (row.next_try_at, row.number))
+    await tx.run(update(outbox).where(outbox.c.id == chosen.id).values(next_try_at=until, tries=outbox.c.tries + 1))
+    return chosen
 
 
 async def mark_sent(tx: Tx, outbox_id: int, now: datetime) -> None:
@@ -192,7 +219,10 @@ async def list_of_app(
 
 async def has_outbox(tx: Tx, channels: list[str], now: datetime) -> bool:
     """Whether some row is to be tried now."""
-    return await tx.one(select(outbox.c.id).where(_ready(channels, now)).limit(1)) is not None
+    for kind in (_LOOSE, _FIRST):
+        if await tx.one(select(outbox.c.id).where(kind, _ready(channels, now)).limit(1)) is not None:
+            return True
+    return False
 
 
 async def has_due(tx: Tx, now: datetime) -> bool:

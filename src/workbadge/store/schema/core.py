@@ -12,6 +12,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
 )
 
 from .columns import at_column, id_column, metadata, name_key_column, ref_column
@@ -389,14 +390,22 @@ outbox = Table(
     Index(None, "at", "number"),
     Index(None, "number"),
 )
+_IN_LANE = and_(outbox.c.next_try_at.is_not(None), outbox.c.subscription_id.is_not(None))
 Index(
     "ix_outbox_lane",
     outbox.c.subscription_id,
     outbox.c.number,
-    sqlite_where=outbox.c.next_try_at.is_not(None),
-    postgresql_where=outbox.c.next_try_at.is_not(None),
+    sqlite_where=_IN_LANE,
+    postgresql_where=_IN_LANE,
 )
 Index("ix_outbox_app", outbox.c.app_id, outbox.c.number)
+Index(
+    "ix_outbox_loose",
+    outbox.c.next_try_at,
+    outbox.c.number,
+    sqlite_where=outbox.c.subscription_id.is_(None),
+    postgresql_where=outbox.c.subscription_id.is_(None),
+)
 
 audit = Table(
     "audit",

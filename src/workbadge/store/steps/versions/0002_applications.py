@@ -11,7 +11,8 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-_WAITING = sa.text("next_try_at IS NOT NULL")
+_WAITING = sa.text("next_try_at IS NOT NULL AND subscription_id IS NOT NULL")
+_LOOSE = sa.text("subscription_id IS NULL")
 
 
 def upgrade() -> None:
@@ -65,6 +66,13 @@ def _outbox() -> None:
         postgresql_where=_WAITING,
     )
     op.create_index("ix_outbox_app", "outbox", ["app_id", "number"])
+    op.create_index(
+        "ix_outbox_loose",
+        "outbox",
+        ["next_try_at", "number"],
+        sqlite_where=_LOOSE,
+        postgresql_where=_LOOSE,
+    )
 
 
 def _settings() -> None:
