@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.oauth.standards._forge import new_key
 from workbadge.commands import membership
 from workbadge.commands.install import uninstall_app
 from workbadge.keys import app_secret_proof
@@ -13,6 +14,7 @@ from workbadge.terms.kinds import TokenKind
 
 from ._api import Api, error
 from ._installs import SCOPES, install, mint
+from .test_bound import bound, prove
 
 pytestmark = pytest.mark.anyio
 
@@ -246,3 +248,19 @@ async def test_lent_assets_end_with_their_share(api: Api) -> None:
     async with world.services.store.write() as tx:
         await rights.end_shares(tx, world.assets["page"], world.partner, api.now)
     assert await _reaches(api, token) == set()
+
+
+async def test_a_bound_token_makes_no_plain_one(api: Api) -> None:
+    """RFC 9449, decision 19: a token that is bound to a key, with its proof, neither mints nor swaps."""
+    install_id, _ = await install(api)
+    key = new_key()
+    token = await bound(api, key)
+    secret = app_secret_proof(await api.secret("both"), token)
+    values = {"appsecret_proof": secret, "app_id": str(api.world.apps["both"]), "scope": "pages_show_list"}
+    for edge in ("system_user_access_tokens", "access_token"):
+        path = f"/{api.world.business}/{edge}"
+        proof = prove(api, key, token, path, htm="POST")
+        headers = {"authorization": f"DPoP {token}", "dpop": proof}
+        answer = await api.client.post(path, data=values, headers=headers)
+        assert error(answer) == (400, 100, None) and "bound to a key" in answer.text
+    assert (await _count(api, install_id))[0] == 1

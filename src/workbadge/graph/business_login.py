@@ -22,6 +22,12 @@ _MANAGE = frozenset({"business_management"})
 _INSIDE = Ask(Act.READ, scopes=_MANAGE)
 
 
+def refuse_bound(call: Call) -> None:
+    """No token that anybody may use comes from one that is bound to a key (decision 19). Raises WireError 100."""
+    if call.params.bound:
+        raise WireError(100, "(#100) A token that is bound to a key makes none that is not.")
+
+
 async def own_install(loaded: Loaded, tx: Tx) -> Any:
     """The live install whose own system user calls; None for everybody else, its system users with fewer assets among them."""
     account = loaded.facts.account
@@ -42,6 +48,7 @@ async def issue_system_user_token(call: Call, text: str) -> dict[str, Any]:
         raise WireError(
             100, "API calls from the server require an appsecret_proof argument", kind="GraphMethodException"
         )
+    refuse_bound(call)
 
     async def in_tx(tx: Tx) -> dict[str, Any]:
         item = await call.reach(text, reader=tx, ask=_INSIDE)

@@ -21,7 +21,7 @@ from workbadge.terms.kinds import AccountKind, Act, NodeKind, Role
 from workbadge.terms.tasks import tasks_for
 from workbadge.web.wire import WireError
 
-from .business_login import issue_system_user_token, own_install
+from .business_login import issue_system_user_token, own_install, refuse_bound
 from .context import Call, ask_for
 from .errors import refused
 from .params import read_list
@@ -151,6 +151,7 @@ async def repair(call: Call) -> dict[str, Any]:
 async def swap(call: Call, text: str) -> dict[str, Any]:
     """``POST {business}/access_token``: the token of the install's system user (L4). For an admin of the business, also
     through the old login while its grace lasts, and for the admin system user of a partner of it. Raises WireError."""
+    refuse_bound(call)
     scopes = read_list(call, "scope")
     app_id = call.params.values.get("app_id")
     if not scopes or not app_id:
