@@ -48,7 +48,7 @@ class _Kept:
 
 async def _access(call: Call, client: Client, text: str, for_app: bool) -> Answer:
     """An access token. The answer is kept like facts are, up to the instant at which it would be another one (decision
-    record 17)."""
+    record 20)."""
     hashed = hash_secret(text)
     memo, key = call.reader.memo(), ("introspection", client.id, hashed)
     kept: _Kept | None = None if memo is None or for_app else memo.get(key)
