@@ -337,7 +337,15 @@ async def test_a_followed_page_tells_its_posts(world: World) -> None:
     page = world.assets["page"]
     assert got.entry["id"] == str(page)
     (change,) = got.entry["changes"]
-    assert (change["field"], change["value"]["post_id"]) == ("feed", f"{page}_{again}")
+    assert change["field"] == "feed"
+    assert change["value"] == {
+        "from": {"id": str(page), "name": "page"},
+        "item": "status",
+        "verb": "add",
+        "post_id": f"{page}_{again}",
+        "message": "Again",
+        "created_time": to_micros(T0) // 1_000_000,
+    }
     assert made != again
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from workbadge.store import posts
+from workbadge.store import posts, records
 from workbadge.store.engine import Tx
 from workbadge.terms.ids import RANDOM_SPAN, make_id
 from workbadge.terms.instants import to_micros
@@ -46,7 +46,9 @@ async def add_post(
                 raise conflict("The Idempotency-Key was used for another message.", "a key of its own")
             return post_id
     await posts.add_post(tx, post_id, page_id, account_id, app_id, message, now)
+    page = await records.find_asset(tx, page_id)
     value = {
+        "from": {"id": str(page_id), "name": "" if page is None else page.name},
         "item": "status",
         "verb": "add",
         "post_id": f"{page_id}_{post_id}",
