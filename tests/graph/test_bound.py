@@ -9,7 +9,7 @@ import pytest
 
 from tests.oauth.standards._forge import Key, new_key, public, seconds, signed
 from workbadge.commands.client_terms import DEFAULT, save_terms
-from workbadge.keys import hash_secret, make_restricted
+from workbadge.keys import app_secret_proof, hash_secret, make_restricted
 from workbadge.store import grants
 from workbadge.terms.kinds import TokenKind
 from workbadge.web.rfc9449 import current_nonce
@@ -154,3 +154,21 @@ async def test_a_batch_with_a_bound_token(api: Api) -> None:
     assert [one["code"] for one in answer.json()] == [200, 400]
     again = await api.client.post("/", data={"batch": json.dumps(operations)}, headers=headers)
     assert error(again) == (401, 190, None)
+
+
+async def test_a_bound_token_makes_no_tokens(api: Api) -> None:
+    """RFC 9449 §2: neither the swap of an extension nor a system user's token is given for a bound token, proven or not."""
+    key = new_key()
+    token = await bound(api, key)
+    swap_path = f"/{api.world.business}/access_token"
+    narrow_path = f"/{api.world.business}/system_user_access_tokens"
+    values = {
+        "app_id": str(api.world.apps["both"]),
+        "scope": "ads_management",
+        "appsecret_proof": app_secret_proof(await api.secret("both"), token),
+    }
+    for path in (swap_path, narrow_path):
+        headers = {"authorization": f"DPoP {token}", "dpop": prove(api, key, token, path, htm="POST")}
+        answer = await api.client.post(path, data=values, headers=headers)
+        assert error(answer) == (400, 100, None)
+        assert "bound to a key" in answer.json()["error"]["message"]

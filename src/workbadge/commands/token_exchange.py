@@ -21,7 +21,7 @@ from .transaction import in_transaction
 _ADMIN = Ask(
     Act.WRITE,
     scopes=frozenset({SCOPE, "business_management"}),
-    tasks=tasks_for(NodeKind.BUSINESS, Act.WRITE),
+    tasks=tasks_for(NodeKind.BUSINESS, Act.MANAGE),
 )
 
 
