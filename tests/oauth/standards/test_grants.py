@@ -180,6 +180,23 @@ async def test_merging_adds_and_replacing_replaces(site: LoginSite, app: App) ->
     assert created["assets"] == {f"act_{ads}"}
 
 
+async def test_merging_takes_only_what_was_offered(site: LoginSite, app: App) -> None:
+    """RFC 9396 §2, MT-17: merging with named assets, a forged form cannot add another asset; the named one is added to what stands."""
+    page, page2, other = (str(site.world.assets[one]) for one in ("page", "page2", "other"))
+    browser = site.browser()
+    await browser.sign_in_as("emil")
+    first = await app.tokens(browser=browser, scope="pages_show_list")
+    merge = {"grant_management_action": "merge", "grant_id": first["grant_id"], "scope": None}
+    asked = app.address(**merge, authorization_details=_details(page2))
+    shown = await browser.submit(await browser.get(asked), action="next")
+    forged = await browser.submit(await browser.submit(shown, action="next", target=[other]), action="allow")
+    assert (forged.status_code, "location" in forged.headers) == (403, False)
+    shown = await browser.submit(await browser.get(asked), action="next")
+    done = await browser.submit(await browser.submit(shown, action="next", target=[page2]), action="allow")
+    tokens = (await app.redeem(Answer(done.headers["location"]).query["code"])).json()
+    assert {one["identifier"] for one in tokens["authorization_details"]} == {page, page2}
+
+
 async def test_wrong_grant_actions_are_refused(site: LoginSite, app: App) -> None:
     """Grant Management §5.2: unknown actions, ids without action or the other way round, and grants of others are refused; only the
     grant's account may answer."""
