@@ -80,7 +80,8 @@ async def test_the_system_user_narrows_itself(api: Api) -> None:
 
 
 async def test_fetch_only_gives_the_token_that_is_there(api: Api) -> None:
-    """Wire §4: fetch_only answers the newest live token for just these scopes and assets, and makes none."""
+    """Wire §4: fetch_only answers the newest live token for just these scopes and assets, and makes none; a repeated request with
+    an Idempotency-Key makes one."""
     install_id, token = await install(api)
     page = str(api.world.assets["page"])
     assert error(await mint(api, token, asset=page, fetch_only="true")) == (400, 100, None)
@@ -90,7 +91,11 @@ async def test_fetch_only_gives_the_token_that_is_there(api: Api) -> None:
     assert await _token(await mint(api, token, asset=page, fetch_only="true")) == narrow
     again = await _token(await mint(api, token, asset=page))
     assert again != narrow
-    assert await _count(api, install_id) == (3, 1)
+    path, proof = f"/{api.world.business}/system_user_access_tokens", app_secret_proof(await api.secret("both"), token)
+    sent = {"access_token": token, "appsecret_proof": proof, "asset": page}
+    keyed = [await api.client.post(path, data=sent, headers={"idempotency-key": "k"}) for _ in range(2)]
+    assert await _token(keyed[0]) == await _token(keyed[1])
+    assert await _count(api, install_id) == (4, 1)
     assert error(await mint(api, token, scope="ads_read", fetch_only="true")) == (400, 100, None)
     assert error(await mint(api, token, fetch_only="true", set_token_expires_in_60_days="true"))[1] == 100
     async with api.world.services.store.read() as tx:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from workbadge.access import Ask
 from workbadge.commands.install_token import Wanted, mint_token
 from workbadge.store import business_login
 from workbadge.store.engine import Tx
@@ -16,10 +15,7 @@ from .fields import Field
 from .nodes import OMIT
 from .params import read_flag, read_list
 from .people import Person
-from .writes import actor_of, committed
-
-_MANAGE = frozenset({"business_management"})
-_INSIDE = Ask(Act.READ, scopes=_MANAGE)
+from .writes import Answer, actor_of, writing
 
 
 def refuse_bound(call: Call) -> None:
@@ -49,19 +45,21 @@ async def issue_system_user_token(call: Call, text: str) -> dict[str, Any]:
             100, "API calls from the server require an appsecret_proof argument", kind="GraphMethodException"
         )
     refuse_bound(call)
+    return await _MINT(call, text)
 
-    async def in_tx(tx: Tx) -> dict[str, Any]:
-        item = await call.reach(text, reader=tx, ask=_INSIDE)
-        row = await own_install(item.loaded, tx)
-        narrows = row is not None and row.business_id == item.id
-        if not narrows:
-            item = await call.reach(text, Act.MANAGE, reader=tx)
-            row = await _installed(tx, item, call)
-        wanted = _wanted(call, item.loaded if narrows else None)
-        issued = await mint_token(tx, call.services, row, wanted, actor_of(item.loaded), call.now)
-        return {"access_token": issued.text}
 
-    return await committed(call, in_tx)
+async def _mint(call: Call, tx: Tx, item: Item) -> Answer:
+    row = await own_install(item.loaded, tx)
+    narrows = row is not None and row.business_id == item.id
+    if not narrows:
+        item = await call.reach(str(item.id), Act.MANAGE, reader=tx)
+        row = await _installed(tx, item, call)
+    wanted = _wanted(call, item.loaded if narrows else None)
+    issued = await mint_token(tx, call.services, row, wanted, actor_of(item.loaded), call.now)
+    return {"access_token": issued.text}
+
+
+_MINT = writing(_mint)
 
 
 async def _installed(tx: Tx, item: Item, call: Call) -> Any:
