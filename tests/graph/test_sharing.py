@@ -132,6 +132,13 @@ async def test_a_partner_gives_no_more_than_it_was_lent(api: Api) -> None:
     assert error(await api.call(path, paul, business=str(world.business)))[1:] == (100, 33)
     bob = await admin(api)
     assert set(await tasks_on(api, bob, "")) == {"Emil", "Selma"}
+    less = {"business": str(world.partner), "permitted_tasks": "ANALYZE,MODERATE"}
+    assert (await api.call(f"/{world.assets['page']}/agencies", bob, "POST", **less)).json() == {"success": True}
+    for tasks, status in (("ANALYZE,MODERATE", 200), ("MODERATE,MANAGE", 403), ("MANAGE", 403)):
+        answer = await api.call(path, paul, "POST", user=places[0]["id"], tasks=tasks)
+        assert answer.status_code == status, tasks
+    held = (await api.get(path, paul, business=str(world.partner)))["data"]
+    assert held[0]["tasks"] == ["ANALYZE", "MODERATE"]
 
 
 async def test_in_grace_the_old_login_changes_nobody(api: Api) -> None:
