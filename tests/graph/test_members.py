@@ -113,6 +113,20 @@ async def test_refusals_of_inviting(api: Api) -> None:
     assert not [one for one in await world.outbox() if one.kind == "joining"]
 
 
+async def test_nobody_is_mailed_without_end(api: Api) -> None:
+    """A business mails one address five times a day at most, however often it is asked to; a day later it may again."""
+    token, address = await admin(api), "nora@home.example"
+    for _ in range(joining.MOST_A_DAY):
+        await invite(api, token, email=address)
+    again = {"email": address.upper()}
+    users = f"/{api.world.business}/business_users"
+    assert error(await api.call(users, token, "POST", **again))[:2] == (400, 100)
+    assert len([one for one in await api.world.outbox() if one.kind == "joining"]) == joining.MOST_A_DAY
+    await invite(api, token, email="other@home.example")
+    api.now = T0 + DAY
+    await invite(api, token, **again)
+
+
 async def test_a_role_and_a_removal(api: Api) -> None:
     """wire §3.6, I9: POST and DELETE on a BusinessUser; the last admin stays, foreign ones are as if they did not exist."""
     token, world = await admin(api), api.world

@@ -26,6 +26,8 @@ from .transaction import in_transaction
 LINK_LIFE = 30 * DAY
 MOST_OPEN = 500
 """So many invitations of one business may be open at once."""
+MOST_A_DAY = 5
+"""So many mails a day one address gets from one business."""
 
 
 async def invite_to_join(
@@ -34,7 +36,7 @@ async def invite_to_join(
     """Invite an address into a business; the invitation's id. An open one for the same address is replaced, its link dead.
 
     The caller has decided that the actor manages the business. Raises CommandError: INVALID address, CONFLICT when somebody
-    with that address is in the business already, or too many are open.
+    with that address is in the business already, or too many are open or were sent.
     """
     address = check_address(email)
     for kind in (AccountKind.PERSONAL, AccountKind.MANAGED):
@@ -42,6 +44,8 @@ async def invite_to_join(
         place = None if known is None else await rights.find_member(tx, known.id, business_id, now)
         if place is not None and place.handed_over is None:
             raise conflict(f"{address} is in the business already.", "an address of somebody who is not")
+    if await invitations.count_since(tx, business_id, address, now - DAY) >= MOST_A_DAY:
+        raise conflict(f"{address} was invited {MOST_A_DAY} times within a day.", "to try again tomorrow")
     business = await records.find_business(tx, business_id)
     actor = await records.find_account(tx, actor_id)
     assert business is not None and actor is not None

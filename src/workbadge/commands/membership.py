@@ -130,7 +130,7 @@ def assigning(business_id: int, asset_id: int, tasks: Task, now: datetime) -> Ma
     """Set somebody's tasks on an asset the business owns or was lent; they fit its kind."""
 
     async def plan(tx: Tx, state: MembershipState, graces: tuple[MembershipState, ...]) -> Plan:
-        asset = await records.find_asset(tx, asset_id)
+        asset = await records.find_asset(tx, asset_id, lock=True)
         lent = await rights.list_lent(tx, [asset_id], [business_id], now)
         if asset is None or (asset.business_id != business_id and asset_id not in lent):
             raise not_found("asset")

@@ -74,6 +74,12 @@ async def count_pending(tx: Tx, business_id: int, email: str | None, now: dateti
     return await count_rows(tx, _pending(business_id, email, now))
 
 
+async def count_since(tx: Tx, business_id: int, email: str, since: datetime) -> int:
+    """How often a business has invited an address after an instant, whatever became of it."""
+    mine = and_(invitation.c.business_id == business_id, invitation.c.email_key == address_key(email))
+    return await count_rows(tx, _invitations(and_(mine, invitation.c.created_at > since)))
+
+
 async def withdraw(tx: Tx, business_id: int, email: str, now: datetime) -> int:
     """Withdraw the open invitations of a business for an address; how many there were."""
     where = and_(invitation.c.business_id == business_id, invitation.c.email_key == address_key(email), _open(now))
