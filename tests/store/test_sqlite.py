@@ -1,6 +1,7 @@
 """SQLite as a server's database: settings, the library's age, and an event loop that no commit holds."""
 
 import asyncio
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -239,3 +240,31 @@ async def test_a_copy_is_whole_and_leaves_the_database_usable(tmp_path: Path) ->
         await write(store, "y")
     async with open_store(StoreSettings(f"sqlite:///{tmp_path / 'copy.db'}")) as copy, copy.read() as tx:
         assert [row.name for row in await tx.rows(setting.select())] == ["x"]
+
+
+def _open_files(path: Path) -> list[str]:
+    """Files of a database that this process holds open."""
+    found = [os.readlink(one) for one in Path("/proc/self/fd").iterdir() if one.is_symlink()]
+    return [one for one in found if one.startswith(str(path / "workbadge.db"))]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc to see which files are open")
+async def test_nothing_holds_the_file_after_close(tmp_path: Path) -> None:
+    """S2: a read that is under way when the store is closed lets go of the file at its end, and whoever comes later is told
+    to try again: a world's file can be replaced by a checkpoint. Before, such a connection kept the new file locked for good."""
+    store = make_store(at(tmp_path))
+    assert isinstance(store, SqliteStore)
+    await store.create()
+    async with store.read():
+        await store.close()
+        assert _open_files(tmp_path)
+    assert _open_files(tmp_path) == []
+    for late in (store.read, store.write):
+        with pytest.raises(StoreBusyError):
+            async with late():
+                pass
+    with pytest.raises(StoreBusyError):
+        store.memo()
+    assert _open_files(tmp_path) == []
+    async with open_store(at(tmp_path)) as again, again.read():
+        pass

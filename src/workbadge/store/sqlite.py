@@ -118,6 +118,7 @@ class SqliteStore:
         self._idle: list[tuple[Connection, Any]] = []
         self._mark: int | None = None
         self._memo: dict[Any, Any] = {}
+        self._closed = False
 
     def _configure(self, raw: Any, _record: Any) -> None:
         """Settings of every connection. No memory map: a page fault under a commit's writing was seen to hold the loop 100 ms."""
@@ -132,6 +133,9 @@ class SqliteStore:
             raw.execute(line).fetchall()
 
     def _connect(self, settings: tuple[str, ...]) -> tuple[Connection, Any]:
+        """A new connection. Raises StoreBusyError after ``close``: whoever is late must not hold on to a file that is replaced."""
+        if self._closed:
+            raise StoreBusyError("the store was closed meanwhile; nothing was done")
         connection = self._engine.connect()
         raw = connection.connection.driver_connection
         assert raw is not None
@@ -152,7 +156,7 @@ class SqliteStore:
         finally:
             if raw.in_transaction:
                 raw.execute("ROLLBACK")
-            if len(self._idle) < _IDLE:
+            if len(self._idle) < _IDLE and not self._closed:
                 self._idle.append(pair)
             else:
                 pair[0].close()
@@ -270,7 +274,8 @@ class SqliteStore:
             self._lock.release()
 
     async def close(self) -> None:
-        """Close every connection; the last one of the last process folds the log into the file."""
+        """Close every connection; the last one of the last process folds the log into the file. Nothing is opened after it."""
+        self._closed = True
         self._committer.shutdown(wait=True)
         pairs = [
             *self._idle,
