@@ -133,7 +133,7 @@ def test_client_programs_are_pinned_exactly() -> None:
     js = json.loads((ROOT / "tests/clients/js/package.json").read_text())["dependencies"]
 
     assert all("==" in one or one.startswith("django>=5.2,<5.3") for one in groups["clients"])
-    assert js == {"passport-facebook": "3.0.0", "passport-oauth2": "1.8.0"}
+    assert js == {"openid-client": "6.8.9", "passport-facebook": "3.0.0", "passport-oauth2": "1.8.0"}
 
 
 def test_make_without_a_target_lists_what_there_is() -> None:
