@@ -158,7 +158,7 @@ BUSINESS_WRITES = {
 """Each needs a parameter: called without one, whoever manages the business is told so, and nothing changes."""
 ASSET_ROWS = {"assigned_users", "agencies"}
 PAGE_ROWS = {"feed", "roles", *ASSET_ROWS}
-SHARED_KINDS = (NodeKind.AD_ACCOUNT, NodeKind.PRODUCT_CATALOG, NodeKind.PIXEL)
+SHARED_KINDS = tuple(kind for kind in TASKS_OF if kind is not NodeKind.PAGE)
 ASSIGNED = {
     **{("business", name): ["Emil"] for name in OURS},
     **{("business", name): ["Emil", "Robot"] for name in ("page", "catalog")},

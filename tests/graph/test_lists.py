@@ -187,3 +187,16 @@ async def test_the_grammar_of_the_checklist(api: Api) -> None:
     assert set(named) == {"id", "pages", "ads"} and named["pages"]["summary"] == {"total_count": 2}
     for path in (f"/{world.business}/agencies", f"/{world.business}/system_users", f"/{world.business}/pending_users"):
         assert "total_count" in (await api.get(path, token, summary="true"))["summary"]
+
+
+async def test_a_feed_is_newest_first_unless_asked(api: Api) -> None:
+    """wire §3.9: posts stand newest first; chronological turns them round, through all pages."""
+    token, page = await admin(api), api.world.assets["page"]
+    made = []
+    for number in range(5):
+        api.now = T0 + number * MINUTE
+        answer = await api.call(f"/{page}/feed", token, "POST", message=str(number))
+        made.append(str(answer.json()["id"]))
+    for order, expected in (("", made[::-1]), ("reverse_chronological", made[::-1]), ("chronological", made)):
+        assert await walk(api, f"/{page}/feed", token, limit="2", order=order) == expected
+        assert await walk(api, f"/{page}/feed", token, back=True, limit="2", order=order) == expected

@@ -59,6 +59,8 @@ NODE_WRITES: dict[NodeKind, Writes] = {
     NodeKind.AD_ACCOUNT: SHARED,
     NodeKind.PRODUCT_CATALOG: SHARED,
     NodeKind.PIXEL: SHARED,
+    NodeKind.INSTAGRAM_ACCOUNT: SHARED,
+    NodeKind.WHATSAPP_ACCOUNT: SHARED,
 }
 BUSINESS_USER: Writes = {
     ("POST", ""): inside(find_person_seat, change_person),

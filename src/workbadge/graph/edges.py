@@ -84,4 +84,6 @@ NODE_EDGES: dict[NodeKind, dict[str, Edge]] = {
     NodeKind.AD_ACCOUNT: SHARED,
     NodeKind.PRODUCT_CATALOG: SHARED,
     NodeKind.PIXEL: SHARED,
+    NodeKind.INSTAGRAM_ACCOUNT: SHARED,
+    NodeKind.WHATSAPP_ACCOUNT: SHARED,
 }
