@@ -1,5 +1,7 @@
 """What clients may register: RFC 7591 §2, OA-10, OA-59, OA-60."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -213,3 +215,27 @@ def test_everything_right_comes_back() -> None:
     }
     answer = read(**given)
     assert {name: answer[name] for name in given} == given
+
+
+def test_the_guide_names_every_member() -> None:
+    """house.md 24: docs/guides/clients.md names every member that changes how a client is treated, and none that does not exist."""
+    guide = (Path(__file__).parents[3] / "docs" / "guides" / "clients.md").read_text()
+    named = {name for row in re.findall(r"^\| (`.*?) \|", guide, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)}
+    everything = read(
+        token_endpoint_auth_method="private_key_jwt",
+        token_endpoint_auth_signing_alg="RS256",
+        jwks_uri="https://app.example/keys",
+        post_logout_redirect_uris=["https://app.example/bye"],
+        backchannel_logout_uri="https://app.example/out",
+        frontends=["https://app.example"],
+        resources=["https://api.app.example/"],
+        initiate_login_uri="https://app.example/login",
+    )
+    shown_only = {
+        "client_name",
+        "redirect_uris",
+        "application_type",
+        "response_types",
+        "backchannel_logout_session_required",
+    }
+    assert named - {"jwks"} == set(everything) - shown_only
