@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from workbadge.commands import portfolio
-from workbadge.store import audit, members, rights
+from workbadge.store import audit, members, overview, rights
 from workbadge.terms.ids import kind_of
 from workbadge.terms.kinds import AccountKind, NodeKind, Role
 from workbadge.terms.tasks import SAYS, TASKS_OF, Task
@@ -86,18 +86,27 @@ async def test_tasks_that_cannot_be_are_refused(shared: Site, sent: dict[str, li
     assert await shared.dump() == before
 
 
+async def _selmas_assets(site: Site) -> int:
+    """How many assets Selma's app reaches, as the page of apps counts them."""
+    async with site.world.services.store.read() as tx:
+        rows = await overview.list_access(tx, site.demo.business_id, site.world.clock.now())
+    return next(int(row.assets) for row in rows if row.name == "Selma Second")
+
+
 async def test_what_was_taken_away_is_given_back_as_it_was(site: Site) -> None:
     """After taking an asset away, one click gives back the same tasks; once used, or with nonsense, it is not offered."""
     ada, asset = await site.browser(login("ada")), site.ids["asset"]
     seat = await _seat(site, "Selma Second")
     path = f"{site.business}/assets/{asset}/people/{seat}"
     await _send(ada, path, task=["ANALYZE", "MESSAGING"], action="save")
+    before = await _selmas_assets(site)
     taken = await _send(ada, path, action="take_away")
     assert taken.status_code == 303 and not await _tasks(site, seat, asset)
     offer = await ada.get(taken.headers["location"])
     assert "Selma Second no longer reaches Harbour Bakery" in offer.text
     reached = [(await ada.get(f"{site.business}{path}")).text for path in (f"/assets/{asset}", "/apps")]
     assert "<span>Selma Second" not in reached[0] and "Selma Second" in reached[1]
+    assert await _selmas_assets(site) == before - 1
     tasks = re.findall(r'<input type="hidden" name="task" value="(\w+)">', offer.text)
     assert (await _send(ada, path, task=tasks, action="save")).status_code == 303
     assert await _tasks(site, seat, asset) == Task.ANALYZE | Task.MESSAGING
