@@ -20,6 +20,7 @@ from workbadge.graph.routes import make_graph
 from workbadge.keys import Entropy, Passwords, Sealer
 from workbadge.oauth.described import describe_login, describe_standards
 from workbadge.oauth.routes import OAUTH_SEGMENTS, make_oauth
+from workbadge.serving import leave_startup_alone
 from workbadge.store.engine import StoreSettings
 from workbadge.store.opening import make_store
 from workbadge.store.upgrade import upgrade
@@ -143,6 +144,7 @@ class Server:
             self._config.allow_private_webhooks,
         )
         async with worker.running():
+            leave_startup_alone()
             await send({"type": "lifespan.startup.complete"})
             await receive()
         await site.outgoing.close()
