@@ -14,19 +14,16 @@ from workbadge.web.sessions import BrowserSession, current, sign_in
 from workbadge.web.signin import login_address
 from workbadge.web.state import now_of, site_of
 
-from .frame import Frame, page, text_of
+from .frame import Frame, dead_end, page, text_of
 
 
 def _unusable(request: Request) -> Response:
     """One neutral page for used, expired, cancelled and foreign links (AC-22)."""
-    return render(
+    return dead_end(
         request,
-        "web/layout/error.html",
-        status=404,
-        title="This claim link cannot be used",
-        text="It was used, has expired, or belongs to somebody else. An admin of the business can send you a fresh one.",
-        action_href="/console",
-        action_label="To the console",
+        404,
+        "This claim link cannot be used",
+        "It was used, has expired, or belongs to somebody else. An admin of the business can send you a fresh one.",
     )
 
 

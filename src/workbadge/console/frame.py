@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from starlette.datastructures import FormData
@@ -135,21 +135,32 @@ def plain_error(request: Request, error: CommandError) -> Response:
     }
     title, status = titles[error.problem]
     expected = f" Expected: {error.expected}." if error.expected else ""
+    return dead_end(request, status, title, f"{error.message}{expected}")
+
+
+def dead_end(request: Request, status: int, title: str, text: str) -> Response:
+    """A page that says what cannot be done here, and leads to the console."""
     return render(
         request,
         "web/layout/error.html",
         status=status,
         title=title,
-        text=f"{error.message}{expected}",
+        text=text,
         action_href="/console",
         action_label="To the console",
     )
 
 
-def page(active: str, admin: bool = False, form: bool = False) -> Callable[[Handler], Endpoint]:
-    """An endpoint of a business: signed in, a member (an admin), with a valid form where it changes something."""
+AnyFrame = TypeVar("AnyFrame")
 
-    def wrap(handler: Handler) -> Endpoint:
+
+def framed(
+    load: Callable[[Request, BrowserSession], Awaitable[AnyFrame]], form: bool
+) -> Callable[[Callable[[AnyFrame], Awaitable[Response]]], Endpoint]:
+    """An endpoint that works in a frame: signed in, with what ``load`` lets through, with a valid ``form`` where it changes
+    something. What is refused is a page."""
+
+    def wrap(handler: Callable[[AnyFrame], Awaitable[Response]]) -> Endpoint:
         async def endpoint(request: Request) -> Response:
             session = await current(request)
             if session is None or not session.accounts:
@@ -158,7 +169,7 @@ def page(active: str, admin: bool = False, form: bool = False) -> Callable[[Hand
             try:
                 if form:
                     await check_form(request, session)
-                return await handler(await _frame(request, session, active, admin))
+                return await handler(await load(request, session))
             except CommandError as error:
                 return plain_error(request, error)
 
@@ -167,6 +178,11 @@ def page(active: str, admin: bool = False, form: bool = False) -> Callable[[Hand
         return endpoint
 
     return wrap
+
+
+def page(active: str, admin: bool = False, form: bool = False) -> Callable[[Handler], Endpoint]:
+    """An endpoint of a business, for a member (an admin)."""
+    return framed(lambda request, session: _frame(request, session, active, admin), form)
 
 
 async def _frame(request: Request, session: BrowserSession, active: str, admin: bool) -> Frame:

@@ -13,32 +13,26 @@ from workbadge.web.sessions import BrowserSession, current
 from workbadge.web.signin import login_address
 from workbadge.web.state import now_of, site_of
 
-from .frame import read_id, text_of
+from .frame import dead_end, read_id, text_of
 
 
 def _unusable(request: Request) -> Response:
     """One neutral page for used, withdrawn, expired and foreign links (AC-22)."""
-    return render(
+    return dead_end(
         request,
-        "web/layout/error.html",
-        status=404,
-        title="This invitation cannot be used",
-        text="It was accepted, has expired, or was taken back. An admin of the business can invite you again.",
-        action_href="/console",
-        action_label="To the console",
+        404,
+        "This invitation cannot be used",
+        "It was accepted, has expired, or was taken back. An admin of the business can invite you again.",
     )
 
 
 def _out_of_date(request: Request) -> Response:
     """A form without its token, whatever its link: nothing is told about that."""
-    return render(
+    return dead_end(
         request,
-        "web/layout/error.html",
-        status=403,
-        title="This form was out of date",
-        text="Please open the link of your invitation again.",
-        action_href="/console",
-        action_label="To the console",
+        403,
+        "This form was out of date",
+        "Please open the link of your invitation again.",
     )
 
 

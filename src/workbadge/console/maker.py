@@ -10,20 +10,19 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from workbadge.commands.app_roles import require_maker
-from workbadge.commands.errors import CommandError, not_found
+from workbadge.commands.errors import not_found
 from workbadge.commands.services import Services
 from workbadge.store import apps, records
 from workbadge.terms.apps import MAKERS, AppRole
 from workbadge.terms.ids import kind_of, parse_id
 from workbadge.terms.kinds import NodeKind
-from workbadge.web.csrf import check_form, csrf_token
+from workbadge.web.csrf import csrf_token
 from workbadge.web.pages import render
-from workbadge.web.sessions import BrowserSession, SignedIn, current
+from workbadge.web.sessions import BrowserSession, SignedIn
 from workbadge.web.shell import NavGroup, NavItem, Shell
-from workbadge.web.signin import login_address
 from workbadge.web.state import Site, now_of, site_of
 
-from .frame import outer_shell, plain_error
+from .frame import framed, outer_shell
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,27 +81,9 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def app_page(active: str, administrator: bool = False, form: bool = False) -> Callable[[Handler], Endpoint]:
-    """An endpoint of an app: signed in, with a role that opens its pages (that of an administrator), with a valid form where
-    it changes something. Whoever has no such role is told the same as of an app that does not exist."""
-
-    def wrap(handler: Handler) -> Endpoint:
-        async def endpoint(request: Request) -> Response:
-            session = await current(request)
-            if session is None or not session.accounts:
-                path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
-                return RedirectResponse(login_address(request, path), 303)
-            try:
-                if form:
-                    await check_form(request, session)
-                return await handler(await _frame(request, session, active, administrator))
-            except CommandError as error:
-                return plain_error(request, error)
-
-        endpoint.__name__ = handler.__name__
-        endpoint.__doc__ = handler.__doc__
-        return endpoint
-
-    return wrap
+    """An endpoint of an app, for whoever has a role that opens its pages (that of an administrator). Whoever has none is told
+    the same as of an app that does not exist."""
+    return framed(lambda request, session: _frame(request, session, active, administrator), form)
 
 
 async def _frame(request: Request, session: BrowserSession, active: str, administrator: bool) -> AppFrame:
