@@ -1,7 +1,6 @@
 """openid-client (npm) and Authlib's client: a whole login on the OAuth side, every check of theirs on."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -17,7 +16,7 @@ from playwright.sync_api import Page
 from tests._dialog import Person
 from tests._sandbox import Sandbox
 from tests.clients.conftest import CALLBACK
-from tests.clients.test_sites import JS, _free_port, _log_in, _site, browser, page  # noqa: F401
+from tests.clients.test_sites import JS, _free_port, _log_in, _site, browser, node, page  # noqa: F401
 
 pytestmark = [pytest.mark.clients, pytest.mark.browser, pytest.mark.xdist_group("clients")]
 SCOPE = "openid profile email offline_access pages_show_list"
@@ -26,10 +25,8 @@ SCOPE = "openid profile email offline_access pages_show_list"
 @pytest.fixture(scope="module")
 def site(sandbox: Sandbox) -> Iterator[str]:
     """The address of the site with openid-client."""
-    node = shutil.which("node")
-    assert node is not None, "install nodejs (Debian: apt-get install nodejs npm), then npm ci in tests/clients/js"
     port = _free_port()
-    command = [node, str(JS / "openid.mjs"), str(port)]
+    command = [*node(), str(JS / "openid.mjs"), str(port)]
     with _site(command, sandbox, [f"http://localhost:{port}/callback"], ISSUER=sandbox.about["oidc_issuer"]):
         yield f"http://localhost:{port}"
 

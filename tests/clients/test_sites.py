@@ -21,6 +21,13 @@ pytestmark = [pytest.mark.clients, pytest.mark.browser, pytest.mark.xdist_group(
 JS = Path(__file__).parent / "js"
 
 
+def node() -> list[str]:
+    """The command for Node.js. Debian's (18) has the web's cryptography, which openid-client needs, behind a switch."""
+    found = shutil.which("node")
+    assert found is not None, "install nodejs (Debian: apt-get install nodejs npm), then npm ci in tests/clients/js"
+    return [found, "--experimental-global-webcrypto"]
+
+
 def _free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -73,10 +80,8 @@ def django(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture(scope="module")
 def passport(sandbox: Sandbox) -> Iterator[str]:
     """The passport site's address."""
-    node = shutil.which("node")
-    assert node is not None, "install nodejs (Debian: apt-get install nodejs npm), then npm ci in tests/clients/js"
     port = _free_port()
-    with _site([node, str(JS / "site.js"), str(port)], sandbox, [f"http://localhost:{port}/callback"]):
+    with _site([*node(), str(JS / "site.js"), str(port)], sandbox, [f"http://localhost:{port}/callback"]):
         yield f"http://localhost:{port}"
 
 

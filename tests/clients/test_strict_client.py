@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from tests._dialog import Person
 from tests._sandbox import Sandbox
 from tests.clients.conftest import CALLBACK
-from tests.clients.test_sites import JS
+from tests.clients.test_sites import JS, node
 
 pytestmark = [pytest.mark.clients, pytest.mark.xdist_group("clients")]
 
@@ -20,14 +19,12 @@ pytestmark = [pytest.mark.clients, pytest.mark.xdist_group("clients")]
 def test_openid_client_as_a_strict_client(sandbox: Sandbox, emil: Person) -> None:
     """Issue 3.7, RFC 7523, RFC 9126, RFC 9449: openid-client registers its key by RFC 7592, pushes its request, logs a person
     in, is given bound tokens, reads userinfo and the graph with proofs, refreshes, introspects and revokes."""
-    node = shutil.which("node")
-    assert node is not None, "install nodejs (Debian: apt-get install nodejs npm), then npm ci in tests/clients/js"
     app = sandbox.control("POST", "/apps", {"name": "Strict", "redirect_uris": [CALLBACK]})
     issuer = sandbox.about["oidc_issuer"]
     graph = f"{issuer}/v26.0/{sandbox.asset('page')['id']}?fields=name"
     values = {"ISSUER": issuer, "APP_ID": app["id"], "CALLBACK": CALLBACK, "GRAPH": graph}
     process = subprocess.Popen(
-        [node, str(JS / "strict.mjs")],
+        [*node(), str(JS / "strict.mjs")],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
