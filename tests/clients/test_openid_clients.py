@@ -107,12 +107,11 @@ def test_authlib_logs_in(sandbox: Sandbox, emil: Person, metadata: dict[str, Any
             metadata["token_endpoint"], authorization_response=back, state=state, code_verifier=verifier
         )
         keys = jwk.KeySet.import_key_set(sandbox.client.get(metadata["jwks_uri"]).json())
-        claims = jwt.decode(
-            token["id_token"], keys, algorithms=metadata["id_token_signing_alg_values_supported"]
-        ).claims
+        read = jwt.decode(token["id_token"], keys, algorithms=metadata["id_token_signing_alg_values_supported"])
+        claims = read.claims
         checked = CodeIDToken(
             claims,
-            {"alg": "ES256"},
+            read.header,
             {"iss": {"value": metadata["issuer"]}, "aud": {"value": app["id"]}},
             {"nonce": "n-1", "client_id": app["id"], "access_token": token["access_token"]},
         )

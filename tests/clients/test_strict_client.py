@@ -68,6 +68,7 @@ def _register(sandbox: Sandbox, app_id: str, key: dict[str, Any]) -> None:
             "token_endpoint_auth_method": "private_key_jwt",
             "jwks": {"keys": [key]},
             "require_pushed_authorization_requests": True,
+            "id_token_signed_response_alg": "ES256",
             "dpop_bound_access_tokens": True,
         }
         answer = client.put(made["registration_client_uri"], json=wanted)

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import insert, update
@@ -247,7 +248,7 @@ async def test_reconnecting_starts_at_the_apps_own_login(world: World) -> None:
         )
     banner = await world.banner(done.managed_id, T0)
     assert banner is not None
-    assert banner.apps[0].reconnect_url == "https://tokens.example/in"
+    assert banner.apps[0].reconnect_url == f"https://tokens.example/in?iss={quote(BASE, safe='')}"
 
 
 class Counting:

@@ -1,17 +1,18 @@
 """The dialog: accounts, permissions, assets from scratch, review, and back to the app."""
 
 import asyncio
+from urllib.parse import quote
 
 import httpx
 import pytest
 
-from tests.commands._world import PASSWORD, make_services
+from tests.commands._world import BASE, PASSWORD, make_services
 from workbadge.commands import portfolio, registration
 from workbadge.commands.app_roles import give_role
 from workbadge.commands.app_status import restrict, set_mode
 from workbadge.commands.registration import NewApp
 from workbadge.commands.services import Policy
-from workbadge.store import grants
+from workbadge.store import client_terms, grants
 from workbadge.terms.apps import AppMode, AppRole, Restriction
 from workbadge.terms.kinds import NodeKind
 
@@ -314,7 +315,8 @@ async def test_a_login_belongs_to_the_browser_that_began_it(site: LoginSite) -> 
 
 
 async def test_a_managed_account_does_not_log_in_to_mobile_apps(site: LoginSite) -> None:
-    """L3: display=touch with a work account gets a page that leads to the web, and no consent; a personal account goes on."""
+    """L3: display=touch with a work account gets a page that leads to the web (with ``iss``), and no consent; a personal account goes
+    on."""
     made = await site.migrate("emil")
     browser = site.browser()
     await browser.sign_in(made.email, PASSWORD)
@@ -322,6 +324,10 @@ async def test_a_managed_account_does_not_log_in_to_mobile_apps(site: LoginSite)
         answer = await browser.get(site.dialog(scope="email", display=display))
         assert answer.status_code == (403 if display == "touch" else 200), display
         assert ("Please continue on the web" in answer.text) == (display == "touch")
+    async with site.world.services.store.write() as tx:
+        await client_terms.set_app(tx, site.world.apps["both"], {"login_uri": "https://both.example/in"})
+    page = await browser.get(site.dialog(scope="email", display="touch"))
+    assert f"https://both.example/in?iss={quote(BASE, safe='')}" in page.text
     personal = site.browser()
     await personal.sign_in_as("selma")
     assert (await personal.get(site.dialog(scope="email", display="touch"))).status_code == 200

@@ -21,6 +21,7 @@ from workbadge.terms.instants import earliest, to_micros
 from workbadge.terms.kinds import Act, NodeKind
 from workbadge.terms.scopes import scopes_for
 
+from .initiated_login import start_at_app
 from .registration import redirect_uris
 
 
@@ -89,9 +90,9 @@ def _state(ends: datetime | None, covered_at: datetime | None, now: datetime) ->
 
 
 def reconnect_url(base_url: str, app: Any, scopes: str) -> str:
-    """Where reconnecting starts: the app's own login, else the dialog with the scopes that the old grant had (B1)."""
+    """Where reconnecting starts: the app's own login, which is told ``iss``, else the dialog with the scopes that the old grant had (B1)."""
     if app.login_uri:
-        return str(app.login_uri)
+        return start_at_app(str(app.login_uri), base_url)
     uris = redirect_uris(app)
     query = {
         "client_id": str(app.id),

@@ -121,8 +121,8 @@ async def find_signer(services: Services, alg: str, now: datetime) -> Signer:
 
 
 async def published_keys(services: Services, now: datetime) -> list[dict[str, str]]:
-    """Public JWKs to publish at ``now`` (RFC 7517 §5): every algorithm in use, and at least the default one."""
-    by_alg = await _load(services, SIGNING_ALGORITHMS[:1], now)
+    """Public JWKs to publish at ``now`` (RFC 7517 §5): of every algorithm, used yet or not, so that a verifier's copy holds it."""
+    by_alg = await _load(services, SIGNING_ALGORITHMS, now)
     return [json.loads(row.public) for rows in by_alg.values() for row in _published(rows, now)]
 
 
@@ -134,12 +134,12 @@ async def read_own_jwt(services: Services, text: str, now: datetime, kind: str =
 
 
 async def rotate_keys(services: Services, now: datetime, at_once: bool = False) -> list[str]:
-    """Publish a new key for every algorithm in use; it signs after ``LEAD``. The new kids.
+    """Publish a new key for every algorithm; it signs after ``LEAD``. The new kids.
 
     ``at_once`` is for a key that became known to others: the new one signs from now, and every older one is withdrawn,
     so that what it signed is refused here from now on.
     """
-    by_alg = await _load(services, SIGNING_ALGORITHMS[:1], now)
+    by_alg = await _load(services, SIGNING_ALGORITHMS, now)
     pairs = [await asyncio.to_thread(make_key_pair, alg, services.entropy) for alg in by_alg]
 
     async def work(tx: Tx) -> None:

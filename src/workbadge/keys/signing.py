@@ -16,8 +16,8 @@ from joserfc.errors import JoseError
 
 from .entropy import Entropy
 
-SIGNING_ALGORITHMS = ("ES256", "RS256")
-"""What this site signs with; the first is the default."""
+SIGNING_ALGORITHMS = ("RS256", "ES256")
+"""What this site signs with; the first is what a client gets that named none (OpenID Connect Registration §2)."""
 
 LONGEST_JWT = 16_384
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -35,7 +35,7 @@ class KeyPair:
 
 
 def make_key_pair(alg: str, entropy: Entropy) -> KeyPair:
-    """A key for ``alg``, one of SIGNING_ALGORITHMS. An RSA key (2 048 bits) takes some tenths of a second and does not
+    """A key for ``alg``, one of SIGNING_ALGORITHMS. An RSA key (2 048 bits) takes a twentieth of a second and does not
     come from ``entropy``: RSA keys cannot be seeded."""
     made: Any
     if alg == "ES256":

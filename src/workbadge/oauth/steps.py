@@ -13,6 +13,7 @@ from starlette.responses import Response
 from workbadge.commands.app_status import check_login
 from workbadge.commands.consent import OfferedAsset, OfferedBusiness, Question, moved_businesses, offer, question
 from workbadge.commands.errors import CommandError
+from workbadge.commands.initiated_login import start_at_app
 from workbadge.commands.transaction import in_transaction
 from workbadge.store.engine import Tx
 from workbadge.terms.ids import parse_id
@@ -40,7 +41,8 @@ async def with_account(flow: Flow, account: SignedIn) -> Response:
         return closed
     if asked.mobile and account.managed and (not services.policy.mobile_managed_login or asked.challenge is None):
         allowed = services.policy.mobile_managed_login
-        return flow.page("oauth/mobile.html", account, 403, allowed=allowed)
+        web = start_at_app(flow.app.login_uri, services.base_url) if flow.app.login_uri else None
+        return flow.page("oauth/mobile.html", account, 403, allowed=allowed, web=web)
 
     if asked.installs and not await list_places(flow, account):
         return flow.page("oauth/no_business.html", account, 403)

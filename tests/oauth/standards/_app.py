@@ -35,7 +35,7 @@ class App:
         self.back = site.back(name)
 
     async def register(
-        self, method: str | None = None, kind: str = "web", alg: str = "ES256", uri: str | None = None
+        self, method: str | None = None, kind: str = "web", alg: str = "RS256", uri: str | None = None
     ) -> "App":
         """Register it on the OAuth side; with ``uri`` that is its only redirect address."""
         async with self.site.world.services.store.write() as tx:

@@ -26,7 +26,7 @@ class KeyApp(App):
     async def agree(self, **terms: Any) -> "KeyApp":
         """Register it with a key, and set its terms."""
         self.key = new_key()
-        await self.register("private_key_jwt")
+        await self.register("private_key_jwt", alg="ES256")
         await self.set_terms(jwks=jwks(self.key), **terms)
         return self
 

@@ -199,8 +199,8 @@ def test_everything_right_comes_back() -> None:
     given = {
         "client_name": "Post scheduler",
         "token_endpoint_auth_method": "private_key_jwt",
-        "token_endpoint_auth_signing_alg": "RS256",
-        "id_token_signed_response_alg": "RS256",
+        "token_endpoint_auth_signing_alg": "ES256",
+        "id_token_signed_response_alg": "ES256",
         "jwks": KEYS,
         "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
         "post_logout_redirect_uris": ["https://app.example/bye"],
@@ -215,6 +215,28 @@ def test_everything_right_comes_back() -> None:
     }
     answer = read(**given)
     assert {name: answer[name] for name in given} == given
+
+
+STRICT = {
+    "token_endpoint_auth_method": "private_key_jwt",
+    "jwks": KEYS,
+    "require_pushed_authorization_requests": True,
+    "dpop_bound_access_tokens": True,
+}
+
+
+def test_what_an_id_token_is_signed_with() -> None:
+    """OpenID Connect Registration §2, FAPI 2.0 §5.4.1: RS256 for a client that names none; ES256 for one by key with pushed requests and
+    bound tokens, which may name RS256 nowhere; else what is named."""
+    member = "id_token_signed_response_alg"
+    assert read()[member] == read(**{member: "RS256"})[member] == "RS256"
+    assert read(**{member: "ES256"})[member] == "ES256"
+    assert read(**STRICT)[member] == read(**STRICT, **{member: "ES256"})[member] == "ES256"
+    for one in (member, "token_endpoint_auth_signing_alg"):
+        assert refused(**STRICT, **{one: "RS256"}) == "invalid_client_metadata"
+    for missing in ("require_pushed_authorization_requests", "dpop_bound_access_tokens"):
+        loose = {**STRICT, missing: False, "token_endpoint_auth_signing_alg": "RS256"}
+        assert read(**loose)[member] == "RS256"
 
 
 def test_the_guide_names_every_member() -> None:

@@ -1,13 +1,17 @@
 """Clients that register themselves, over HTTP: RFC 7591 §3, RFC 7592, OA-10, OA-59, OA-60."""
 
 import json
+import re
 from dataclasses import replace
+from html import unescape
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 from sqlalchemy import select
 
+from tests.commands._world import PASSWORD
 from tests.oauth._site import LoginSite
 from workbadge.commands.app_status import set_access
 from workbadge.commands.client_registration import hand_over, registration_address
@@ -115,6 +119,32 @@ async def test_an_app_that_was_registered_otherwise(opened: LoginSite) -> None:
     with pytest.raises(CommandError):
         async with services.store.write() as tx:
             await hand_over(tx, services, app_id + 1, None, opened.now)
+
+
+async def test_reconnecting_is_a_login_that_starts_at_the_client(opened: LoginSite) -> None:
+    """OIDF oidcc-3rd_party-init-login: the Reconnect link of the console opens the client's own address with ``iss``, beside
+    what was in its query; the login that it begins there leads back with a code, and the link is gone."""
+    world, client = opened.world, App(opened)
+    async with world.services.store.write() as tx:
+        token = await hand_over(tx, world.services, int(client.id), None, opened.now)
+    made = {
+        "registration_client_uri": registration_address(world.services, int(client.id)),
+        "registration_access_token": token,
+    }
+    stands = (await manage(opened, made, "GET")).json()
+    members = {**stands, "initiate_login_uri": "https://both.example/in?shop=7&iss=https%3A%2F%2Fother.example"}
+    assert (await manage(opened, made, "PUT", json=members)).status_code == 200
+    await client.tokens(scope="openid pages_show_list")
+    claimed = await opened.migrate("emil")
+    browser = opened.browser()
+    await browser.sign_in(claimed.email, PASSWORD)
+    home = f"/console/{world.business}"
+    page = await browser.get(home)
+    (link,) = {unescape(one) for one in re.findall(r'href="(https://both\.example/in[^"]*)"', page.text)}
+    assert parse_qs(urlsplit(link).query, strict_parsing=True) == {"shop": ["7"], "iss": [world.services.base_url]}
+    answer = await client.log_in(browser=browser, scope="openid pages_show_list", state="from the link")
+    assert answer.query["code"] and answer.query["iss"] == world.services.base_url
+    assert "https://both.example/in" not in (await browser.get(home)).text
 
 
 async def test_a_public_client_has_no_secret(opened: LoginSite) -> None:

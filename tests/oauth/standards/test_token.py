@@ -68,16 +68,18 @@ async def test_a_work_account_is_told_by_its_id_token(site: LoginSite, app: App)
     assert (await _claims(site, tokens["id_token"]))["is_work_account"] is True
 
 
-async def test_an_app_gets_the_signature_that_it_registered(site: LoginSite, app: App) -> None:
-    """OIDF oidcc-idtoken-rs256: an app that registered RS256 gets its ID tokens signed so, with a published key."""
-    await app.register(None, "web", "RS256")
-    tokens = await app.tokens()
-    header = jwt.decode(
-        tokens["id_token"],
-        jwk.KeySet.import_key_set((await site.token("GET", "/oauth/jwks")).json()),
-        algorithms=["RS256"],
-    ).header
-    assert header["alg"] == "RS256"
+@pytest.mark.parametrize(("registered", "signed"), [(None, "RS256"), ("RS256", "RS256"), ("ES256", "ES256")], ids=str)
+async def test_an_app_gets_the_signature_that_it_registered(
+    site: LoginSite, app: App, registered: str | None, signed: str
+) -> None:
+    """OIDF oidcc-idtoken-signature, oidcc-idtoken-rs256: ID tokens are signed with RS256 for an app that named no algorithm, else as
+    it registered; their kid is that of a published key."""
+    if registered is not None:
+        await app.register(None, "web", registered)
+    token = (await app.tokens())["id_token"]
+    keys = (await site.token("GET", "/oauth/jwks")).json()
+    header = jwt.decode(token, jwk.KeySet.import_key_set(keys), algorithms=[signed]).header
+    assert {one["kid"]: one["alg"] for one in keys["keys"]}[header["kid"]] == header["alg"] == signed
 
 
 async def test_without_openid_there_is_no_id_token(app: App) -> None:

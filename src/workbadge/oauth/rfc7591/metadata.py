@@ -13,11 +13,11 @@ import msgspec
 from workbadge.commands.client_terms import EXCHANGE, GRANT_TYPES, Terms
 from workbadge.commands.errors import CommandError
 from workbadge.commands.registration import check_name, check_redirect_uri
+from workbadge.keys import SIGNING_ALGORITHMS
 from workbadge.keys.foreign import REGISTRABLE, ForeignError, read_keys
 from workbadge.web.outgoing import is_private_name
 
 AUTH_METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")
-ID_TOKEN_ALGORITHMS = ("ES256", "RS256")
 MOST = 50
 URL_LENGTH = 2_000
 SIZE = 65_536
@@ -220,6 +220,23 @@ def _terms(given: Mapping[str, Any], auth_method: str, private: bool) -> Terms:
     )
 
 
+def _is_strict(auth_method: str, terms: Terms) -> bool:
+    """Whether a client keeps to the FAPI 2.0 Security Profile: by its key, pushed requests only, bound tokens only."""
+    return auth_method == "private_key_jwt" and terms.require_pushed and terms.dpop_bound
+
+
+def _id_token_alg(given: Mapping[str, Any], strict: bool) -> str:
+    """RS256 for a client that names none (OpenID Connect Registration §2); a strict one has ES256, for its profile knows no
+    RS256, for assertions neither (FAPI 2.0 §5.4.1)."""
+    if not strict:
+        return _one_of(given, "id_token_signed_response_alg", SIGNING_ALGORITHMS, SIGNING_ALGORITHMS[0])
+    if given.get("token_endpoint_auth_signing_alg") == "RS256":
+        raise _bad(
+            "token_endpoint_auth_signing_alg", "another than RS256 from a client by key, PAR and DPoP (FAPI 2.0)"
+        )
+    return _one_of(given, "id_token_signed_response_alg", ("ES256",), "ES256")
+
+
 def read_metadata(given: Any, private: bool) -> Metadata:
     """The metadata of a registration. ``private``: addresses may be any (test set-ups). Raises MetadataError."""
     if not isinstance(given, dict):
@@ -238,14 +255,15 @@ def read_metadata(given: Any, private: bool) -> Metadata:
         raise MetadataError("client_name", f"expected {error.expected}") from error
     if not name:
         raise _bad("client_name", "a text")
+    terms = _terms(given, auth_method, private)
     return Metadata(
         name=name,
         redirect_uris=redirects,
         auth_method=auth_method,
         application_type=kind,
-        id_token_alg=_one_of(given, "id_token_signed_response_alg", ID_TOKEN_ALGORITHMS, ID_TOKEN_ALGORITHMS[0]),
+        id_token_alg=_id_token_alg(given, _is_strict(auth_method, terms)),
         initiate_login_uri=_url(given, "initiate_login_uri", private),
-        terms=_terms(given, auth_method, private),
+        terms=terms,
     )
 
 
