@@ -90,7 +90,10 @@ def reference() -> str:
         says = TITLES.get(one.path) or first_sentence(one.endpoint)
         lines.append(f"| `{one.path}{'{id}' if one.path.endswith('/') else ''}` | {', '.join(one.methods)} | {says} |")
     lines += ["", "Grant types: " + ", ".join(f"`{one}`" for one in GRANTS) + ".", ""]
-    lines += ["## Addresses of the console", "", "| address | method | what |", "|---|---|---|"]
+    lines += ["## Addresses of a node", "", "| address | method | what |", "|---|---|---|"]
+    lines.append("| `/ready` | GET | whether it may be given requests (guides/nodes.md) |")
+    lines.append("| `/metrics` | GET | its clock, and how soon it sees changes, for Prometheus |")
+    lines += ["", "## Addresses of the console", "", "| address | method | what |", "|---|---|---|"]
     for route in ROUTES:
         methods = ", ".join(sorted((route.methods or set()) - {"HEAD"}))
         says = (route.endpoint.__doc__ or "").strip().split("\n")[0].partition(": ")

@@ -42,6 +42,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     limit_business: int = 5_000_000
     limit_writes: int = 100_000
     open_registration: bool = False
+    clock_skew_seconds: float = 1.0
 
     def policy(self) -> Policy:
         """The numbers that commands work with."""
@@ -51,6 +52,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             mobile_managed_login=self.mobile_managed_login,
             open_registration=self.open_registration,
         )
+
+    def clock_skew(self) -> timedelta:
+        """How far a node's clock may be from the database's."""
+        return timedelta(seconds=self.clock_skew_seconds)
 
     def rates(self) -> Rates:
         """What may be asked in an hour; each process of this machine enforces its share."""
@@ -87,6 +92,8 @@ def load_config(path: Path | None, environment: dict[str, str] | None = None) ->
         raise ConfigError(f"base_url: expected http(s)://host without a trailing slash, got {config.base_url!r}")
     if config.grace_days <= 0 or config.extension_limit_days < config.grace_days:
         raise ConfigError("grace_days must be above 0 and extension_limit_days not below grace_days")
+    if not 0.05 <= config.clock_skew_seconds <= 60:
+        raise ConfigError(f"clock_skew_seconds: expected 0.05 to 60 seconds, got {config.clock_skew_seconds}")
     for name in ("limit_app", "limit_app_user", "limit_user", "limit_asset", "limit_business", "limit_writes"):
         if getattr(config, name) < 0:
             raise ConfigError(

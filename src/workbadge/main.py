@@ -1,8 +1,8 @@
 """The only place where things are put together.
 
 ``make_application(site)`` is one ASGI application for one site: live, or a sandbox world at its own base path.
-Paths do not collide (``wire.md`` §3.0): ``console``, ``static``, ``docs``, ``dialog``, ``oauth`` and the sign-in pages are named
-here, everything else is a path of the graph.
+Paths do not collide (``wire.md`` §3.0): ``console``, ``static``, ``docs``, ``ready``, ``metrics``, ``dialog``, ``oauth`` and the
+sign-in pages are named here, everything else is a path of the graph.
 """
 
 import os
@@ -30,6 +30,8 @@ from workbadge.web.clock import SystemClock
 from workbadge.web.limits import Limits
 from workbadge.web.outgoing import Outgoing
 from workbadge.web.pages import static_files
+from workbadge.web.readiness import SEGMENTS as READINESS_SEGMENTS
+from workbadge.web.readiness import make_readiness
 from workbadge.web.state import Site
 from workbadge.web.wire import WHOLE, find_whole
 from workbadge.web.worker import Worker
@@ -49,6 +51,7 @@ class Application:
         self._rooms: dict[str, ASGIApp] = {"static": static_files, "console": console}
         self._rooms.update(dict.fromkeys(OAUTH_SEGMENTS, oauth))
         self._rooms.update(dict.fromkeys(DOCS_SEGMENTS, make_docs()))
+        self._rooms.update(dict.fromkeys(READINESS_SEGMENTS, make_readiness(site)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request. Never decides anything from the request's URL but from ``scope["path"]``."""
@@ -111,6 +114,7 @@ def make_site(config: Config) -> Site:
         secure_cookies=config.base_url.startswith("https://"),
         outgoing=Outgoing(config.allow_private_webhooks),
         limits=Limits(config.rates()),
+        clock_skew=config.clock_skew(),
     )
 
 
@@ -142,6 +146,7 @@ class Server:
             self._config.smtp,
             self._config.mail_from,
             self._config.allow_private_webhooks,
+            watch_clock=True,
         )
         async with worker.running():
             leave_startup_alone()

@@ -79,6 +79,18 @@ async def test_reading_drops_nothing(nodes: tuple[Store, Store], monkeypatch: py
     assert other.memo() is kept
 
 
+async def test_measuring_drops_nothing(nodes: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch) -> None:
+    """I7: how long a commit takes to be heard is measured by way of the database, and costs no node what it keeps."""
+    monkeypatch.setattr(notified, "LONGEST_SECONDS", 3600.0)
+    one, other = nodes
+    mine, theirs = one.memo(), other.memo()
+
+    took = [await one.hearing() for _ in range(3)]
+
+    assert all(each is not None and 0 < each < one.bound_seconds for each in took)
+    assert one.memo() is mine and other.memo() is theirs
+
+
 async def test_what_is_kept_is_never_older_than_a_second(nodes: tuple[Store, Store]) -> None:
     """house §7: a notification that is lost costs at most a second."""
     one, _ = nodes

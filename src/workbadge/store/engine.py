@@ -10,6 +10,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from operator import itemgetter
 from typing import Any, Protocol, TypeAlias
 
@@ -115,6 +116,9 @@ class Store(Protocol):
     engine: str
     """``sqlite`` or ``postgresql``."""
 
+    bound_seconds: float
+    """For so long at most does a read here not see what another process has committed (I7)."""
+
     def read(self) -> AbstractAsyncContextManager[Tx]:
         """A transaction that sees one snapshot for all its statements and writes nothing (a write in it fails).
 
@@ -141,6 +145,16 @@ class Store(Protocol):
         SQLite: always exact. PostgreSQL: exact for this process's commits; another node's are heard within milliseconds, and
         nothing is kept for longer than a second. None where nothing can be kept. Take it before reading what goes into it.
         """
+        ...
+
+    async def clock(self) -> datetime | None:
+        """The database's own instant, to compare with and for nothing else; None where it has no clock (SQLite: every process
+        that opens the file shares the machine's)."""
+        ...
+
+    async def hearing(self) -> float | None:
+        """Seconds that a notification sent now takes to be heard here; None when nothing is kept that would have to be dropped,
+        or when it was not heard within ``bound_seconds``."""
         ...
 
     async def create(self) -> None:

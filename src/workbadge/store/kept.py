@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
@@ -18,6 +19,7 @@ class KeptStore:
     def __init__(self, inner: Store) -> None:
         self._inner = inner
         self.engine = inner.engine
+        self.bound_seconds = inner.bound_seconds
         self._kept: dict[Any, Any] | None = None
 
     def read(self) -> AbstractAsyncContextManager[Tx]:
@@ -47,6 +49,14 @@ class KeptStore:
     def forget(self) -> None:
         """Read anew from here on."""
         self._kept = None
+
+    async def clock(self) -> datetime | None:
+        """As of the other store."""
+        return await self._inner.clock()
+
+    async def hearing(self) -> float | None:
+        """As of the other store."""
+        return await self._inner.hearing()
 
     async def create(self) -> None:
         """As of the other store."""

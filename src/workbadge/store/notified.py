@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import asyncpg
 
 CHANNEL = "workbadge"
+PROBE = "probe"
+"""What a notification says that only measures how long one takes."""
+
 LONGEST_SECONDS = 1.0
 """How old anything kept may become when a notification is late or lost (``house.md`` §7)."""
 MOST = 20_000
@@ -24,6 +27,7 @@ class NotifiedMemo:
         self._connection: Any = None
         self._listening: asyncio.Task[None] | None = None
         self._tried = -LONGEST_SECONDS
+        self._probes: dict[int, asyncio.Event] = {}
 
     def get(self) -> dict[Any, Any] | None:
         """Where values may be kept now; None while it would not be heard that somebody commits.
@@ -45,10 +49,26 @@ class NotifiedMemo:
         """Somebody has committed."""
         self._values = {}
 
+    @contextlib.contextmanager
+    def probed(self, sender: int) -> Iterator[asyncio.Event]:
+        """Set once a probe of that connection of the database is heard, during the block."""
+        heard = self._probes[sender] = asyncio.Event()
+        try:
+            yield heard
+        finally:
+            del self._probes[sender]
+
+    def _heard(self, connection: Any, sender: int, channel: str, said: str) -> None:
+        """A commit, or a probe of this or another node."""
+        if said != PROBE:
+            self.drop()
+        elif sender in self._probes:
+            self._probes[sender].set()
+
     async def _listen(self) -> None:
         try:
             connection = await asyncpg.connect(self._dsn, server_settings=self._settings)
-            await connection.add_listener(CHANNEL, lambda *heard: self.drop())
+            await connection.add_listener(CHANNEL, self._heard)
             connection.add_termination_listener(lambda ended: self._ended())
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             return

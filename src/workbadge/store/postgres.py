@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any, cast
 from weakref import WeakSet
 
@@ -21,8 +22,9 @@ from .engine import (
     is_empty,
     settle,
 )
-from .notified import CHANNEL, NotifiedMemo
+from .notified import CHANNEL, LONGEST_SECONDS, PROBE, NotifiedMemo
 from .schema import metadata
+from .skew import READ_BACKEND, READ_CLOCK
 
 _TRY_AGAIN = {"23505", "40001", "40P01", "55P03"}
 """SQLSTATEs of writes that met: equal keys, serialization failure, deadlock, lock time-out."""
@@ -108,6 +110,7 @@ class PostgresStore:
     """One database. Bound to the event loop that first uses it."""
 
     engine = "postgresql"
+    bound_seconds = LONGEST_SECONDS
 
     def __init__(self, settings: StoreSettings) -> None:
         self._dsn = "postgresql://" + settings.url.partition("://")[2]
@@ -187,6 +190,28 @@ class PostgresStore:
     def memo(self) -> dict[Any, Any] | None:
         """Values read by ``hot``, dropped when any node commits: at once on this node, when it is heard on another."""
         return self._memo.get()
+
+    async def clock(self) -> datetime:
+        """The server's instant at some moment of the call."""
+        async with self._engine.connect() as connection:
+            return cast(datetime, (await connection.exec_driver_sql(READ_CLOCK)).scalar_one())
+
+    async def hearing(self) -> float | None:
+        """Sends a probe that no node drops anything for, by way of the database, and waits for it."""
+        if self._memo.get() is None:
+            return None
+        loop = asyncio.get_running_loop()
+        async with self._engine.connect() as connection:
+            sender = int((await connection.exec_driver_sql(READ_BACKEND)).scalar_one())
+            with self._memo.probed(sender) as heard:
+                begun = loop.time()
+                await connection.exec_driver_sql(f"{_NOTIFY}, '{PROBE}'")
+                await connection.commit()
+                try:
+                    await asyncio.wait_for(heard.wait(), LONGEST_SECONDS)
+                except TimeoutError:
+                    return None
+                return loop.time() - begun
 
     async def create(self) -> None:
         """Create all tables."""

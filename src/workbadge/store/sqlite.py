@@ -94,6 +94,7 @@ class SqliteStore:
     """One database file. Bound to the event loop that first uses it."""
 
     engine = "sqlite"
+    bound_seconds = 0.0
 
     def __init__(self, settings: StoreSettings) -> None:
         self.library = library_version()
@@ -252,6 +253,13 @@ class SqliteStore:
         if mark != self._mark or len(self._memo) >= MEMO_SIZE:
             self._mark, self._memo = mark, {}
         return self._memo
+
+    async def clock(self) -> None:
+        """It has none. That the file can be read is made sure."""
+        self._hot_raw().execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
+
+    async def hearing(self) -> None:
+        """Nothing has to be heard: the file itself is asked at each read."""
 
     async def create(self) -> None:
         """Create all tables."""

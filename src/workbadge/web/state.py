@@ -1,7 +1,7 @@
 """What an application object carries: services, clock, public addresses. One per server and one per world."""
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import cast
 
 from starlette.types import Scope
@@ -21,7 +21,7 @@ class Site:
     ``usage``: last uses of grants, not yet written. ``show_outbox``: mails are shown on a page (demo, worlds).
     ``outgoing``: requests to addresses that apps named. ``hosts``: names under which a world is reached too (zero-setting mode,
     ``wire.md`` §7.7); a request under one of them gets its pages' links there (``paging_url``).
-    ``limits``: what was asked in the last hour."""
+    ``limits``: what was asked in the last hour. ``clock_skew``: how far the clock may be from the database's."""
 
     services: Services
     clock: Clock
@@ -31,6 +31,7 @@ class Site:
     show_outbox: bool = False
     hosts: frozenset[str] = frozenset()
     paging_url: str | None = None
+    clock_skew: timedelta = timedelta(seconds=1)
     usage: Usage = field(default_factory=Usage)
     limits: Limits = field(default_factory=Limits)
     outgoing: Outgoing = field(default_factory=lambda: Outgoing(False))

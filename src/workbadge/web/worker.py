@@ -22,6 +22,7 @@ from workbadge.store import records
 from workbadge.store.engine import StoreBusyError
 
 from .outgoing import Outgoing, OutgoingError
+from .readiness import measure_skew, say_skew
 from .state import Site
 
 log = structlog.get_logger()
@@ -44,13 +45,17 @@ class Worker:
         mail_from: str = "workbadge@localhost",
         allow_private: bool = False,
         run_due: bool = True,
+        watch_clock: bool = False,
     ) -> None:
-        """``smtp`` empty: mails stay in the outbox. ``run_due`` False: whoever moves the clock runs what is due."""
+        """``smtp`` empty: mails stay in the outbox. ``run_due`` False: whoever moves the clock runs what is due. ``watch_clock``: the
+        loop rests while the clock is further from the database's than the site allows."""
         self._site = site
         self._smtp = smtp
         self._mail_from = mail_from
         self._outgoing = Outgoing(allow_private)
         self._run_due = run_due
+        self._watch_clock = watch_clock
+        self._said: str | None = None
         self._under_way: dict[asyncio.Task[None], Sent] = {}
 
     @asynccontextmanager
@@ -71,7 +76,7 @@ class Worker:
         try:
             while True:
                 try:
-                    busy = await self._round(whole=False)
+                    busy = await self._in_time() and await self._round(whole=False)
                 except StoreBusyError:
                     busy = False
                 except Exception:
@@ -83,6 +88,17 @@ class Worker:
             for task in self._under_way:
                 task.cancel()
             await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    async def _in_time(self) -> bool:
+        """Whether the clock is right enough to act on: what is done early cannot be undone (MT-33)."""
+        if not self._watch_clock:
+            return True
+        site = self._site()
+        said = say_skew(await measure_skew(site.services.store, site.clock), site.clock_skew)
+        if said is not None and self._said is None:
+            log.error("clock_off", why=said)
+        self._said = said
+        return said is None
 
     async def step(self) -> bool:
         """One round, with the end of its deliveries; whether anything was done."""
