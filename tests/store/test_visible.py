@@ -27,7 +27,7 @@ from workbadge.store.visible import Filter, Viewer
 from workbadge.terms.ids import kind_of
 from workbadge.terms.kinds import AccountKind, Act, NodeKind
 from workbadge.terms.scopes import SCOPES, scopes_for
-from workbadge.terms.tasks import tasks_for
+from workbadge.terms.tasks import TASKS_OF, tasks_for
 
 K = NodeKind
 MICRO = timedelta(microseconds=1)
@@ -40,6 +40,7 @@ ACCOUNTS = {
     nid(K.ACCOUNT, 2): AccountKind.SYSTEM,
 }
 NODES = (*BUSINESSES, *ASSETS)
+GROUPS = tuple(nid(K.ASSET_GROUP, i) for i in range(2))
 NAMES = ("Café", "CAFÉ 100%", "Straße_7", "STRASSE", "İstanbul", "x")
 EVERY_SCOPE = ",".join(name for name, scope in SCOPES.items() if scope.targets)
 
@@ -189,6 +190,15 @@ def worlds(draw: st.DrawFn) -> World:
             )
         ),
         "share": shares,
+        "asset_group": [{"id": one, "business_id": draw(business_ids)} for one in GROUPS],
+        "asset_group_member": draw(
+            unique(rows({"group_id": st.sampled_from(GROUPS), "asset_id": asset_ids}), "group_id", "asset_id", most=8)
+        ),
+        "business_profile": [
+            {"business_id": one, "parent_id": draw(st.none() | st.sampled_from(BUSINESSES[:place]))}
+            for place, one in enumerate(BUSINESSES)
+            if place
+        ],
         "direct_role": draw(
             unique(
                 rows({"account_id": account_ids, "asset_id": asset_ids, "tasks": tasks}),
@@ -284,48 +294,116 @@ async def _walk(
 
 
 async def _check_filters(tx: Tx, world: World, viewer: Viewer, wanted: list[int], now: datetime) -> None:
-    """Every filter leaves what its description says; the count is the number of ids."""
-    about = {row["id"]: row for row in world.tables["asset"]}
-    assets = [one for one in wanted if one in about]
-    kinds = frozenset(KINDS)
-    lent = {
-        (row["asset_id"], row["partner_business_id"])
-        for row in world.tables["share"]
-        if row["starts"] <= now and (row["ends"] is None or now < row["ends"])
-    }
-    cases = [
-        (Filter(kinds), assets),
-        (
-            Filter(frozenset({K.BUSINESS})),
-            [one for one in wanted if one in BUSINESSES],
-        ),
-        *((Filter(frozenset({kind})), [one for one in assets if kind_of(one) is kind]) for kind in kinds),
-        *(
-            (
-                Filter(kinds, owned_by=business),
-                [one for one in assets if about[one]["business_id"] == business],
-            )
-            for business in BUSINESSES
-        ),
-        *(
-            (
-                Filter(kinds, lent_to=business),
-                [one for one in assets if (one, business) in lent],
-            )
-            for business in BUSINESSES
-        ),
-        *(
-            (
-                Filter(kinds, text=text),
-                [one for one in assets if name_key(text) in name_key(about[one]["name"])],
-            )
-            for text in ("café", "STRASSE", "%", "_", "i̇s")
-        ),
-    ]
-    for wanted_filter, expected in cases:
+    """Every filter leaves what its description says; the count is the number of ids, that of what was granted leaves out
+    nothing that is beyond reach."""
+    for wanted_filter, expected in _cases(world, wanted, now):
         page = await visible.page(tx, viewer, wanted_filter, now, 50)
         assert page.ids == expected, (viewer, wanted_filter, now)
         assert await visible.count(tx, viewer, wanted_filter, now) == len(expected)
+    for wanted_filter, expected in _cases(world, _granted(world, viewer, now), now):
+        if wanted_filter.lent_to is None:
+            assert await visible.count_granted(tx, viewer, wanted_filter, now) == len(expected), (viewer, wanted_filter)
+
+
+def _granted(world: World, viewer: Viewer, now: datetime) -> list[int]:
+    """What exists of what the token's grant has selected, whether it is reached or not."""
+    gone = {row["id"] for row in world.tables["asset"] if row["removed_at"] is not None}
+    return sorted(
+        row["target_id"]
+        for row in world.tables["grant_target"]
+        if row["grant_id"] == viewer.grant_id
+        and row["selected_at"] <= now
+        and row["target_id"] not in gone
+        and viewer.page_id in (None, row["target_id"])
+    )
+
+
+Case = tuple[Filter, list[int]]
+"""A filter, and what it leaves of some nodes."""
+
+
+def _cases(world: World, nodes: list[int], now: datetime) -> list[Case]:
+    """Each filter with what it leaves of ``nodes``, plainly computed from the rows."""
+    about = {row["id"]: row for row in world.tables["asset"]}
+    assets = [one for one in nodes if one in about]
+    kinds = frozenset(KINDS)
+    names = {row["id"]: name_key(row["name"]) for row in (*world.tables["asset"], *world.tables["business"])}
+    return [
+        (Filter(kinds), assets),
+        (Filter(frozenset({K.BUSINESS})), [one for one in nodes if one in BUSINESSES]),
+        (Filter(kinds, unowned=True), [one for one in assets if about[one]["business_id"] is None]),
+        *((Filter(frozenset({kind})), [one for one in assets if kind_of(one) is kind]) for kind in kinds),
+        *(
+            (Filter(ALL_KINDS, text=text), [one for one in nodes if name_key(text) in names[one]])
+            for text in ("café", "STRASSE", "%", "_", "i̇s")
+        ),
+        *_inside_cases(world, nodes),
+        *_held_cases(world, assets, now),
+    ]
+
+
+def _inside_cases(world: World, wanted: list[int]) -> list[Case]:
+    """Businesses right below another; assets in a group, of all kinds at once and of each."""
+    tables = world.tables
+    parent = {row["business_id"]: row["parent_id"] for row in tables["business_profile"]}
+    grouped = {(row["group_id"], row["asset_id"]) for row in tables["asset_group_member"]}
+    below = [
+        (Filter(frozenset({K.BUSINESS}), child_of=one), [each for each in wanted if parent.get(each) == one])
+        for one in BUSINESSES
+    ]
+    inside = [
+        (
+            Filter(frozenset(kinds), in_group=group),
+            [one for one in wanted if (group, one) in grouped and kind_of(one) in kinds],
+        )
+        for group in GROUPS
+        for kinds in (set(KINDS), *({kind} for kind in KINDS[1:]))
+    ]
+    return [*below, *inside]
+
+
+def _held_cases(world: World, assets: list[int], now: datetime) -> list[Case]:
+    """Assets by the business that owns them, was lent them, or either; by whose place there has tasks on them; and of those
+    the ones in a group. Plainly computed from the rows, with tasks that the asset's kind has."""
+    tables = world.tables
+    owner = {row["id"]: row["business_id"] for row in tables["asset"]}
+    grouped = {(row["group_id"], row["asset_id"]) for row in tables["asset_group_member"]}
+    lent: dict[tuple[int, int], list[int]] = {}
+    for row in tables["share"]:
+        if row["starts"] <= now and (row["ends"] is None or now < row["ends"]):
+            lent.setdefault((row["asset_id"], row["partner_business_id"]), []).append(row["tasks"])
+    given = {(row["membership_id"], row["asset_id"]): row["tasks"] for row in tables["assignment"]}
+
+    def works_on(place: int, business: int, one: int) -> bool:
+        kind = kind_of(one)
+        assert kind is not None
+        tasks = given.get((place, one), 0) & int(TASKS_OF[kind])
+        return bool((tasks and owner[one] == business) or any(tasks & each for each in lent.get((one, business), [])))
+
+    cases: list[Case] = []
+    for kinds in (frozenset(KINDS), frozenset({K.PAGE}), frozenset({K.AD_ACCOUNT})):
+        here = [one for one in assets if kind_of(one) in kinds]
+        for business in BUSINESSES:
+            owned = [one for one in here if owner[one] == business]
+            borrowed = [one for one in here if (one, business) in lent]
+            held = [one for one in here if one in owned or one in borrowed]
+            cases += [
+                (Filter(kinds, owned_by=business), owned),
+                (Filter(kinds, lent_to=business), borrowed),
+                (Filter(kinds, held_by=business), held),
+            ]
+            cases += [
+                (Filter(kinds, held_by=business, in_group=group), [one for one in held if (group, one) in grouped])
+                for group in GROUPS
+            ]
+            cases += [
+                (
+                    Filter(kinds, held_by=business, assigned_to=row["id"]),
+                    [one for one in held if works_on(row["id"], business, one)],
+                )
+                for row in tables["membership"]
+            ]
+    return cases
 
 
 async def _check_pages(tx: Tx, viewer: Viewer, wanted: list[int], now: datetime) -> None:

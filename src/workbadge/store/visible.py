@@ -280,14 +280,21 @@ def _assets(shape: _Shape) -> list[Select[Any]]:
     return [_finish(way, shape, asset.c.id, type_coerce(asset.c.created_at, BigInteger)) for way in ways]
 
 
-def _businesses(shape: _Shape) -> list[Select[Any]]:
-    """Ids of visible businesses."""
-    way = select(business.c.id).join(membership, membership.c.business_id == business.c.id).where(_member(shape))
+def _wanted_business(shape: _Shape) -> list[ColumnElement[bool]]:
+    """What is asked of a business whoever looks."""
+    here: list[ColumnElement[bool]] = []
     if shape.text:
-        way = way.where(business.c.name_key.like(_text, escape="/"))
+        here.append(business.c.name_key.like(_text, escape="/"))
     if shape.child_of:
         below = select(business_profile.c.business_id).where(business_profile.c.parent_id == _child_of)
-        way = way.where(business.c.id.in_(below))
+        here.append(business.c.id.in_(below))
+    return here
+
+
+def _businesses(shape: _Shape) -> list[Select[Any]]:
+    """Ids of visible businesses."""
+    way = select(business.c.id).join(membership, membership.c.business_id == business.c.id)
+    way = way.where(_member(shape), *_wanted_business(shape))
     return [_finish(way, shape, business.c.id, type_coerce(business.c.created_at, BigInteger))]
 
 
@@ -405,7 +412,8 @@ def _granted_query(shape: _Shape) -> HotQuery:
         chosen = and_(chosen, grant_target.c.target_id == _page)
     ways: list[Select[Any]] = []
     if NodeKind.BUSINESS in shape.kinds:
-        ways.append(select(business.c.id).join(grant_target, grant_target.c.target_id == business.c.id).where(chosen))
+        way = select(business.c.id).join(grant_target, grant_target.c.target_id == business.c.id)
+        ways.append(way.where(chosen, *_wanted_business(shape)))
     kinds = sorted(kind for kind in shape.kinds if kind in TASKS_OF)
     if kinds:
         here = _wanted(replace(shape, lent_to=False), kinds)
