@@ -122,8 +122,8 @@ async def test_an_app_that_was_registered_otherwise(opened: LoginSite) -> None:
 
 
 async def test_reconnecting_is_a_login_that_starts_at_the_client(opened: LoginSite) -> None:
-    """OIDF oidcc-3rd_party-init-login: the Reconnect link of the console opens the client's own address with ``iss``, beside
-    what was in its query; the login that it begins there leads back with a code, and the link is gone."""
+    """OIDF oidcc-3rd_party-init-login: a client's ``initiate_login_uri`` is given back and read again; the Reconnect link of the console
+    opens it with ``iss``, beside what was in its query; the login that begins there leads back with a code, and the link is gone."""
     world, client = opened.world, App(opened)
     async with world.services.store.write() as tx:
         token = await hand_over(tx, world.services, int(client.id), None, opened.now)
@@ -133,7 +133,8 @@ async def test_reconnecting_is_a_login_that_starts_at_the_client(opened: LoginSi
     }
     stands = (await manage(opened, made, "GET")).json()
     members = {**stands, "initiate_login_uri": "https://both.example/in?shop=7&iss=https%3A%2F%2Fother.example"}
-    assert (await manage(opened, made, "PUT", json=members)).status_code == 200
+    for answer in (await manage(opened, made, "PUT", json=members), await manage(opened, made, "GET")):
+        assert answer.json()["initiate_login_uri"] == members["initiate_login_uri"]
     await client.tokens(scope="openid pages_show_list")
     claimed = await opened.migrate("emil")
     browser = opened.browser()
@@ -142,8 +143,8 @@ async def test_reconnecting_is_a_login_that_starts_at_the_client(opened: LoginSi
     page = await browser.get(home)
     (link,) = {unescape(one) for one in re.findall(r'href="(https://both\.example/in[^"]*)"', page.text)}
     assert parse_qs(urlsplit(link).query, strict_parsing=True) == {"shop": ["7"], "iss": [world.services.base_url]}
-    answer = await client.log_in(browser=browser, scope="openid pages_show_list", state="from the link")
-    assert answer.query["code"] and answer.query["iss"] == world.services.base_url
+    back = await client.log_in(browser=browser, scope="openid pages_show_list", state="from the link")
+    assert back.query["code"] and back.query["iss"] == world.services.base_url
     assert "https://both.example/in" not in (await browser.get(home)).text
 
 
