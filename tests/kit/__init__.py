@@ -1,0 +1,1 @@
+"""Tests of regrant: its two forms, on both engines, against a real sandbox."""
