@@ -128,6 +128,19 @@ async def test_pages_stay_right_while_rows_come_and_go(api: Api, order: str) -> 
     assert rest == [one for one in later if one not in gone], "and of the new ones those that stand further on"
 
 
+@pytest.mark.parametrize("order", ["", "chronological", "reverse_chronological"])
+async def test_beyond_the_end_a_page_is_empty(api: Api, order: str) -> None:
+    """wire §3.9: after the last item and before the first there is nothing, and no link: neither the last page nor the
+    first comes instead, of nodes as of rows."""
+    world, token = api.world, await admin(api)
+    for path in ("/me/accounts", f"/{world.business}/business_users"):
+        whole = await api.get(path, token, fields="id", order=order)
+        cursors = whole["paging"]["cursors"]
+        assert len(whole["data"]) > 1
+        for beyond in ({"after": cursors["after"]}, {"before": cursors["before"]}):
+            assert await api.get(path, token, fields="id", order=order, limit="1", **beyond) == {"data": []}
+
+
 async def test_people_stay_right_while_people_come_and_go(api: Api) -> None:
     """wire §3.9: the pages of business_users tell everybody who stays exactly once, while others leave and join."""
     world, token = api.world, await admin(api)

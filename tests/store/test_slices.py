@@ -12,6 +12,7 @@ from workbadge.store.engine import Store, Tx
 from workbadge.store.members import Group, Wanted
 from workbadge.store.schema import account, audit, name_key
 from workbadge.store.slices import FIRST, Place, Slice, read_slice
+from workbadge.store.window import Order, Window, read_window
 from workbadge.terms.kinds import NodeKind
 
 from ._rows import DAY, T0, nid, put
@@ -151,3 +152,27 @@ async def test_people_are_found_by_name_or_address_however_spelled(store: Store,
         counts = await members.count_members(tx, BUSINESS, Wanted(text), T0)
     assert sorted(row.name for row in shown.rows) == found
     assert counts == {Group.PEOPLE: len(found), Group.OLD_LOGINS: 0, Group.SYSTEM_USERS: 0}
+
+
+@pytest.mark.parametrize("order", list(Order))
+async def test_beyond_the_last_row_people_see_the_last_page_and_the_wire_an_empty_one(
+    store: Store, order: Order
+) -> None:
+    """wire §3.9: a slice and a window lie at the same keys; beyond the end (and before the beginning) the window is empty."""
+    async with store.write() as tx:
+        await _add(tx, list(range(5)))
+    first, last = nid(NodeKind.ACCOUNT, 0), nid(NodeKind.ACCOUNT, 4)
+    ends = (last, first) if order is Order.REVERSE else (first, last)
+    at = None if order is Order.ID else T0
+    statement = select(account.c.id, account.c.name)
+    columns = (account.c.id, account.c.created_at)
+    async with store.read() as tx:
+        beyond = await read_window(tx, statement, Window(2, after=(at, ends[1]), order=order), *columns)
+        ahead = await read_window(tx, statement, Window(2, before=(at, ends[0]), order=order), *columns)
+        rest = await read_window(tx, statement, Window(9, after=(at, ends[0]), order=order), *columns)
+        keys = [account.c.id] if at is None else [account.c.created_at, account.c.id]
+        place = Place((ends[1],) if at is None else (at, ends[1]))
+        shown = await read_slice(tx, statement, keys, place, 2, order is Order.REVERSE)
+    assert (beyond.rows, beyond.more) == ([], False) == (ahead.rows, ahead.more)
+    assert len(rest.rows) == 4 and not rest.more
+    assert [row.id for row in shown.rows] == [row.id for row in rest.rows[-2:]]

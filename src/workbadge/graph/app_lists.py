@@ -9,15 +9,15 @@ from typing import Any
 from workbadge.access import Allow, decide
 from workbadge.store import business_login, facts, grants
 from workbadge.store.engine import Tx
+from workbadge.store.window import Order, Rows, Window
 from workbadge.terms.ids import parse_id
 from workbadge.terms.kinds import Act, NodeKind
 from workbadge.web.wire import WireError
 
 from .applications import APP_TOKEN_NEEDED
 from .context import Call, ask_for
-from .lists import Asked, bound_to, wrap
+from .lists import Asked, list_rows, read_place, wrap, write_place
 from .nodes import NodeType, show
-from .paging import read_cursor
 
 MOST_LOOKED_AT = 200
 """Ad accounts that one page looks at; a page that found too few by then is short and leads on."""
@@ -36,29 +36,34 @@ AUTHORIZED = NodeType(
 )
 
 
-def _place(call: Call, asked: Asked, cursor: str | None) -> int | None:
-    """The id that a cursor stands for. Raises WireError 200 for any token but an app's."""
+def _demand_app(call: Call) -> None:
+    """The app itself calls. Raises WireError 200 for any token but an app's."""
     if not call.by_app:
         raise WireError(200, APP_TOKEN_NEEDED)
-    if cursor is None:
-        return None
-    text = read_cursor(call.services.sealer, cursor, bound_to(call, asked))
-    return int(text) if text.isdecimal() else None
+
+
+def _place(call: Call, asked: Asked, cursor: str | None) -> int | None:
+    """The id that a cursor stands for. Raises WireError 100."""
+    place = read_place(call, asked, cursor, Order.ID)
+    return None if place is None else place[1]
 
 
 async def connected_client_businesses(call: Call, app_id: int, asked: Asked) -> dict[str, Any]:
-    """Businesses in which the app is installed, by id."""
-    after, before = _place(call, asked, asked.after), _place(call, asked, asked.before)
-    async with call.services.store.read() as tx:
-        rows = await business_login.list_client_businesses(tx, app_id, asked.limit + 1, after, before)
-        total = await business_login.count_client_businesses(tx, app_id) if asked.summary else None
-    kept = rows[-asked.limit :] if before is not None else rows[: asked.limit]
-    data = [await show(call, CLIENT, row, asked.fields) for row in kept]
-    return wrap(call, asked, data, [str(row.id) for row in kept], len(rows) > asked.limit, total)
+    """Businesses in which the app is installed."""
+    _demand_app(call)
+
+    async def read(tx: Tx, window: Window) -> Rows:
+        return await business_login.list_client_businesses(tx, app_id, window)
+
+    async def count(tx: Tx) -> int:
+        return await business_login.count_client_businesses(tx, app_id)
+
+    return await list_rows(call, asked, CLIENT, read, count)
 
 
 async def authorized_adaccounts(call: Call, app_id: int, asked: Asked) -> dict[str, Any]:
-    """Ad accounts that some token of the app reaches now, by id; ``business``: only those selected in its name."""
+    """Ad accounts that some token of the app reaches now, by id alone; ``business``: only those selected in its name."""
+    _demand_app(call)
     after, before = _place(call, asked, asked.after), _place(call, asked, asked.before)
     wanted = call.params.values.get("business")
     business = parse_id(wanted) if wanted else None
@@ -80,7 +85,7 @@ async def authorized_adaccounts(call: Call, app_id: int, asked: Asked) -> dict[s
     if before is not None:
         found, looked = found[::-1], looked[::-1]
     data = [await show(call, AUTHORIZED, one, asked.fields) for one in found]
-    edges = [str(looked[0]), str(looked[-1])] if looked else []
+    edges = [write_place((None, one), Order.ID) for one in (looked[0], looked[-1])] if looked else []
     return wrap(call, asked, data, edges, more, None)
 
 

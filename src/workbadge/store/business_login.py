@@ -8,6 +8,7 @@ from sqlalchemy import Row, Select, and_, exists, func, insert, or_, select, upd
 from .engine import Tx
 from .schema import account, app, business
 from .schema.business_login import install, login_configuration, narrow_user
+from .window import Rows, Window, count_rows, read_window
 
 
 async def add_configuration(tx: Tx, values: dict[str, Any]) -> None:
@@ -108,29 +109,21 @@ async def list_unswapped_installs(tx: Tx, business_id: int) -> list[Row[Any]]:
     return await tx.rows(_shown(business_id).where(install.c.swapped_at.is_(None)))
 
 
-async def list_client_businesses(
-    tx: Tx, app_id: int, limit: int, after: int | None = None, before: int | None = None
-) -> list[Row[Any]]:
-    """id and name of businesses in which an app is installed, by id; ``after``/``before``: of a neighbour, not itself."""
-    statement = _clients(app_id)
-    if after is not None:
-        statement = statement.where(business.c.id > after)
-    if before is not None:
-        newest = statement.where(business.c.id < before).order_by(business.c.id.desc())
-        return list(reversed(await tx.rows(newest.limit(limit))))
-    return await tx.rows(statement.order_by(business.c.id).limit(limit))
+async def list_client_businesses(tx: Tx, app_id: int, window: Window) -> Rows:
+    """id and name of businesses in which an app is installed."""
+    return await read_window(tx, _clients(app_id), window, business.c.id, business.c.created_at)
 
 
 async def count_client_businesses(tx: Tx, app_id: int) -> int:
     """In how many businesses an app is installed."""
-    row = await tx.one(select(func.count().label("total")).select_from(_clients(app_id).subquery()))
-    return 0 if row is None else int(row.total)
+    return await count_rows(tx, _clients(app_id))
 
 
 def _clients(app_id: int) -> Select[Any]:
     """Businesses with a live install of an app."""
     live = (install.c.app_id == app_id, install.c.business_id == business.c.id, install.c.uninstalled_at.is_(None))
-    return select(business.c.id, business.c.name).where(exists().where(*live))
+    columns = (business.c.id, business.c.name, business.c.created_at.label("made"))
+    return select(*columns).where(exists().where(*live))
 
 
 async def count_installs(tx: Tx, app_id: int) -> dict[int, int]:

@@ -1,12 +1,13 @@
-"""One page of a list, found by the keys of its order and never by counting rows off: it keeps right while rows come and go."""
+"""One page of a list for people: with where its neighbours lie, and never empty while the list is not (``keyset``)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, literal, tuple_
+from sqlalchemy import ColumnElement, Row, Select
 
 from .engine import Tx
+from .keyset import read_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +44,11 @@ async def read_slice(
     that would begin the list with fewer rows than fit is the first one.
     """
     marked = statement.add_columns(*(key.label(f"key_{n}") for n, key in enumerate(order)))
-    if place.keys is not None:
-        marked = marked.where(_beyond(order, place.keys, place.before is not descending))
-    backwards = [key.asc() if place.before is descending else key.desc() for key in order]
-    found = await tx.rows(marked.order_by(*backwards).limit(limit + 1))
-    more, rows = len(found) > limit, found[:limit]
+    found = await read_run(tx, marked, order, place.keys, limit, place.before, descending)
+    more, rows = found.more, found.rows
     if place.before:
         if not more and place.keys is not None and len(rows) < limit:
             return await read_slice(tx, statement, order, FIRST, limit, descending)
-        rows.reverse()
         following = None if place.keys is None else _place(rows[-1], order, False)
         return Slice(rows, _place(rows[0], order, True) if more else None, following)
     if not rows and place.keys is not None:
@@ -62,10 +59,3 @@ async def read_slice(
 
 def _place(row: Row[Any], order: Sequence[ColumnElement[Any]], before: bool) -> Place:
     return Place(tuple(getattr(row, f"key_{n}") for n in range(len(order))), before)
-
-
-def _beyond(order: Sequence[ColumnElement[Any]], keys: tuple[Any, ...], less: bool) -> ColumnElement[bool]:
-    """Rows whose keys are less (or greater) than these."""
-    there = tuple_(*(literal(value, key.type) for key, value in zip(order, keys, strict=True)))
-    here = tuple_(*order)
-    return here < there if less else here > there

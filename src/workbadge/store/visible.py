@@ -32,6 +32,7 @@ from workbadge.terms.kinds import AccountKind, NodeKind, Role
 from workbadge.terms.tasks import TASKS_OF
 
 from .engine import HotQuery, Tx
+from .keyset import beyond, in_order
 from .schema import (
     asset,
     assignment,
@@ -155,12 +156,9 @@ def _falling(shape: _Shape) -> bool:
     return (shape.place == "before") is not (shape.order is Order.REVERSE)
 
 
-def _beyond(shape: _Shape, node: ColumnElement[Any], made: ColumnElement[Any]) -> ColumnElement[bool]:
-    """On the far side of the place, in the direction of reading."""
-    further = node < _place if _falling(shape) else node > _place
-    if shape.order is Order.ID:
-        return further
-    return or_(made < _at if _falling(shape) else made > _at, and_(made == _at, further))
+def _keys(shape: _Shape, node: Any, made: Any) -> list[ColumnElement[Any]]:
+    """What the page is ordered by."""
+    return [node] if shape.order is Order.ID else [made, node]
 
 
 def _finish(way: Select[Any], shape: _Shape, node: ColumnElement[Any], made: ColumnElement[Any]) -> Select[Any]:
@@ -170,7 +168,7 @@ def _finish(way: Select[Any], shape: _Shape, node: ColumnElement[Any], made: Col
     if shape.order is not Order.ID:
         way = way.add_columns(made.label("made"))
     if shape.place in ("after", "before"):
-        way = way.where(_beyond(shape, node, made))
+        way = way.where(beyond(_keys(shape, node, made), _keys(shape, _place, _at), _falling(shape)))
     if not shape.by_token:
         return way
     return way.where(
@@ -310,7 +308,7 @@ def _query(shape: _Shape) -> HotQuery:
     if shape.place == "all":
         return HotQuery(select(func.count().label("total")).select_from(ids))
     columns = [ids.c.id] if shape.order is Order.ID else [ids.c.made, ids.c.id]
-    order = [one.desc() if _falling(shape) else one.asc() for one in columns]
+    order = in_order(columns, _falling(shape))
     # A bare parameter as the limit makes SQLite plan the statement anew each time it is bound; a sum does not.
     return HotQuery(select(*columns).order_by(*order).limit(_limit + 0))
 

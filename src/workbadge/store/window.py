@@ -1,13 +1,17 @@
-"""A page of a list: so many rows after, or before, a place in an order that no insertion or removal shifts."""
+"""A page of a list on the wire: so many rows after, or before, a place in an order that no insertion or removal shifts.
+
+Beyond the last row there is an empty page, and no other (``keyset``): clients stop there.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, select
 
 from .engine import Tx
+from .keyset import Run, read_run
 
 
 class Order(StrEnum):
@@ -32,37 +36,20 @@ class Window:
     order: Order = Order.ID
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """One page in order; ``more``: some follow after the last (or precede the first, when paging back)."""
-
-    rows: list[Row[Any]]
-    more: bool
+Rows: TypeAlias = Run
+"""One page in order; ``more``: some follow after the last (or precede the first, when paging back)."""
 
 
 async def read_window(
     tx: Tx, statement: Select[Any], window: Window, number: ColumnElement[Any], made: ColumnElement[Any]
 ) -> Rows:
     """The rows of ``statement`` in a window. ``number``: the column by which rows are told apart; ``made``: their instant."""
-    back = window.before is not None
-    falling = back is not (window.order is Order.REVERSE)
-    place = window.before if back else window.after
-    if place is not None:
-        statement = statement.where(_beyond(place, number, made, falling))
-    columns = [number] if window.order is Order.ID else [made, number]
-    order = [one.desc() if falling else one.asc() for one in columns]
-    found = await tx.rows(statement.order_by(*order).limit(window.limit + 1))
-    kept = found[: window.limit]
-    return Rows(kept[::-1] if back else kept, len(found) > window.limit)
-
-
-def _beyond(place: Place, number: ColumnElement[Any], made: ColumnElement[Any], falling: bool) -> ColumnElement[bool]:
-    """Rows on the far side of a place, in the direction of reading."""
-    at, last = place
-    further = number < last if falling else number > last
-    if at is None:
-        return further
-    return or_(made < at if falling else made > at, and_(made == at, further))
+    timed = window.order is not Order.ID
+    place = window.before or window.after
+    keys = place if place is None or timed else place[1:]
+    descending = window.order is Order.REVERSE
+    order = [made, number] if timed else [number]
+    return await read_run(tx, statement, order, keys, window.limit, window.before is not None, descending)
 
 
 async def count_rows(tx: Tx, statement: Select[Any]) -> int:
