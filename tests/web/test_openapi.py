@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 import schemathesis
+from starlette.routing import Route
 
 from tests.commands._world import BASE, T0, World, make_services
 from tests.commands.conftest import anyio_backend, database  # noqa: F401
@@ -21,6 +22,7 @@ from workbadge.graph.parameters import PARAMETERS
 from workbadge.graph.routes import APP_EDGES
 from workbadge.main import make_application, make_docs
 from workbadge.oauth import described as login
+from workbadge.oauth.routes import OAuth
 from workbadge.oauth.standards import ROUTES
 from workbadge.store.engine import StoreSettings
 from workbadge.store.opening import open_store
@@ -29,6 +31,7 @@ from workbadge.web.openapi import document as put_together
 from workbadge.web.state import Site
 
 pytestmark = pytest.mark.anyio
+WIRE_PATHS = ("/oauth/access_token", "/oauth/access_token_info", "/oauth/revoke")
 
 
 @pytest.fixture
@@ -93,6 +96,21 @@ async def test_every_route_is_described(document: dict[str, Any]) -> None:
         path = route.path + ("{id}" if route.path.endswith("/") else "")
         expected |= {(method, path) for method in route.methods}
     assert expected <= described
+
+
+async def test_every_address_of_login_is_described(document: dict[str, Any]) -> None:
+    """House rule 24: every page of the login room stands in the document, but for those that only its own forms lead to; and the
+    three addresses of the wire's token endpoint."""
+    described = {(method, path) for method, path, _ in _operations(document)}
+    served = {
+        (method, one.path) for one in OAuth()._pages.routes if isinstance(one, Route) for method in one.methods or ()
+    }
+    served = {(method, path) for method, path in served if method != "HEAD"}
+    forms = {(method, path) for path in ("/login", "/logout") for method in ("GET", "POST")}
+    forms |= {("POST", "/dialog/step"), ("POST", "/logout/confirm")}
+    assert forms <= served
+    assert served - described == forms
+    assert {path for _, path in described if path.startswith("/oauth/")} >= set(WIRE_PATHS)
 
 
 def test_parameters_are_written_down() -> None:

@@ -6,7 +6,7 @@ What a table cannot know, the parameters, stands in ``parameters.py``.
 from typing import Any
 
 from workbadge.terms.kinds import NodeKind
-from workbadge.web.openapi import EITHER, FLAG, TEXT, Operation, Parameter, Part, Schema, first_sentence, ref
+from workbadge.web.openapi import BEARER, EITHER, FLAG, TEXT, Operation, Parameter, Part, Schema, first_sentence, ref
 
 from .applications import APP_CALLS
 from .changes import NODE_WRITES, SEAT_WRITES
@@ -24,8 +24,8 @@ from .routes import APP_EDGES
 
 TOKEN = ("token_parameter", "token_bearer")
 SECURITY: dict[str, Schema] = {
-    "token_parameter": {"type": "apiKey", "in": "query", "name": "access_token"},
-    "token_bearer": {"type": "http", "scheme": "bearer"},
+    "token_parameter": {"type": "apiKey", "in": "query", "name": "access_token", "description": BEARER["description"]},
+    "token_bearer": BEARER,
 }
 
 _TEXTS = ("id", "name")

@@ -3,8 +3,22 @@
 ``PARAMETERS`` adds what a table cannot know: which parameters an endpoint takes. A test demands a row for each endpoint.
 """
 
-from workbadge.web.openapi import EITHER, FLAG, FORM, JSON, TEXT, Operation, Parameter, Part, Schema, first_sentence
+from workbadge.web.openapi import (
+    BEARER,
+    EITHER,
+    FLAG,
+    FORM,
+    JSON,
+    TEXT,
+    Operation,
+    Parameter,
+    Part,
+    Schema,
+    first_sentence,
+)
 
+from .grant_management import GRANTS
+from .oidc_logout import PATH as END_SESSION
 from .rfc8414 import OAUTH, OPENID
 from .standards import AUTHORIZE, ROUTES, Route
 
@@ -30,6 +44,7 @@ _ASKED = frozenset(
 )
 """What the standards side asks with."""
 _WITH_BODY = ("POST", "PUT")
+_PEOPLE = "For people, in a browser."
 _TOKEN = (
     Parameter("client_id", "The app's id"),
     Parameter("client_secret", "Its secret"),
@@ -42,6 +57,8 @@ _TOKEN = (
 _CLIENT = (
     Parameter("client_id", "The client's id, where it is not in the header"),
     Parameter("client_secret", "Its secret"),
+    Parameter("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+    Parameter("client_assertion", "A JWT signed by the client's key (RFC 7523)"),
 )
 _LIST: Schema = {"type": "array", "items": TEXT}
 _REGISTRATION = (
@@ -52,6 +69,12 @@ _REGISTRATION = (
     Parameter("scope", "Permissions, separated by blanks"),
     Parameter("token_endpoint_auth_method", "client_secret_basic, client_secret_post, private_key_jwt or none"),
     Parameter("jwks_uri", "Its published keys"),
+    Parameter("id_token_signed_response_alg", "RS256 or ES256"),
+    Parameter("initiate_login_uri", "Where its own login starts"),
+)
+_REPLACEMENT = (
+    Parameter("client_id", "The client's own id", True),
+    *_REGISTRATION,
 )
 _ANY_TOKEN = Parameter("token", "An access or refresh token", True)
 _HINT = Parameter("token_type_hint", "access_token or refresh_token")
@@ -65,6 +88,17 @@ _REQUEST = (
     Parameter("authorization_details", "Assets to be offered, as JSON (docs/protocols/authorization-details.md)"),
     Parameter("grant_management_action", "create, merge or replace"),
     Parameter("grant_id", "The grant to merge into or to replace"),
+    Parameter("resource", "The server that the token is meant for (RFC 8707)"),
+    Parameter("dpop_jkt", "The key that the code is bound to (RFC 9449)"),
+    Parameter("request_uri", "The name of a request that was pushed"),
+)
+_LEAVE = (
+    Parameter("id_token_hint", "An ID token of who leaves"),
+    Parameter("client_id", "The client, where there is no hint"),
+    Parameter("post_logout_redirect_uri", "Where to go then: one that the client registered"),
+    Parameter("state", "Comes back unchanged"),
+    Parameter("logout_hint", "Who is meant, in words"),
+    Parameter("ui_locales", "Languages of the page"),
 )
 PARAMETERS: dict[tuple[str, str], tuple[Parameter, ...]] = {
     ("POST", "/oauth/token"): (
@@ -74,11 +108,16 @@ PARAMETERS: dict[tuple[str, str], tuple[Parameter, ...]] = {
         Parameter("code_verifier", "PKCE"),
         Parameter("refresh_token", "The newest of its family"),
         Parameter("scope", "Permissions, a subset of the grant's, separated by blanks"),
+        Parameter("subject_token", "Of an exchange: an admin's access token"),
+        Parameter("subject_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+        Parameter("audience", "Of an exchange: the business"),
+        Parameter("fbe_external_business_id", "Of an exchange: the install, by the app's own id of the business"),
+        Parameter("resource", "The server that the token is meant for (RFC 8707)"),
         *_CLIENT,
     ),
-    ("POST", "/oauth/par"): (*_REQUEST, *_CLIENT[1:]),
+    ("POST", "/oauth/par"): (*(one for one in _REQUEST if one.name != "request_uri"), *_CLIENT[1:]),
     ("POST", "/oauth/register"): _REGISTRATION,
-    ("PUT", "/oauth/register/"): _REGISTRATION,
+    ("PUT", "/oauth/register/"): _REPLACEMENT,
     ("POST", "/oauth/introspect"): (_ANY_TOKEN, _HINT, *_CLIENT),
     ("POST", "/oauth/revoke_token"): (_ANY_TOKEN, _HINT, *_CLIENT),
     ("POST", "/oauth/userinfo"): (Parameter("access_token", "Where it is not in the header"),),
@@ -90,6 +129,26 @@ TITLES: dict[str, str] = {
     "/oauth/jwks": "Published keys (RFC 7517)",
 }
 """Where a docstring's first sentence would not do."""
+_CLIENT_PROVES = ("client_basic",)
+_HOLDER_PROVES = ("token_bearer",)
+NEEDS: dict[str, tuple[str, ...]] = {
+    "/oauth/token": _CLIENT_PROVES,
+    "/oauth/par": _CLIENT_PROVES,
+    "/oauth/introspect": _CLIENT_PROVES,
+    "/oauth/revoke_token": _CLIENT_PROVES,
+    "/oauth/userinfo": _HOLDER_PROVES,
+    "/oauth/register/": _HOLDER_PROVES,
+    GRANTS: _HOLDER_PROVES,
+}
+"""What a caller has to show, by path; nothing elsewhere."""
+SECURITY: dict[str, Schema] = {
+    "client_basic": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "The client proves itself, here or in the form.",
+    },
+    "token_bearer": BEARER,
+}
 NO_BODY = frozenset({("POST", "/oauth/revoke_token")})
 """Endpoints that answer with a status alone, like every DELETE."""
 MEDIA: dict[str, str] = {"/oauth/jwks": "application/jwk-set+json"}
@@ -112,7 +171,8 @@ _SCHEMAS: dict[str, Schema] = {
 def describe_login() -> Part:
     """The dialog and the token endpoint of the wire, whose errors are the graph's."""
     operations = (
-        Operation("GET", "/dialog/oauth", "The login dialog", "For people, in a browser.", (), _LOGIN),
+        Operation("GET", "/dialog/oauth", "The login dialog", _PEOPLE, (), _LOGIN),
+        Operation("GET", "/connect/login_success.html", "Where the login of a desktop app ends", _PEOPLE),
         *(
             Operation(
                 method,
@@ -173,6 +233,7 @@ def _operations(route: Route) -> list[Operation]:
                 given if method in _WITH_BODY else (),
                 (JSON,) if route.takes_json else (FORM,),
                 answer="Answer",
+                security=NEEDS.get(route.path, ()),
                 media=None if (method, route.path) in NO_BODY or method == "DELETE" else MEDIA.get(route.path, JSON),
             )
         )
@@ -182,14 +243,17 @@ def _operations(route: Route) -> list[Operation]:
 def describe_standards() -> Part:
     """OAuth 2.0 and OpenID Connect, over the same grants."""
     operations = [one for route in ROUTES for one in _operations(route)]
-    operations.append(
-        Operation("GET", AUTHORIZE, "The authorization endpoint", "For people, in a browser.", (), _REQUEST)
-    )
+    for path, title, given in (
+        (AUTHORIZE, "The authorization endpoint", _REQUEST),
+        (END_SESSION, "The end of a login (RP-initiated logout)", _LEAVE),
+    ):
+        operations.append(Operation("GET", path, title, _PEOPLE, (), given))
+        operations.append(Operation("POST", path, title, _PEOPLE, (), (), given))
     return Part(
         "OAuth 2.0 and OpenID",
         "The standards side, over the same grants and decisions. These paths take no version.",
         tuple(operations),
         _SCHEMAS,
-        {},
+        SECURITY,
         "OAuthError",
     )

@@ -54,6 +54,7 @@ class ApiDocs:
                 "name": part.name,
                 "anchor": f"part-{number}",
                 "says": part.says,
+                "needs": {name: scheme["description"] for name, scheme in part.security.items()},
                 "operations": sorted(part.operations, key=lambda one: (one.path, one.method)),
             }
             for number, part in enumerate(self._parts)

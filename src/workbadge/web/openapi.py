@@ -18,6 +18,7 @@ FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 EITHER = (FORM, JSON)
 PAGE = "text/html"
+BEARER: Schema = {"type": "http", "scheme": "bearer", "description": "An access token is needed."}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Parameter:
 class Operation:
     """One method of one path. ``path``: with names of its parameters in braces, which ``where`` explains; ``form``: of the
     body, in each of the types of ``bodies``. ``answer``: the name of a schema; None: a page for people, or a redirect.
-    ``security``: names of schemes, any of which will do; empty: none is needed. ``media``: the type of the answer; None: it has
+    ``security``: names of schemes, any of which will do and the first of which says in its description what is needed; empty: nothing is. ``media``: the type of the answer; None: it has
     no body."""
 
     method: str
