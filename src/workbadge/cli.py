@@ -20,7 +20,6 @@ from workbadge.commands.signing import rotate_keys
 from workbadge.config import Config, ConfigError, load_config
 from workbadge.keys import Entropy, SeededEntropy
 from workbadge.main import Server, make_application, make_site
-from workbadge.sandbox.control import make_control
 from workbadge.sandbox.demo import DemoServer, build_demo
 from workbadge.sandbox.server import CONTROL, SandboxServer
 from workbadge.sandbox.story import build_story, describe
@@ -252,7 +251,7 @@ async def _sandbox(
             _show_sandbox(description)
         sys.stdout.flush()
 
-    listeners: list[Listener] = [(SandboxServer(world, make_control(world, token)), listening)]
+    listeners: list[Listener] = [(SandboxServer(world, token, __version__), listening)]
     if under is not None:
         description["zero_setting"] = {"hosts": sorted(under.hosts), "port": under.listening.getsockname()[1]}
         listeners.append((world, under.listening, under.tls))

@@ -18,7 +18,8 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 def test_the_reference_is_clean(sandbox: Sandbox) -> None:
-    """Issue 3 line 10: /docs is clean at 1280 and 390 px, light and dark, closed and opened, and links to openapi.json."""
+    """Issue 3 line 10: /docs is clean at 1280 and 390 px, light and dark, closed and opened, and links to openapi.json; so is that of
+    the control API."""
     with chromium() as browser:
         watched = Watched(browser.new_page())
         page = watched.page
@@ -29,3 +30,7 @@ def test_the_reference_is_clean(sandbox: Sandbox) -> None:
         assert page.locator("details[open]").count() == 3
         watched.check("opened")
         assert page.get_by_role("link", name="openapi.json").get_attribute("href") == "/openapi.json"
+        page.goto(f"{sandbox.about['control_url']}/docs")
+        page.locator("details").nth(2).locator("summary").click()
+        watched.check("control, opened")
+        assert page.get_by_role("link", name="openapi.json").get_attribute("href") == "/control/openapi.json"

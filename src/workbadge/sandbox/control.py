@@ -35,7 +35,7 @@ from workbadge.terms.tasks import TASKS_OF, Task
 
 from . import requests
 from .control_apps import AppControl
-from .requests import account_id, as_json, node, read, wire_id
+from .requests import account_id, as_json, body_of, node, read, wire_id
 from .world import World
 
 STATUS = {
@@ -47,7 +47,8 @@ STATUS = {
     Problem.UNAUTHENTICATED: 401,
 }
 
-Handler = Callable[[Request], Awaitable[Any]]
+Handler = Callable[..., Awaitable[Any]]
+"""Takes the request, and its body where a body stands in its signature: that is how it is read, and described."""
 
 
 def _answer(payload: Any, status: int = 200) -> Response:
@@ -101,12 +102,11 @@ class Control:
     # --- clock and checkpoints -------------------------------------------------------------------------------
 
     async def get_clock(self, request: Request) -> Any:
-        """``GET /clock``."""
+        """``GET /clock``: what the world's clock says."""
         return {"now": to_wire(self._world.clock.now())}
 
-    async def set_clock(self, request: Request) -> Any:
-        """``POST /clock``: forward only, everything due in between happens in order."""
-        body = await read(request, requests.SetClock)
+    async def set_clock(self, request: Request, body: requests.SetClock) -> Any:
+        """``POST /clock``: move the clock, forward only, everything due in between happens in order."""
         if (body.advance is None) == (body.to is None):
             raise invalid(
                 "body",
@@ -127,20 +127,19 @@ class Control:
         }
 
     async def make_checkpoint(self, request: Request) -> Any:
-        """``POST /checkpoints``."""
+        """``POST /checkpoints``: keep the world as it is."""
         made = await self._world.checkpoint()
         return {"id": made.id, "now": to_wire(made.at)}
 
     async def restore_checkpoint(self, request: Request) -> Any:
-        """``POST /checkpoints/{id}/restore``: the world is exactly as it was."""
+        """``POST /checkpoints/{id}/restore``: put the world back exactly as it was, clock included."""
         made = await self._world.restore(request.path_params["id"])
         return {"id": made.id, "now": to_wire(made.at)}
 
     # --- what people and makers do ---------------------------------------------------------------------------
 
-    async def consent(self, request: Request) -> Any:
+    async def consent(self, request: Request, body: requests.NewConsent) -> Any:
         """``POST /consents``: what the person would do in the dialog, under the same rules."""
-        body = await read(request, requests.NewConsent)
         if body.result not in ("token", "code", "refresh"):
             raise invalid("result", f"{body.result[:40]!r} is not a result.", "token, code or refresh")
         services, now = self._world.services, self._world.clock.now()
@@ -200,9 +199,8 @@ class Control:
                 contexts[one] = owner if owner in mine else lent.get(one)
         return contexts
 
-    async def system_user(self, request: Request) -> Any:
-        """``POST /system_users``."""
-        body = await read(request, requests.NewSystemUserBody)
+    async def system_user(self, request: Request, body: requests.NewSystemUserBody) -> Any:
+        """``POST /system_users``: a system user with a token for one app."""
         services, now = self._world.services, self._world.clock.now()
         new = NewSystemUser(
             node(body.business, "business", NodeKind.BUSINESS),
@@ -216,9 +214,8 @@ class Control:
             made = await portfolio.add_system_user(tx, services, new, None, now)
         return {"id": str(made.id), "access_token": made.token.text}
 
-    async def app(self, request: Request) -> Any:
-        """``POST /apps``."""
-        body = await read(request, requests.NewAppBody)
+    async def app(self, request: Request, body: requests.NewAppBody) -> Any:
+        """``POST /apps``: a new app with its secret."""
         services = self._world.services
         uris = tuple(body.redirect_uris)
         new = NewApp(
@@ -241,9 +238,8 @@ class Control:
 
     # --- other worlds ----------------------------------------------------------------------------------------
 
-    async def account(self, request: Request) -> Any:
-        """``POST /accounts``."""
-        body = await read(request, requests.NewAccountBody)
+    async def account(self, request: Request, body: requests.NewAccountBody) -> Any:
+        """``POST /accounts``: a person's account with its password."""
         services, now = self._world.services, self._world.clock.now()
         if body.kind not in ("personal", "managed"):
             raise invalid(
@@ -287,17 +283,15 @@ class Control:
         tasks: dict[int, Task] = {key: TASKS_OF[NodeKind(row.kind)] for key, row in found.items()}
         await portfolio.add_member(tx, services, person, business_id, _role(place.role), tasks, None, now)
 
-    async def membership(self, request: Request) -> Any:
+    async def membership(self, request: Request, body: requests.NewMembership) -> Any:
         """``POST /accounts/{id}/memberships``: put somebody into a business."""
-        body = await read(request, requests.NewMembership)
         async with self._world.services.store.write() as tx:
             person = await account_id(tx, request.path_params["id"])
             await self._join(tx, person, body, self._world.clock.now())
         return {"success": True}
 
-    async def asset(self, request: Request) -> Any:
-        """``POST /assets``."""
-        body = await read(request, requests.NewAssetBody)
+    async def asset(self, request: Request, body: requests.NewAssetBody) -> Any:
+        """``POST /assets``: an asset of a business, or of none."""
         services, now = self._world.services, self._world.clock.now()
         try:
             kind = NodeKind(body.type)
@@ -344,9 +338,8 @@ class Control:
             if state.is_open(now) and state.handed_over is None and (wanted is None or state.account_id in wanted):
                 await portfolio.assign_new(tx, self._world.services, state, asset_id, TASKS_OF[kind], now)
 
-    async def business(self, request: Request) -> Any:
-        """``POST /businesses``."""
-        body = await read(request, requests.NewBusinessBody)
+    async def business(self, request: Request, body: requests.NewBusinessBody) -> Any:
+        """``POST /businesses``: a business with its people."""
         services, now = self._world.services, self._world.clock.now()
         organization = (
             None if body.organization is None else node(body.organization, "organization", NodeKind.ORGANIZATION)
@@ -360,9 +353,8 @@ class Control:
 
     # --- the migration ---------------------------------------------------------------------------------------
 
-    async def start_migration(self, request: Request) -> Any:
-        """``POST /migrations``: invites."""
-        body = await read(request, requests.NewMigrationBody)
+    async def start_migration(self, request: Request, body: requests.NewMigrationBody) -> Any:
+        """``POST /migrations``: invite people of a business."""
         services, now = self._world.services, self._world.clock.now()
         business_id = node(body.business, "business", NodeKind.BUSINESS)
         deadline = None if body.deadline is None else _instant(body.deadline, "deadline")
@@ -384,7 +376,7 @@ class Control:
         return await self._migration(started.migration_id)
 
     async def get_migration(self, request: Request) -> Any:
-        """``GET /migrations/{id}``."""
+        """``GET /migrations/{id}``: who is how far."""
         return await self._migration(self._migration_id(request))
 
     def _migration_id(self, request: Request) -> int:
@@ -417,9 +409,8 @@ class Control:
         async with self._world.services.store.read() as tx:
             return await account_id(tx, value)
 
-    async def claim(self, request: Request) -> Any:
+    async def claim(self, request: Request, body: requests.ForAccount) -> Any:
         """``POST /migrations/{id}/claims``: the person claims, with proof of both logins."""
-        body = await read(request, requests.ForAccount)
         person = await self._person(body.account)
         services, now = self._world.services, self._world.clock.now()
         made = await claim.claim_for(services, self._migration_id(request), person, now)
@@ -433,9 +424,8 @@ class Control:
             "cut_off": None if made.cut_off is None else to_wire(made.cut_off),
         }
 
-    async def extend(self, request: Request) -> Any:
-        """``POST /migrations/{id}/extensions``."""
-        body = await read(request, requests.NewExtension)
+    async def extend(self, request: Request, body: requests.NewExtension) -> Any:
+        """``POST /migrations/{id}/extensions``: a later cut-off for a person."""
         person = await self._person(body.account)
         to = _instant(body.to, "to")
         services, now = self._world.services, self._world.clock.now()
@@ -443,9 +433,8 @@ class Control:
         await self._world.settle()
         return {"cut_off": to_wire(to)}
 
-    async def roll_back(self, request: Request) -> Any:
-        """``POST /migrations/{id}/rollbacks``."""
-        body = await read(request, requests.ForAccount)
+    async def roll_back(self, request: Request, body: requests.ForAccount) -> Any:
+        """``POST /migrations/{id}/rollbacks``: a person is back to before the claim."""
         person = await self._person(body.account)
         services, now = self._world.services, self._world.clock.now()
         done = await migration.roll_back(services, self._migration_id(request), person, None, now)
@@ -474,9 +463,9 @@ class Control:
 
     # --- putting together ------------------------------------------------------------------------------------
 
-    def routes(self) -> list[Route]:
-        """The routes; each handler's answer becomes JSON."""
-        table: tuple[tuple[str, str, Handler], ...] = (
+    def table(self) -> tuple[tuple[str, str, Handler], ...]:
+        """Method, path and handler of each call."""
+        return (
             ("GET", "/clock", self.get_clock),
             ("POST", "/clock", self.set_clock),
             ("POST", "/consents", self.consent),
@@ -496,9 +485,14 @@ class Control:
             ("GET", "/outbox", self.outbox),
             *AppControl(self._world).table(),
         )
-        return [Route(path, self._guard(handler), methods=[method]) for method, path, handler in table]
+
+    def routes(self) -> list[Route]:
+        """The routes; each handler's answer becomes JSON."""
+        return [Route(path, self._guard(handler), methods=[method]) for method, path, handler in self.table()]
 
     def _guard(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+        kind = body_of(handler)
+
         async def guarded(request: Request) -> Response:
             given = request.headers.get("authorization", "")
             if not same(given, f"Bearer {self._token}"):
@@ -509,7 +503,9 @@ class Control:
                 )
                 return error_answer(problem)
             try:
-                return _answer(await handler(request))
+                if kind is None:
+                    return _answer(await handler(request))
+                return _answer(await handler(request, await read(request, kind)))
             except CommandError as error:
                 return error_answer(error)
 

@@ -30,7 +30,6 @@ from .requests import (
     StandingBody,
     account_id,
     node,
-    read,
 )
 from .world import World
 
@@ -58,9 +57,8 @@ class AppControl:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    async def configuration(self, request: Request) -> Any:
-        """``POST /apps/{id}/configurations``."""
-        body = await read(request, NewConfigurationBody)
+    async def configuration(self, request: Request, body: NewConfigurationBody) -> Any:
+        """``POST /apps/{id}/configurations``: a login configuration."""
         app_id = node(request.path_params["id"], "app", NodeKind.APP)
         new = NewConfiguration(
             app_id, body.name, body.token, tuple(body.scopes), tuple(body.assets), body.expires_in_60_days
@@ -78,9 +76,8 @@ class AppControl:
             "expires_in_60_days": made.life is not None,
         }
 
-    async def webhook(self, request: Request) -> Any:
+    async def webhook(self, request: Request, body: NewWebhookBody) -> Any:
         """``POST /apps/{id}/webhooks``: a subscription, stored once its receiver has answered the handshake."""
-        body = await read(request, NewWebhookBody)
         services, now = self._world.services, self._world.clock.now()
         app_id = await self._app(request)
         fields = parse_names(body.fields) if isinstance(body.fields, str) else tuple(body.fields or ())
@@ -101,9 +98,8 @@ class AppControl:
             "include_values": bool(row.include_values),
         }
 
-    async def role(self, request: Request) -> Any:
+    async def role(self, request: Request, body: NewRoleBody) -> Any:
         """``POST /apps/{id}/roles``: somebody works on the app from now on."""
-        body = await read(request, NewRoleBody)
         app_id = await self._app(request)
         role = _choice(AppRole, body.role, "role")
         services, now = self._world.services, self._world.clock.now()
@@ -112,9 +108,8 @@ class AppControl:
             await give_role(tx, services, app_id, person, role, None, now)
         return {"success": True}
 
-    async def standing(self, request: Request) -> Any:
+    async def standing(self, request: Request, body: StandingBody) -> Any:
         """``POST /apps/{id}/standing``: settings, mode, access to permissions; all or nothing."""
-        body = await read(request, StandingBody)
         app_id = await self._app(request)
         for name in body.settings:
             if name not in SETTINGS:
@@ -142,9 +137,8 @@ class AppControl:
             "registration_access_token": token,
         }
 
-    async def enforcement(self, request: Request) -> Any:
+    async def enforcement(self, request: Request, body: NewEnforcementBody) -> Any:
         """``POST /apps/{id}/enforcements``: what an operator does to an app that broke the rules."""
-        body = await read(request, NewEnforcementBody)
         app_id = await self._app(request)
         kind = _choice(Restriction, body.kind, "kind")
         services, now = self._world.services, self._world.clock.now()
@@ -159,7 +153,7 @@ class AppControl:
         }
 
     async def lift(self, request: Request) -> Any:
-        """``DELETE /apps/{id}/enforcements/{enforcement}``: it holds no longer."""
+        """``DELETE /apps/{id}/enforcements/{enforcement}``: lift a restriction."""
         app_id = await self._app(request)
         found = node(request.path_params["enforcement"], "enforcement", NodeKind.RECORD)
         services, now = self._world.services, self._world.clock.now()
@@ -175,7 +169,7 @@ class AppControl:
                 raise not_found("app")
         return app_id
 
-    def table(self) -> tuple[tuple[str, str, Callable[[Request], Awaitable[Any]]], ...]:
+    def table(self) -> tuple[tuple[str, str, Callable[..., Awaitable[Any]]], ...]:
         """Method, path and handler of each call."""
         return (
             ("POST", "/apps/{id}/configurations", self.configuration),

@@ -1,6 +1,7 @@
 """Bodies of the control API, and how they are read. Unknown fields are refused with the list of known ones."""
 
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 from starlette.requests import Request
@@ -191,6 +192,11 @@ async def read(request: Request, kind: type[BodyT]) -> BodyT:
         return msgspec.json.decode(raw or b"{}", type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise invalid("body", str(error), f"a JSON object with {known}") from error
+
+
+def body_of(handler: Callable[..., Any]) -> type[Body] | None:
+    """What a call's body is read as; None for a call without one."""
+    return get_type_hints(handler).get("body")
 
 
 def node(value: str | int, what: str, *kinds: NodeKind) -> NodeId:

@@ -1,4 +1,4 @@
-"""``/openapi.json`` and ``/docs``: what is served, for programs and for people, from the same values."""
+"""``openapi.json`` and ``docs``: what is served, for programs and for people, from the same values."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,17 +17,19 @@ SEGMENTS = frozenset({"openapi.json", "docs"})
 
 
 class ApiDocs:
-    """The application. The document is made once for each public address."""
+    """The application. The document is made once for each public address. ``below``: the path under which both addresses and
+    everything that is described lie."""
 
-    def __init__(self, title: str, version: str, parts: Sequence[Part]) -> None:
+    def __init__(self, title: str, version: str, parts: Sequence[Part], below: str = "") -> None:
         self._title = title
         self._version = version
         self._parts = tuple(parts)
+        self._below = below
         self._made: dict[str, bytes] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
-        path: str = scope["path"].removeprefix(scope.get("root_path", ""))
+        path: str = scope["path"].removeprefix(scope.get("root_path", "") + self._below)
         if scope["method"] not in ("GET", "HEAD") or path not in ("/openapi.json", "/docs"):
             status = 405 if path in ("/openapi.json", "/docs") else 404
             await self._refuse(Request(scope), status)(scope, receive, send)
@@ -39,7 +41,7 @@ class ApiDocs:
                 "cache-control": "no-cache",
                 "x-content-type-options": "nosniff",
             }
-            body = self._document(site_of(scope).services.base_url)
+            body = self._document(site_of(scope).services.base_url + self._below)
             await Response(body, media_type="application/json", headers=headers)(scope, receive, send)
 
     def _document(self, base_url: str) -> bytes:
@@ -48,7 +50,7 @@ class ApiDocs:
         return self._made[base_url]
 
     def _page(self, request: Request) -> Response:
-        base_url = site_of(request.scope).services.base_url
+        base_url = site_of(request.scope).services.base_url + self._below
         parts: list[dict[str, Any]] = [
             {
                 "name": part.name,
@@ -59,7 +61,13 @@ class ApiDocs:
             }
             for number, part in enumerate(self._parts)
         ]
-        return render(request, "web/api_docs.html", personal=False, title=self._title, base_url=base_url, parts=parts)
+        values: dict[str, Any] = {
+            "title": self._title,
+            "base_url": base_url,
+            "parts": parts,
+            "program": f"{self._below}/openapi.json",
+        }
+        return render(request, "web/api_docs.html", personal=False, **values)
 
     def _refuse(self, request: Request, status: int) -> Response:
         return render(
