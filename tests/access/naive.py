@@ -45,6 +45,8 @@ def _token_lets(world: World, act: Act, node: int, now: datetime, name: str) -> 
     grant = world.grants[token.grant]
     if not scopes_for(world.nodes[node].kind, act) & grant.scopes & facts.scopes:
         return False
+    if grant.lapses is not None and now >= grant.lapses:
+        return False
     chosen = grant.selected.get(node)
     return chosen is not None and now >= chosen
 

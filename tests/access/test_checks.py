@@ -89,6 +89,7 @@ def test_a_token_with_a_way_is_allowed_without_an_end() -> None:
         (with_token(parent_revoked=END), Reason.PARENT_REVOKED),
         (with_token(expires=END), Reason.TOKEN_EXPIRED),
         (with_grant(revoked=END), Reason.APP_REMOVED),
+        (with_grant(lapses=END), Reason.GRANT_LAPSED),
         (replace(allowed(), app=AppFacts(3, END)), Reason.APP_DISABLED),
         (replace(allowed(), account=AccountFacts(1, AccountKind.PERSONAL, suspended=END)), Reason.ACCOUNT_SUSPENDED),
         (replace(allowed(), account=AccountFacts(1, AccountKind.PERSONAL, deleted=END)), Reason.ACCOUNT_DELETED),
@@ -190,6 +191,14 @@ def test_personal_data_needs_no_node_and_has_no_end() -> None:
     facts = replace(allowed((replace(WAY, membership=Interval(T0, T0)),)), node=None)
     assert decide(facts, PERSONAL, NOW) == Allow(None, Reason.PERSONAL_DATA, None)
     ends(replace(with_token(expires=END), node=None), Reason.TOKEN_EXPIRED, PERSONAL)
+
+
+def test_what_was_not_used_for_too_long_still_tells_whom_it_stands_for() -> None:
+    """wire 6.8: a grant that lapsed reaches no node and no data that takes a permission, but its token stays valid."""
+    lapsed = with_grant(lapses=END)
+    assert decide(lapsed, PERSONAL, END) == Allow(None, Reason.PERSONAL_DATA, None)
+    ends(lapsed, Reason.GRANT_LAPSED, replace(PERSONAL, scopes=SCOPES))
+    assert decide(with_grant(lapses=END, scopes=frozenset()), READ, END) == Deny(Reason.GRANT_LAPSED, END)
 
 
 def test_a_node_that_does_not_exist_and_one_without_a_way_are_told_apart() -> None:
@@ -365,7 +374,7 @@ def test_the_next_change_is_the_earliest_instant_to_come() -> None:
     assert facts.token is not None and facts.app is not None and facts.grant is not None and facts.account is not None
     changed = [
         *(with_token(**{name: END}) for name in ("expires", "revoked", "parent_revoked")),
-        *(with_grant(**{name: END}) for name in ("revoked", "selected")),
+        *(with_grant(**{name: END}) for name in ("revoked", "selected", "lapses")),
         replace(facts, app=replace(facts.app, disabled=END)),
         *(replace(facts, account=replace(facts.account, **{name: END})) for name in ("suspended", "deleted")),
         *(allowed((replace(WAY, **{name: END}),)) for name in ("handed_over", "business_suspended")),

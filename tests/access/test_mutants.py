@@ -74,6 +74,20 @@ MUTANTS = (
         "told_end or chain",
     ),
     Mutant(
+        "a grant that lapses is still used in the very instant",
+        CHECKS,
+        "Held(grant.lapses) if now < grant.lapses else",
+        "Held(grant.lapses) if now <= grant.lapses else",
+        "told_end",
+    ),
+    Mutant(
+        "the end of an unused grant is missing from `until`",
+        CHECKS,
+        "Held(grant.lapses) if now < grant.lapses else",
+        "HOLDS if now < grant.lapses else",
+        "told_end",
+    ),
+    Mutant(
         "a new consent by the personal account in grace counts",
         CHECKS,
         "max(token.authorized, selected) <= handed_over:",

@@ -200,13 +200,15 @@ def check_end(
 
 
 @SETTINGS
-@given(cases(), st.sampled_from([None, "expires", "revoked", "parent_revoked", "suspended", "deleted"]))
+@given(cases(), st.sampled_from([None, "expires", "revoked", "parent_revoked", "lapses", "suspended", "deleted"]))
 def test_the_told_end_is_the_enforced_end(case: Case, also: str | None) -> None:
     """``until`` is exactly the end of access, whatever it is the end of; ``reach_until`` that of the way alone (I8, M15)."""
     for world in (case.invite(), case.claim()):
         end = case.at + 10 * DAY
         if also in ("suspended", "deleted"):
             world.accounts[PERSON] = replace(world.accounts[PERSON], **{also: end})
+        elif also == "lapses":
+            world.grants["person"] = replace(world.grants["person"], lapses=end)
         elif also is not None:
             token = world.tokens["person"]
             world.tokens["person"] = replace(token, facts=replace(token.facts, **{also: end}))

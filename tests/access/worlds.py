@@ -76,11 +76,13 @@ class Share:
 
 @dataclass(frozen=True)
 class Grant:
-    """The record between an account and one app: scopes and selected nodes with the instant of their selection."""
+    """The record between an account and one app: scopes and selected nodes with the instant of their selection, and when
+    it lapses."""
 
     account: int
     scopes: frozenset[str]
     selected: dict[int, datetime]
+    lapses: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -178,7 +180,7 @@ class World:
         grant = None
         if holder is not None and holder.grant is not None:
             record = self.grants[holder.grant]
-            grant = GrantFacts(record.scopes, None, record.selected.get(node))
+            grant = GrantFacts(record.scopes, None, record.selected.get(node), record.lapses)
         asked = self.nodes.get(node)
         return Facts(
             account=None if who is None else self.accounts[who],
@@ -230,7 +232,7 @@ class World:
         for share in self.shares.values():
             found |= {share.runs.starts, share.runs.ends}
         for grant in self.grants.values():
-            found |= set(grant.selected.values())
+            found |= {*grant.selected.values(), grant.lapses}
         for token in self.tokens.values():
             facts = token.facts
             found |= {facts.authorized, facts.expires, facts.revoked, facts.parent_revoked}

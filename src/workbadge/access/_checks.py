@@ -101,6 +101,15 @@ def grant_stands(facts: Facts, ask: Ask, now: datetime) -> Held | Deny:
     return _until(grant.revoked)
 
 
+def grant_in_use(facts: Facts, ask: Ask, now: datetime) -> Held | Deny:
+    """What an app has not used for ninety days it must be granted again (``wire.md`` §6.8). The token stays valid: whom it
+    stands for is still told."""
+    grant = facts.grant
+    if grant is None or grant.lapses is None or (ask.personal and not ask.scopes):
+        return HOLDS
+    return Held(grant.lapses) if now < grant.lapses else Deny(Reason.GRANT_LAPSED, grant.lapses)
+
+
 def scope_granted(facts: Facts, ask: Ask, now: datetime) -> Held | Deny:
     """One of the needed scopes stands in the grant and stood in the token's own consent."""
     if facts.token is None or not ask.scopes:
@@ -289,5 +298,6 @@ CHECKS: tuple[Check, ...] = (
     page_token_on_its_page,
     some_route_open,
     node_selected,
+    grant_in_use,
     scope_granted,
 )

@@ -14,7 +14,7 @@ def _instants(facts: Facts) -> Iterator[datetime | None]:
     if facts.app is not None:
         yield facts.app.disabled
     if grant is not None:
-        yield from (grant.revoked, grant.selected)
+        yield from (grant.revoked, grant.selected, grant.lapses)
     if account is not None:
         yield from (account.suspended, account.deleted)
     for route in facts.routes:

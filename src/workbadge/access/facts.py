@@ -39,11 +39,13 @@ class AppFacts:
 
 @dataclass(frozen=True, slots=True)
 class GrantFacts:
-    """The standing record between account and app. ``selected``: when the asked node was first selected, if it is."""
+    """The standing record between account and app. ``selected``: when the asked node was first selected, if it is.
+    ``lapses``: when it gives no more access unless the app uses it before (``lifecycle.data_access``)."""
 
     scopes: frozenset[str]
     revoked: datetime | None = None
     selected: datetime | None = None
+    lapses: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

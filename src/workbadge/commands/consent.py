@@ -1,7 +1,7 @@
 """What the dialog offers: businesses and assets that an account may select, and what the app had before (L2, M5)."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from workbadge.store import grants, migrations, records, rights, visible
@@ -13,7 +13,7 @@ from workbadge.terms.kinds import AccountKind, NodeKind
 from workbadge.terms.scopes import grantable, target_kinds
 
 from .app_status import withheld
-from .grant import Granted, authorized_at
+from .grant import Granted, authorized_at, has_lapsed
 
 MOST_OFFERED = 5_000
 
@@ -113,14 +113,6 @@ class Question:
     standing: Granted | None
 
 
-UNUSED = timedelta(days=90)
-
-
-def is_lapsed(grant: Any, now: datetime) -> bool:
-    """Whether the app has not used a grant for 90 days: the person is to grant it again (``wire.md`` §6.8)."""
-    return now - max(grant.consented_at, grant.last_used_at or grant.consented_at) >= UNUSED  # type: ignore[no-any-return]
-
-
 async def question(
     tx: Tx,
     account_id: int,
@@ -135,7 +127,7 @@ async def question(
     """What to ask this account for an app (``wire.md`` §3.1). Somebody whose selection is still empty (a migrated person)
     is asked for one, and so is somebody who has not selected all of the nodes that the app names (``only``). ``whole``: all
     is granted or nothing, so that what was declined earlier is asked again (``wire.md`` §4). What was not used for 90 days
-    is asked again too (``wire.md`` §6.8)."""
+    is asked again too (``wire.md`` §6.8); a login for which nothing is asked counts as use."""
     closed = await withheld(tx, app_id, account_id)
     scopes = tuple(one for one in grantable(asked, kind) if one not in closed)
     grant = await grants.find_grant(tx, account_id, app_id)
@@ -144,7 +136,7 @@ async def question(
     held, declined = scope_list(grant.scopes), scope_list(grant.declined)
     refused = tuple(one for one in scopes if one in declined and one not in held and not whole)
     scopes = tuple(one for one in scopes if one not in refused)
-    covered = all(one in held for one in scopes) and not is_lapsed(grant, now)
+    covered = all(one in held for one in scopes) and not has_lapsed(grant, kind, now)
     if covered and target_kinds(scopes):
         selected = {row.target_id for row in await grants.list_targets(tx, grant.id)}
         covered = bool(selected) and selected.issuperset(only)

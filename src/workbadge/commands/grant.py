@@ -8,6 +8,7 @@ from typing import Any
 
 from workbadge.access import Allow, Ask, decide
 from workbadge.lifecycle.changes import Audit
+from workbadge.lifecycle.data_access import lapses_at
 from workbadge.store import facts, grants, records, rights
 from workbadge.store.apply import write_audit
 from workbadge.store.engine import Tx
@@ -107,7 +108,8 @@ async def record_consent(tx: Tx, services: Services, consent: Consent, now: date
         grant_id = grant.id
         before = await _standing(tx, grant)
         refused = facts.scope_list(grant.declined)
-        kept = () if consent.replaces else before.scopes
+        fresh = consent.replaces or has_lapsed(grant, AccountKind(account.kind), now)
+        kept = () if fresh else before.scopes
         both = dict.fromkeys((*kept, *scopes))
         held = [name for name in both if name not in consent.declined and name not in closed]
         refused = [name for name in dict.fromkeys((*refused, *consent.declined)) if name not in scopes]
@@ -139,6 +141,12 @@ async def record_consent(tx: Tx, services: Services, consent: Consent, now: date
         scopes,
         consent.declined,
     )
+
+
+def has_lapsed(grant: Any, kind: AccountKind, now: datetime) -> bool:
+    """Whether the row of a grant was not used for 90 days: the person is to grant it again (``wire.md`` §6.8)."""
+    lapses = lapses_at(kind, grant.consented_at, grant.last_used_at)
+    return lapses is not None and lapses <= now
 
 
 async def authorized_at(tx: Tx, account_id: int, now: datetime) -> datetime:

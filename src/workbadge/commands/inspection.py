@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from workbadge.access import Allow, Ask, Decision, decide, next_change
+from workbadge.access import Allow, Ask, Decision, Facts, decide, next_change
 from workbadge.store import facts, inspections
 from workbadge.store.engine import Store
 from workbadge.store.facts import Loaded, Reader
@@ -41,6 +41,20 @@ class Reached:
     allow: Allow
 
 
+def scopes_at(known: Facts, now: datetime) -> frozenset[str]:
+    """The scopes that a token has and that its grant grants at ``now``: none once the grant was not used for too long."""
+    token, grant = known.token, known.grant
+    if token is None or grant is None or is_lapsed(known, now):
+        return frozenset()
+    return token.scopes & grant.scopes
+
+
+def is_lapsed(known: Facts, now: datetime) -> bool:
+    """Whether a grant was not used for too long (``lifecycle.data_access``)."""
+    grant = known.grant
+    return grant is not None and grant.lapses is not None and grant.lapses <= now
+
+
 async def scopes_in_force(store: Store, found: Inspected) -> tuple[str, ...] | None:
     """The scopes that count at present, without those that were taken from the app or to which its access is standard; None when
     every call of the app is stopped (``wire.md`` §6.8). ``/debug_token`` goes on telling what a token is."""
@@ -61,8 +75,7 @@ async def inspect_token(reader: Reader, token_hash: bytes, now: datetime) -> Ins
     about = await inspections.find_about(reader, token_hash, None if account is None else account.id)
     if known.token is None or about is None:
         return None
-    granted = known.token.scopes & known.grant.scopes if known.grant is not None else frozenset[str]()
-    scopes = tuple(sorted(granted, key=_RANK.__getitem__))
+    scopes = tuple(sorted(scopes_at(known, now), key=_RANK.__getitem__))
     return Inspected(loaded, about, decide(known, _ALIVE, now), scopes)
 
 

@@ -17,7 +17,7 @@ from workbadge.store.engine import Tx
 from workbadge.terms.kinds import AccountKind
 from workbadge.terms.reasons import Reason
 
-from .grant import Granted, scoped_id
+from .grant import Granted, has_lapsed, scoped_id
 from .services import Services
 from .token import ALIVE, Bound, Login, TokenError, TokenRefusal, challenge_of, issue_code, issue_user_token, judge_code
 from .transaction import in_transaction
@@ -136,6 +136,7 @@ async def refresh(
         if wish.names_other(row.resource):
             return TokenError(TokenRefusal.TARGET)
         await refresh_tokens.use_refresh_token(tx, hashed, now)
+        await grants.touch_grants(tx, {row.grant_id: now})
         tokens = await _issue(tx, services, outcome, row.code_hash, row, wish, now)
         return replace(tokens, refresh=await _add_next(tx, services, row.code_hash, row.ends, now))
 
@@ -196,12 +197,15 @@ def _outcome(row: Any, now: datetime) -> RefreshOutcome:
 
 
 async def _stands(tx: Tx, row: Any, app_id: int, now: datetime) -> Granted | None:
-    """The consent behind a refresh token that is good: neither token, grant nor account has ended."""
+    """The consent behind a refresh token that is good: neither token, grant nor account has ended, and the app did use what
+    was granted (``wire.md`` §6.8)."""
     grant = await grants.find_grant_by_id(tx, row.grant_id)
     loaded = await facts.load_session(tx, row.account_id)
     if _outcome(row, now) is not RefreshOutcome.ROTATE or grant is None or grant.revoked_at is not None:
         return None
     if loaded is None or isinstance(decide(loaded.facts, ALIVE, now), Deny):
+        return None
+    if loaded.facts.account is None or has_lapsed(grant, loaded.facts.account.kind, now):
         return None
     stands = facts.scope_set(grant.scopes)
     held = tuple(one for one in facts.scope_list(row.scopes) if one in stands)

@@ -8,6 +8,7 @@ import msgspec
 
 from workbadge.access import Allow, Ask, Deny, NodeFacts, decide
 from workbadge.commands.app_status import closed_scopes
+from workbadge.commands.inspection import is_lapsed, scopes_at
 from workbadge.commands.partial import list_lost
 from workbadge.keys import TokenText
 from workbadge.store import facts, records
@@ -246,8 +247,8 @@ class Call:
             meter.add_work(nodes)
 
     def used(self, loaded: Loaded) -> None:
-        """Note that the grant was used."""
-        if loaded.grant_id is not None:
+        """Note that the grant was used. One that was not used for too long is not renewed by it."""
+        if loaded.grant_id is not None and not is_lapsed(loaded.facts, self.now):
             self._usage.note(loaded.grant_id, self.now)
 
     def viewer(self, loaded: Loaded) -> Viewer:
@@ -258,8 +259,7 @@ class Call:
 
     def scopes(self, loaded: Loaded) -> frozenset[str]:
         """Scopes that the token has and the grant still grants."""
-        token, grant = loaded.facts.token, loaded.facts.grant
-        return frozenset() if token is None or grant is None else token.scopes & grant.scopes
+        return scopes_at(loaded.facts, self.now)
 
     def demand(self, loaded: Loaded, kind: NodeKind, act: Act = Act.READ) -> None:
         """One of the scopes for a kind of node is granted. Raises WireError 200; 10 where they were taken from the app."""
@@ -267,7 +267,8 @@ class Call:
         if wanted.isdisjoint(self.scopes(loaded)):
             if not wanted.isdisjoint(self._closed):
                 raise no_permission()
-            raise refuse(Deny(Reason.SCOPE_MISSING), "", loaded.app_id, self.services.base_url)
+            reason = Reason.GRANT_LAPSED if is_lapsed(loaded.facts, self.now) else Reason.SCOPE_MISSING
+            raise refuse(Deny(reason), "", loaded.app_id, self.services.base_url)
 
 
 async def find_shown_id(tx: Tx, loaded: Loaded) -> int | None:

@@ -19,8 +19,6 @@ from workbadge.web.wire import WireError, WireParams
 from .context import Call
 from .errors import MALFORMED, refuse
 
-_DATA_ACCESS_SECONDS = 90 * 86_400
-
 
 async def debug_token(site: Site, params: WireParams, now: Any, version: str) -> dict[str, Any]:
     """The answer ``{"data": …}``. The caller is the same app (app token), one of its makers, or the token itself. Raises
@@ -117,7 +115,7 @@ async def _describe(services: Services, given: str, app_id: int, now: Any) -> di
         "app_id": str(app_id),
         "type": token.kind.value.upper(),
         "application": found.about.app_name,
-        "data_access_expires_at": _seconds(now) + _DATA_ACCESS_SECONDS,
+        "data_access_expires_at": _data_access(loaded),
         "expires_at": 0 if token.expires is None else _seconds(token.expires),
         "issued_at": _seconds(found.about.issued_at),
         "is_valid": True,
@@ -137,6 +135,12 @@ def _shown_id(found: Inspected) -> int | None:
     """The id under which the app knows the token's account: app-scoped for people (``wire.md`` §3.4)."""
     account = found.loaded.facts.account
     return account.id if account is not None and account.kind is AccountKind.SYSTEM else found.about.scoped_id
+
+
+def _data_access(loaded: Loaded) -> int:
+    """When the grant gives no more access unless it is used before; 0: never."""
+    lapses = None if loaded.facts.grant is None else loaded.facts.grant.lapses
+    return 0 if lapses is None else _seconds(lapses)
 
 
 def _seconds(at: Any) -> int:

@@ -24,6 +24,7 @@ NOT_MANAGER = (
     "(#200) Only an admin of a business that owns or was lent this object can do that, with business_management granted "
     "and that business selected."
 )
+NOT_AUTHORIZED = "(#200) The user hasn't authorized the application to perform this action"
 _VALIDATING = "Error validating access token: "
 
 
@@ -65,10 +66,15 @@ TABLE: dict[Reason, Row] = {
     Reason.NO_ACCOUNT: Row(2500, NO_TOKEN_ME),
     Reason.SCOPE_MISSING: Row(
         200,
-        "(#200) The user hasn't authorized the application to perform this action",
+        NOT_AUTHORIZED,
         says="Ask for the missing permission with auth_type=rerequest.",
     ),
     Reason.NOT_SELECTED: Row(100, "", 33, known=False),
+    Reason.GRANT_LAPSED: Row(
+        200,
+        NOT_AUTHORIZED,
+        says="The app did not use what the person granted for 90 days: the person has to log in to it and grant it again.",
+    ),
     Reason.ACCOUNT_SUSPENDED: Row(
         190,
         _VALIDATING + "The account behind this token is suspended by its organization.",

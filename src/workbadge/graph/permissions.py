@@ -4,6 +4,7 @@ from typing import Any
 
 from workbadge.commands import grant as grants_commands
 from workbadge.commands.errors import CommandError
+from workbadge.commands.inspection import is_lapsed
 from workbadge.store import grants
 from workbadge.store.facts import Loaded
 from workbadge.web.wire import WireError
@@ -14,12 +15,13 @@ from .lists import Asked
 
 
 async def permissions(call: Call, loaded: Loaded, asked: Asked) -> dict[str, Any]:
-    """``me/permissions``: granted and declined (``wire.md`` §3.5)."""
+    """``me/permissions``: granted, or expired when the app has not used them for too long, and declined (``wire.md`` §3.5)."""
     async with call.services.store.read() as tx:
         row = None if loaded.grant_id is None else await grants.find_grant_by_id(tx, loaded.grant_id)
     if row is None:
         return {"data": []}
-    granted = [{"permission": name, "status": "granted"} for name in row.scopes.split(",") if name]
+    standing = "expired" if is_lapsed(loaded.facts, call.now) else "granted"
+    granted = [{"permission": name, "status": standing} for name in row.scopes.split(",") if name]
     declined = [{"permission": name, "status": "declined"} for name in row.declined.split(",") if name]
     values = call.params.values
     wanted, status = values.get("permission"), values.get("status")

@@ -63,6 +63,14 @@ async def check_unanswered(tx: Tx, services: Services, asked: Asked, scopes: tup
         raise PageError(100, "This login was answered already", "Start again in the app.")
 
 
+async def answer_unasked(
+    tx: Tx, services: Services, asked: Asked, standing: Granted, signed_in_at: datetime, now: datetime
+) -> str:
+    """``answer`` for a consent that stands already. The login counts as use of it (``wire.md`` §6.8)."""
+    await grants.touch_grants(tx, {standing.grant_id: now})
+    return await answer(tx, services, asked, standing, signed_in_at, now)
+
+
 async def answer(
     tx: Tx,
     services: Services,

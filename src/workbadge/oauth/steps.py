@@ -24,7 +24,7 @@ from workbadge.web.state import now_of
 
 from .flow import KEPT, Choice, Flow
 from .installing import ask_business, fitting, list_places, list_stages, place_and_had, record
-from .leaving import answer, check_unanswered
+from .leaving import answer, answer_unasked, check_unanswered
 from .request import Asked
 
 
@@ -51,7 +51,7 @@ async def with_account(flow: Flow, account: SignedIn) -> Response:
         found = await find_question(flow, account, tx)
         if found.standing is None or asked.installs or not asked.redirect_uri.startswith("http"):
             return found, None
-        return found, await answer(tx, services, asked, found.standing, account.signed_in_at, now)
+        return found, await answer_unasked(tx, services, asked, found.standing, account.signed_in_at, now)
 
     found, leads = await in_transaction(services, work)
     return redirect(leads) if leads is not None else await ask_permissions(flow, account, found, ())

@@ -23,6 +23,7 @@ from workbadge.web.clock import WorldClock
 from workbadge.web.limits import Limits, Rates
 from workbadge.web.outgoing import Outgoing
 from workbadge.web.state import Site
+from workbadge.web.usage import NO_PAUSE, Usage
 
 LONGEST_STEP = 3660 * DAY
 """One advance moves the clock by ten years at most."""
@@ -157,6 +158,7 @@ class World:
                     "This is more than ten years ahead.",
                     f"at most {to_wire(now + LONGEST_STEP)}",
                 )
+            await self.site.usage.flush(self.services.store, now, NO_PAUSE)
             ran = list(await due.run(self.services, to))
             self.clock.set(max(to, self.clock.now()))
             return ran
@@ -168,6 +170,7 @@ class World:
             file = self.folder / f"checkpoint-{name}.db"
             store = self.services.store
             assert isinstance(store, SqliteStore)
+            await self.site.usage.flush(store, self.clock.now(), NO_PAUSE)
             await store.copy_to(file)
             made = Checkpoint(name, self.clock.now(), file)
             self._checkpoints[name] = made
@@ -184,7 +187,7 @@ class World:
                 Path(f"{self.file}{suffix}").unlink(missing_ok=True)
             shutil.copyfile(made.file, self.file)
             services = replace(self.services, store=self._open_store())
-            self.site = replace(self.site, services=services, limits=self.site.limits.anew())
+            self.site = replace(self.site, services=services, limits=self.site.limits.anew(), usage=Usage())
             self.clock.restore(made.at)
             self._application = self._make_application(self.site)
             return made

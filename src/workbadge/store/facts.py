@@ -22,10 +22,12 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    case,
     cast,
     literal_column,
     null,
     select,
+    type_coerce,
     union_all,
 )
 
@@ -38,8 +40,9 @@ from workbadge.access import (
     Route,
     TokenFacts,
 )
+from workbadge.lifecycle.data_access import UNUSED
 from workbadge.terms.ids import kind_of
-from workbadge.terms.instants import Interval, from_micros
+from workbadge.terms.instants import EPOCH, Interval, from_micros, to_micros
 from workbadge.terms.kinds import AccountKind, EndCause, NodeKind, Role, TokenKind
 from workbadge.terms.reasons import Reason
 from workbadge.terms.tasks import ADMIN_TASKS, TASKS_OF, Task
@@ -92,6 +95,16 @@ class Loaded:
 
 _parent = token.alias("parent")
 
+
+def _lapses() -> ColumnElement[Any]:
+    """``lifecycle.data_access.lapses_at`` in SQL."""
+    consented, used = app_grant.c.consented_at, app_grant.c.last_used_at
+    latest = type_coerce(case((used > consented, used), else_=consented), BigInteger)
+    unused = literal_column(str(to_micros(EPOCH + UNUSED)), BigInteger)
+    system = literal_column(f"'{AccountKind.SYSTEM.value}'", String)
+    return case((account.c.kind != system, latest + unused), else_=null())
+
+
 _TOKEN_COLUMNS: tuple[tuple[str, ColumnElement[Any], Any], ...] = (
     ("kind", token.c.kind, String),
     ("app_id", token.c.app_id, BigInteger),
@@ -109,6 +122,7 @@ _TOKEN_COLUMNS: tuple[tuple[str, ColumnElement[Any], Any], ...] = (
     ("grant_id", token.c.grant_id, BigInteger),
     ("grant_scopes", app_grant.c.scopes, Text),
     ("grant_revoked_at", app_grant.c.revoked_at, BigInteger),
+    ("grant_lapses_at", _lapses(), BigInteger),
     ("membership_end", membership_end(), BigInteger),
     ("share_end", share_end(), BigInteger),
 )
@@ -521,11 +535,15 @@ def _build(
         parent_revoked,
     ) = head[:10]
     disabled = head[10]
-    grant_id, grant_scopes, grant_revoked = head[14:17]
-    (account_id, account_kind, suspended, deleted) = head[19:23]
-    selected, node_business, name = head[24:27]
+    grant_id, grant_scopes, grant_revoked, lapses = head[14:18]
+    (account_id, account_kind, suspended, deleted) = head[20:24]
+    selected, node_business, name = head[25:28]
     node = None if node_id is None or kind is None or name is None else NodeFacts(node_id, kind, node_business)
-    grant = None if grant_id is None else GrantFacts(scope_set(grant_scopes), _at(grant_revoked), _at(selected))
+    grant = (
+        None
+        if grant_id is None
+        else GrantFacts(scope_set(grant_scopes), _at(grant_revoked), _at(selected), _at(lapses))
+    )
     if first is not None:
         grant = first.grant if first.grant == grant else grant
         return _loaded(Facts(first.account, first.token, first.app, grant, node, tuple(routes)), head, ends)
@@ -556,7 +574,7 @@ def _build(
 def _loaded(facts: Facts, head: tuple[Any, ...], ends: tuple[Any, ...] | None) -> Loaded:
     """Facts with what else branch 0 says."""
     app_id, (secret, require_proof, limits, grant_id) = head[2], head[11:15]
-    name, details = head[26:28]
+    name, details = head[27:29]
     return Loaded(
         facts,
         app_id or 0,
@@ -566,7 +584,7 @@ def _loaded(facts: Facts, head: tuple[Any, ...], ends: tuple[Any, ...] | None) -
         name or "",
         details or "{}",
         limits,
-        _first(*(ends or head[17:19])),
+        _first(*(ends or head[18:20])),
     )
 
 

@@ -93,9 +93,10 @@ async def revoke_grant(tx: Tx, grant_id: int, now: datetime) -> None:
 
 
 async def touch_grants(tx: Tx, used: dict[int, datetime]) -> None:
-    """Note when grants were last used."""
+    """Note when grants were last used; what was noted later already stays."""
+    earlier = or_(app_grant.c.last_used_at.is_(None), app_grant.c.last_used_at < bindparam("at"))
     await tx.run(
-        update(app_grant).where(app_grant.c.id == bindparam("used")).values(last_used_at=bindparam("at")),
+        update(app_grant).where(app_grant.c.id == bindparam("used"), earlier).values(last_used_at=bindparam("at")),
         [{"used": grant_id, "at": at} for grant_id, at in sorted(used.items())],
     )
 

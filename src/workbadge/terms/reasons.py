@@ -32,6 +32,7 @@ class Reason(StrEnum):
     # grant
     SCOPE_MISSING = "scope_missing"
     NOT_SELECTED = "not_selected"
+    GRANT_LAPSED = "grant_lapsed"
     # account
     ACCOUNT_SUSPENDED = "account_suspended"
     ACCOUNT_DELETED = "account_deleted"

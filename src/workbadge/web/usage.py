@@ -7,6 +7,7 @@ from workbadge.store.engine import Store
 
 COARSE = timedelta(minutes=1)
 PAUSE = timedelta(seconds=5)
+NO_PAUSE = timedelta(0)
 
 
 class Usage:
@@ -23,9 +24,9 @@ class Usage:
         if last is None or now - last >= COARSE:
             self._waiting[grant_id] = now
 
-    async def flush(self, store: Store, now: datetime) -> int:
-        """Write what is waiting, every five seconds at most; how many grants that were."""
-        if not self._waiting or (self._flushed is not None and now - self._flushed < PAUSE):
+    async def flush(self, store: Store, now: datetime, pause: timedelta = PAUSE) -> int:
+        """Write what is waiting, once in ``pause`` at most; how many grants that were."""
+        if not self._waiting or (self._flushed is not None and now - self._flushed < pause):
             return 0
         self._flushed = now
         waiting, self._waiting = self._waiting, {}

@@ -15,7 +15,7 @@ from workbadge.commands.signing import read_own_jwt
 from workbadge.commands.transaction import in_transaction
 from workbadge.oauth.dialog import SINCE, fresh_accounts, without_mark
 from workbadge.oauth.flow import Flow
-from workbadge.oauth.leaving import answer
+from workbadge.oauth.leaving import answer_unasked
 from workbadge.oauth.request import Asked, Standard, mark_fresh, seal_request
 from workbadge.oauth.rfc6749.authorization import Authorization, AuthorizationError, invalid
 from workbadge.oauth.steps import choose_account, find_question, with_account
@@ -139,7 +139,7 @@ async def _silently(flow: Flow) -> Response:
         found = await find_question(flow, account, tx)
         if found.standing is None or not flow.asked.redirect_uri.startswith("http"):
             return None
-        return await answer(tx, services, flow.asked, found.standing, account.signed_in_at, now)
+        return await answer_unasked(tx, services, flow.asked, found.standing, account.signed_in_at, now)
 
     try:
         leads = await in_transaction(services, work)

@@ -25,8 +25,10 @@ CLAIMS = (
 async def userinfo(call: Call) -> Answer:
     """The claims about the account of the token."""
     caller = await call_with_token(call, OPENID)
-    account = caller.found.loaded.facts.account
-    assert account is not None
+    loaded = caller.found.loaded
+    account = loaded.facts.account
+    assert account is not None and loaded.grant_id is not None
+    call.site.usage.note(loaded.grant_id, call.now)
     async with call.services.store.read() as tx:
         row = await records.find_account(tx, account.id)
     assert row is not None
