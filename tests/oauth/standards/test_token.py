@@ -434,3 +434,27 @@ async def test_the_graph_dialect_gives_the_same_id_token(site: LoginSite, app: A
     assert claims["sub"] == (await site.graph("/me?fields=id", answer["access_token"]))["id"]
     assert "auth_time" not in claims
     assert "id_token" not in await site.exchange(await site.code("selma", scope="email"))
+
+
+async def test_refreshing_is_use(site: LoginSite, app: App) -> None:
+    """wire 6.8: each refresh gives ninety days more; without one, and without a call, a token of that age would reach nothing."""
+    tokens = await app.tokens()
+    page = f"/{site.world.assets['page']}"
+    for _ in range(3):
+        site.advance(days=59)
+        tokens = (await app.refresh(tokens["refresh_token"])).json()
+    assert "id" in await site.graph(page, tokens["access_token"])
+
+
+async def test_a_login_without_a_question_is_use(site: LoginSite, app: App) -> None:
+    """wire 6.8: who logs in again within ninety days is asked nothing; after ninety days without any use, everything."""
+    browser = site.browser()
+    await browser.sign_in_as("emil")
+    await browser.allow(await browser.get(app.address()), ("page",))
+    for days in (60, 60, 89):
+        site.advance(days=days)
+        await browser.sign_in_as("emil")
+        assert (await browser.get(app.address())).status_code in (302, 303)
+    site.advance(days=90)
+    await browser.sign_in_as("emil")
+    assert (await browser.get(app.address())).status_code == 200
