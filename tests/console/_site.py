@@ -11,6 +11,7 @@ from sqlalchemy import insert, select
 from starlette.types import Receive, Scope, Send
 
 from workbadge.commands import claim, migration, outbox
+from workbadge.commands.access_request import ask_for_asset
 from workbadge.commands.app_roles import give_role
 from workbadge.commands.install import NewInstall, install_app
 from workbadge.commands.portfolio import add_person
@@ -19,7 +20,7 @@ from workbadge.keys import SeededEntropy
 from workbadge.main import make_application
 from workbadge.sandbox.demo import PASSWORD, Demo, build_demo
 from workbadge.sandbox.world import World
-from workbadge.store import overview, rights
+from workbadge.store import overview, records, requests, rights
 from workbadge.store.engine import Store, StoreSettings
 from workbadge.store.opening import make_store
 from workbadge.store.schema import account, membership, metadata, migration_person
@@ -27,6 +28,7 @@ from workbadge.store.schema import migration as migration_table
 from workbadge.terms.apps import AppRole
 from workbadge.terms.instants import DAY
 from workbadge.terms.kinds import AccountKind, NodeKind
+from workbadge.terms.tasks import Task
 from workbadge.web.clock import SettableClock
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -129,6 +131,22 @@ class Site:
             )
             self.ids["install"] = (await install_app(tx, self.world.services, new, self.world.clock.now())).id
 
+    async def ask(self, asset: str = "Harbour Bakery", tasks: Task = Task.ANALYZE | Task.ADVERTISE) -> int:
+        """The partner agency asks for an asset; the request's id."""
+        services, now = self.world.services, self.world.clock.now()
+        async with services.store.write() as tx:
+            found = await overview.list_business_assets(tx, self.demo.business_id, now)
+            wanted = next(row for row in found if row.name == asset)
+            paul = await records.find_account_by_address(tx, AccountKind.PERSONAL, login("paul")[0])
+            assert paul is not None
+            agency = (await rights.list_memberships(tx, paul.id))[0].business_id
+            kind = NodeKind(wanted.kind)
+            await ask_for_asset(tx, services, agency, wanted.id, kind, tasks, paul.id, now)
+            asking = await requests.find_request(tx, agency, wanted.id)
+            assert asking is not None
+            self.ids |= {"agency": agency, "request": asking.id}
+        return int(asking.id)
+
 
 class PostgresWorld(World):
     """A world on a database with the whole schema, for what needs no checkpoint."""
@@ -170,6 +188,8 @@ async def build_site(folder: Path, base: str = BASE, postgres: str = "") -> Site
     await world.settle()
     await site.names()
     await site.install()
+    await site.ask()
+    await world.settle()
     return site
 
 

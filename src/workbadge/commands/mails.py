@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from workbadge.terms.instants import DAY
+from workbadge.terms.tasks import SAYS, Task
 
 from .coverage import AppCoverage
 
@@ -119,4 +120,36 @@ def cut_off_reached(name: str, business: str, apps: list[AppCoverage]) -> tuple[
     return (
         one_line(f"Your old login no longer reaches {business}"),
         f"Hello {one_line(name)},\n\nthe time for moving is over: your personal login no longer reaches {one_line(business)}.\n\n{rest}",
+    )
+
+
+def _tasks(tasks: Task) -> str:
+    return "\n".join(f"- {SAYS[one]}" for one in Task if one in tasks)
+
+
+def access_asked(
+    partner: str, person: str | None, business: str, asset: str, tasks: Task, link: str
+) -> tuple[str, str]:
+    """To the admins of a business whose asset another asks for."""
+    who = one_line(partner) if person is None else f"{one_line(person)} of {one_line(partner)}"
+    return one_line(f"{partner} asks for access to {asset}"), (
+        f"Hello,\n\n{who} asks {one_line(business)} for access to {one_line(asset)}:\n\n{_tasks(tasks)}\n\n"
+        f"Accept or decline it here:\n\n{link}\n\nNothing is shared until an admin accepts. What else "
+        f"{one_line(partner)} asks for within a day stands on that page, without a mail of its own.\n"
+    )
+
+
+def access_given(partner: str, owner: str, asset: str, tasks: Task, link: str) -> tuple[str, str]:
+    """To the admins of a business that asked for an asset and was lent it."""
+    return one_line(f"{partner} now has access to {asset}"), (
+        f"Hello,\n\n{one_line(owner)} lent {one_line(partner)} what it asked for. On {one_line(asset)} it may now:\n\n"
+        f"{_tasks(tasks)}\n\nGive your people and apps their tasks on it here:\n\n{link}\n"
+    )
+
+
+def access_declined(partner: str, asset_id: int, link: str) -> tuple[str, str]:
+    """To the admins of a business whose request was declined; of the asset only the id that was typed is told (MT-01)."""
+    return one_line(f"A request of {partner} was declined"), (
+        f"Hello,\n\n{one_line(partner)} asked for access to {asset_id}. The request was declined, and nothing was shared.\n\n"
+        f"Your requests:\n\n{link}\n"
     )

@@ -5,10 +5,12 @@ from starlette.responses import Response
 from workbadge.commands.errors import invalid, not_found
 from workbadge.commands.membership import list_people
 from workbadge.commands.overview import cut_app
-from workbadge.commands.portfolio import NewSystemUser, add_system_user, share_asset, stop_sharing
+from workbadge.commands.partnership import lend
+from workbadge.commands.portfolio import NewSystemUser, add_system_user, stop_sharing
 from workbadge.store import business_login, overview, records
 from workbadge.terms.kinds import ASSET_KINDS, AccountKind, NodeKind, Role
 from workbadge.terms.scopes import SCOPES, Audience
+from workbadge.terms.tasks import TASKS_OF
 
 from .frame import Frame, page, read_id, text_of
 
@@ -116,5 +118,6 @@ async def change_share(frame: Frame) -> Response:
         if form.get("action") == "stop":
             await stop_sharing(tx, frame.services, asset_id, partner_id, frame.account.id, frame.now)
             return frame.go("/partners", "unshared")
-        await share_asset(tx, frame.services, asset_id, partner_id, None, frame.account.id, frame.now)
+        every = TASKS_OF[NodeKind(row.kind)]
+        await lend(tx, frame.services, asset_id, partner_id, every, frame.account.id, frame.now)
     return frame.go("/partners", "shared")

@@ -15,7 +15,7 @@ from workbadge.commands.banner import load_banner
 from workbadge.commands.errors import CommandError, Problem, not_found
 from workbadge.commands.services import Services
 from workbadge.lifecycle.changes import MembershipState
-from workbadge.store import overview, records
+from workbadge.store import overview, records, requests
 from workbadge.store.engine import Tx
 from workbadge.terms.ids import NodeId, kind_of, parse_id
 from workbadge.terms.kinds import NodeKind, Role
@@ -36,6 +36,9 @@ SAYS = {
     "excluded": "The person is no longer part of the migration.",
     "deadline": "The deadline was moved.",
     "shared": "The asset is shared.",
+    "lent": "The asset is shared. Partners shows what is lent, and ends it.",
+    "asked": "The request is on its way. It waits here until it is answered.",
+    "withdrawn": "The request was withdrawn.",
     "unshared": "The asset is no longer shared.",
     "disconnected": "The app was disconnected: its tokens for this login are dead.",
     "deletion": "The app was asked to delete what it holds about you. Its answer will be shown here.",
@@ -54,7 +57,7 @@ SAYS = {
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One request of somebody who may open a business."""
+    """One request of somebody who may open a business. ``requests``: how many of partners' requests wait for an admin."""
 
     request: Request
     session: BrowserSession
@@ -62,6 +65,7 @@ class Frame:
     member: MembershipState
     business: Any
     shell: Shell
+    requests: int
 
     @property
     def services(self) -> Services:
@@ -206,10 +210,11 @@ async def _frame(request: Request, session: BrowserSession, active: str, admin: 
         if account.managed:
             banner = await load_banner(tx, site.services.base_url, account.id, business_id, now)
         places = await overview.list_places(tx, [one.id for one in session.accounts])
+        waiting = await requests.count_received(tx, business_id) if member.role is Role.ADMIN else 0
     done = SAYS.get(request.query_params.get("done", ""))
     shell = Shell(
         viewer=Viewer(account.name, account.email, account.managed, member.role.value.capitalize()),
-        nav=_nav(business_id, member.role is Role.ADMIN, site.show_outbox or site.sandbox, banner is not None),
+        nav=_nav(business_id, member.role is Role.ADMIN, site.show_outbox or site.sandbox, banner is not None, waiting),
         active=active,
         places=_places(places, business_id, now),
         account_links=_links(account.id),
@@ -217,7 +222,7 @@ async def _frame(request: Request, session: BrowserSession, active: str, admin: 
         flashes=() if done is None else (Flash(done),),
         sandbox=site.sandbox,
     )
-    return Frame(request, session, account, member, business, shell)
+    return Frame(request, session, account, member, business, shell, waiting)
 
 
 def _links(account_id: int) -> tuple[Link, ...]:
@@ -230,7 +235,7 @@ def _links(account_id: int) -> tuple[Link, ...]:
     )
 
 
-def _nav(business_id: int, admin: bool, outbox: bool, in_grace: bool) -> list[NavGroup]:
+def _nav(business_id: int, admin: bool, outbox: bool, in_grace: bool, waiting: int) -> list[NavGroup]:
     base = f"/console/{business_id}"
     items = [
         NavItem("home", "Overview", base, "layout-dashboard"),
@@ -242,6 +247,7 @@ def _nav(business_id: int, admin: bool, outbox: bool, in_grace: bool) -> list[Na
         items += [
             NavItem("system-users", "System users", f"{base}/system-users", "robot"),
             NavItem("partners", "Partners", f"{base}/partners", "heart-handshake"),
+            NavItem("requests", "Requests", f"{base}/requests", "inbox", str(waiting) if waiting else ""),
         ]
     groups = [NavGroup("", items)]
     if in_grace:

@@ -32,6 +32,10 @@ ACTS = {
     "assignment.take_away": "Asset taken away",
     "share.add": "Asset shared with a partner",
     "share.end": "Sharing stopped",
+    "access_request.add": "Access to an asset asked for",
+    "access_request.approved": "Access was given",
+    "access_request.declined": "Request for access declined",
+    "access_request.withdrawn": "Request for access withdrawn",
     "grant.cut": "App taken off this business",
 }
 """Entries of the audit in words; others are shown as they are spelled."""
@@ -62,9 +66,14 @@ async def show(frame: Frame) -> Response:
 
 
 def _sentence(row: Any, detail: dict[str, Any], names: dict[int, str]) -> str:
-    """Whom and what it is about, by whom, and the instants and addresses of it."""
-    actor = names.get(row.actor_id or 0, "Workbadge")
-    subject = names.get(row.subject_id, "")
+    """Whom and what it is about, by whom, and the instants and addresses of it.
+
+    An asset that the business only asked for is told by its id, and who of its owner's people answered is not (MT-01).
+    """
+    asking = row.act.startswith("access_request.")
+    foreign = asking and "partner" not in detail
+    subject = str(row.subject_id) if foreign else names.get(row.subject_id, "")
+    actor = subject if asking and row.actor_id is None else names.get(row.actor_id or 0, "Workbadge")
     named = [names.get(detail.get(key, 0), "") for key in _NAMED if isinstance(detail.get(key), int)]
     told = [f"{key.replace('_', ' ')} {_shown(key, str(detail[key]))}" for key in _TOLD if detail.get(key)]
     parts = (subject, *named, _tasks(row, detail), f"by {actor}" if actor != subject else "", *told)

@@ -85,6 +85,7 @@ async def home(frame: Frame) -> Response:
         assets=assets,
         apps=len({row.app_id for row in access}),
         share=share,
+        requests=frame.requests,
         connections=() if at_risk is None else at_risk.connections,
         migrations=migrations,
         states=PersonState,

@@ -7,9 +7,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from workbadge.store.engine import StoreConflictError
-from workbadge.web.pages import render
 
 from . import (
+    access_requests,
     account,
     app_configurations,
     app_webhooks,
@@ -24,6 +24,7 @@ from . import (
     migration,
     password,
 )
+from .frame import dead_end
 
 _IN = "/console/{business}"
 _APP = "/console/apps/{app}"
@@ -66,6 +67,11 @@ ROUTES = (
     Route(_IN + "/system-users", assets.add_user, methods=["POST"]),
     Route(_IN + "/partners", assets.partners, methods=["GET"]),
     Route(_IN + "/partners", assets.change_share, methods=["POST"]),
+    Route(_IN + "/requests", access_requests.show, methods=["GET"]),
+    Route(_IN + "/requests/new", access_requests.new, methods=["GET"]),
+    Route(_IN + "/requests/new", access_requests.send, methods=["POST"]),
+    Route(_IN + "/requests/{request}", access_requests.one, methods=["GET"]),
+    Route(_IN + "/requests/{request}", access_requests.answer, methods=["POST"]),
     Route(_IN + "/history", history.show, methods=["GET"]),
     Route(_IN + "/claimed", claim.done, methods=["GET"]),
     Route(_IN + "/claimed/cut-off.ics", claim.calendar, methods=["GET"]),
@@ -80,26 +86,15 @@ ROUTES = (
 
 
 async def _not_found(request: Request, error: Exception) -> Response:
-    return render(
-        request,
-        "web/layout/error.html",
-        status=404,
-        title="No such page",
-        text="The address is wrong or old.",
-        action_href="/console",
-        action_label="To the console",
-    )
+    return dead_end(request, 404, "No such page", "The address is wrong or old.")
 
 
 async def _busy(request: Request, error: Exception) -> Response:
-    return render(
+    return dead_end(
         request,
-        "web/layout/error.html",
-        status=503,
-        title="Somebody else changed this just now",
-        text="Nothing was saved. Please open the page again and repeat it.",
-        action_href="/console",
-        action_label="To the console",
+        503,
+        "Somebody else changed this just now",
+        "Nothing was saved. Please open the page again and repeat it.",
     )
 
 

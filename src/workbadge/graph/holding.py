@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from workbadge.commands.access_request import ask_for_asset
 from workbadge.commands.errors import not_found
 from workbadge.commands.holding import let_asset_go, take_asset
-from workbadge.commands.partnership import ask_for_asset, is_lent, stop_lending
+from workbadge.commands.partnership import is_lent, stop_lending
 from workbadge.store import requests
 from workbadge.store.engine import Tx
 from workbadge.store.window import Rows, Window

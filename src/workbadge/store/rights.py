@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, func, insert, or_, select, update
 
 from workbadge.lifecycle.changes import MembershipState
 from workbadge.terms.kinds import EndCause, Role
@@ -119,6 +119,25 @@ async def count_other_admins(tx: Tx, business_id: int, membership_id: int, now: 
         )
     )
     return int(row.total) if row is not None else 0
+
+
+async def list_admin_addresses(tx: Tx, business_id: int, limit: int, now: datetime) -> list[Row[Any]]:
+    """``account_id`` and ``email`` of the admins who can open a business at ``now``, longest there first; people only."""
+    return await tx.rows(
+        select(membership.c.account_id, account.c.email)
+        .join(account, account.c.id == membership.c.account_id)
+        .where(
+            membership.c.business_id == business_id,
+            membership.c.role == Role.ADMIN.value,
+            membership.c.handed_over.is_(None),
+            membership.c.starts <= now,
+            or_(membership.c.ends.is_(None), membership.c.ends > now),
+            account.c.email.is_not(None),
+            membership.c.account_id.in_(_people()),
+        )
+        .order_by(membership.c.starts, membership.c.id)
+        .limit(limit)
+    )
 
 
 def _people() -> Any:
