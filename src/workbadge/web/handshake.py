@@ -16,7 +16,7 @@ from .state import Site
 LONGEST = 1_000
 
 
-async def shake_hands(outgoing: Outgoing, entropy: Entropy, url: str, verify_token: str) -> None:
+async def shake_hands(outgoing: Outgoing, entropy: Entropy, url: str, verify_token: str, marks: dict[str, str]) -> None:
     """GET the address with a challenge of its own for this attempt; the answer must be 200 with exactly the challenge.
 
     Redirects are not followed. The address is resolved and checked again at each delivery, so that a name which points
@@ -24,7 +24,7 @@ async def shake_hands(outgoing: Outgoing, entropy: Entropy, url: str, verify_tok
     """
     challenge = str(10**9 + entropy.below(9 * 10**9))
     asked = urlencode({"hub.mode": "subscribe", "hub.challenge": challenge, "hub.verify_token": verify_token})
-    answer = await outgoing.get(f"{url}{'&' if '?' in url else '?'}{asked}")
+    answer = await outgoing.get(f"{url}{'&' if '?' in url else '?'}{asked}", marks)
     if not same(answer.decode("utf-8", "replace").strip(), challenge):
         raise OutgoingError("expected the challenge as the whole answer, got something else")
 
@@ -41,7 +41,7 @@ async def subscribe(
         url, _ = await webhooks.plan_subscription(tx, app_id, new)
     if not 1 <= len(verify_token) <= LONGEST:
         raise invalid("verify_token", "The parameter verify_token is required.", f"1 to {LONGEST} characters")
-    await shake_hands(site.outgoing, services.entropy, url, verify_token)
+    await shake_hands(site.outgoing, services.entropy, url, verify_token, site.marks)
 
     async def work(tx: Tx) -> int:
         return await webhooks.subscribe(tx, services, app_id, new, True, now, actor_id)

@@ -55,9 +55,9 @@ class Outgoing:
             raise OutgoingError(f"expected 200, got {status}", gone=status == 410)
         return answer
 
-    async def get(self, url: str) -> bytes:
+    async def get(self, url: str, headers: dict[str, str] | None = None) -> bytes:
         """GET; only 200 is success. The answer's first 64 KiB. Raises OutgoingError."""
-        status, answer = await self._send("GET", url, None, {})
+        status, answer = await self._send("GET", url, None, headers or {})
         if status != 200:
             raise OutgoingError(f"expected 200, got {status}")
         return answer

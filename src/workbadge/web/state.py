@@ -37,6 +37,11 @@ class Site:
     outgoing: Outgoing = field(default_factory=lambda: Outgoing(False))
     remote_keys: RemoteKeys = field(init=False)
 
+    @property
+    def marks(self) -> dict[str, str]:
+        """Headers of whatever leaves a world, mails and requests alike, so that nobody takes it for live (MT-35)."""
+        return {"X-Workbadge-Sandbox": "true"} if self.sandbox else {}
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "remote_keys", RemoteKeys(self.outgoing.get))
 

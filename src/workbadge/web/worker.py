@@ -145,7 +145,7 @@ class Worker:
     async def _deliver(self, site: Site, waiting: Sent) -> None:
         try:
             if waiting.channel == MAIL:
-                await self._mail(waiting)
+                await self._mail(site, waiting)
             elif waiting.channel == CALLBACK:
                 await self._callback(site, waiting)
             elif waiting.channel == LOGOUT:
@@ -163,13 +163,15 @@ class Worker:
         else:
             await outbox.delivered(site.services, waiting.id, site.clock.now())
 
-    async def _mail(self, waiting: Sent) -> None:
+    async def _mail(self, site: Site, waiting: Sent) -> None:
         parts = urlsplit(self._smtp)
         message = EmailMessage()
         message["From"] = self._mail_from
         message["To"] = waiting.address
         message["Subject"] = waiting.subject
         message["Message-ID"] = f"<{waiting.id}@workbadge>"
+        for name, value in site.marks.items():
+            message[name] = value
         message.set_content(waiting.body)
         await aiosmtplib.send(
             message,
@@ -193,6 +195,7 @@ class Worker:
         headers = {
             "Content-Type": "application/x-www-form-urlencoded",
             "X-Workbadge-Delivery": str(waiting.id),
+            **site.marks,
         }
         answer = await self._outgoing.post(address, form, headers)
         if waiting.kind == callbacks.DATA_DELETION:
@@ -204,7 +207,7 @@ class Worker:
         text = await logout_token(site.services, waiting, site.clock.now())
         if text is None:
             raise OutgoingError("the app no longer exists", final=True)
-        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        form = {"Content-Type": "application/x-www-form-urlencoded", **site.marks}
         await self._outgoing.post(waiting.address, b"logout_token=" + text.encode(), form)
 
     async def _webhook(self, site: Site, waiting: Sent) -> None:
@@ -223,6 +226,7 @@ class Worker:
                 "X-Hub-Signature-256": f"sha256={sign(secret, body)}",
                 "X-Hub-Signature": f"sha1={sign(secret, body, 'sha1')}",
                 "X-Workbadge-Delivery": str(waiting.id),
+                **site.marks,
             },
         )
 
