@@ -96,6 +96,7 @@ def test_a_subscription_by_the_control_api_is_told(sandbox: Sandbox) -> None:
         business = sandbox.about["business"]["id"]
         started = sandbox.control("POST", "/migrations", {"business": business, "accounts": [person]})
         cut_off = sandbox.control("POST", f"/migrations/{started['id']}/claims", {"account": person})["cut_off"]
+        hook.wait(1)
         later = {"account": person, "to": "2026-04-20T09:00:00Z"}
         sandbox.control("POST", f"/migrations/{started['id']}/extensions", later)
         got = hook.wait(2)

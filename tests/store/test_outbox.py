@@ -48,7 +48,7 @@ async def test_only_the_first_of_each_subscription_is_taken(engine_url: str) -> 
         async with store.read() as tx:
             assert not await due.has_outbox(tx, ["webhook"], NOW)
         async with store.write() as tx:
-            await due.mark_sent(tx, 1, NOW)
+            await due.mark_sent(tx, (1,), NOW)
         assert [await take(store) for _ in range(2)] == [3, None]
 
 

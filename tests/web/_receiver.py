@@ -22,6 +22,11 @@ class Got:
     body: bytes
 
     @property
+    def entries(self) -> list[dict[str, Any]]:
+        """The entries of a webhook, in order."""
+        return list(json.loads(self.body)["entry"])
+
+    @property
     def entry(self) -> dict[str, Any]:
         """The one entry of a webhook."""
         (found,) = json.loads(self.body)["entry"]

@@ -76,7 +76,7 @@ async def test_taking_an_app_off_calls_it_back(world: World) -> None:
         "issued_at": to_micros(T0) // 1_000_000,
         "user_id": await scoped(world),
     }
-    assert events.posts[-1].entry["changes"][-1] == {"field": "connected", "value": {"verb": "revoked"}}
+    assert events.posts[-1].entries[-1]["changes"][-1] == {"field": "connected", "value": {"verb": "revoked"}}
 
 
 async def test_a_callback_is_tried_again(world: World) -> None:

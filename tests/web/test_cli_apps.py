@@ -116,7 +116,7 @@ def test_dead_letters_are_sent_again_by_command(operator: Operator) -> None:
             entry = Entry(str(number), (("business_integration_update", {}),))
             await notify(tx, services, int(app), "application", entry, now)
         for sent in await outbox.list_deliveries(tx, services, int(app), 10):
-            await outbox.rows.mark_failed(tx, sent.id, "down", None, now)
+            await outbox.rows.mark_failed(tx, (sent.id,), "down", None, now)
 
     operator.work(fail)
     assert operator("apps", "replay", app).output == "3 to be sent again.\n"

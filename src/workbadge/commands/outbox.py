@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,6 +23,13 @@ CLAIM_FOR = timedelta(minutes=2)
 
 MOST_TRIES = 15
 """With their pauses, tries of one row go on for about 36 hours (``wire.md`` §6.3)."""
+
+MOST_CHANGES = 1000
+MOST_BYTES = 262_144
+"""Of one delivery of webhooks (``wire.md`` §6.3)."""
+
+TRIES_TOGETHER = 5
+"""After so many tries of a delivery its events go one by one, so that one that is never taken holds itself up alone."""
 
 GIVE_UP_AFTER = timedelta(hours=36)
 """When a row is given up, whatever has waited so long for the same subscription is given up with it."""
@@ -67,6 +74,22 @@ class Sent:
     node_id: int | None
     parked_at: datetime | None
     number: int
+    behind: tuple["Sent", ...] = ()
+    """What is sent together with it, in order (``wire.md`` §6.3)."""
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """Of all that is sent together."""
+        return (self.id, *(one.id for one in self.behind))
+
+    @property
+    def whole_body(self) -> str:
+        """The text of a webhook with the entries of all that is sent together."""
+        if not self.behind:
+            return self.body
+        entries = [entry for one in (self, *self.behind) for entry in json.loads(one.body)["entry"]]
+        told = {"object": json.loads(self.body)["object"], "entry": entries}
+        return json.dumps(told, separators=(",", ":"), ensure_ascii=True)
 
     @property
     def state(self) -> str:
@@ -146,24 +169,55 @@ async def take(services: Services, channels: list[str], now: datetime, but_apps:
         while (row := await rows.take_outbox(tx, channels, now, now + CLAIM_FOR, but_apps)) is not None:
             try:
                 if row.tries < MOST_TRIES:
-                    return _opened(services, row)
+                    return await _with_behind(tx, services, row, now)
                 said = f"given up: taken {row.tries} times without a result"
             except SealError:
                 said = "given up: the body cannot be opened with the keys of this platform"
-            await rows.mark_failed(tx, row.id, said, None, now)
+            await rows.mark_failed(tx, (row.id,), said, None, now)
         return None
 
     return await in_transaction(services, work)
 
 
-async def delivered(services: Services, outbox_id: int, now: datetime) -> None:
-    """The row was delivered."""
-    await in_transaction(services, lambda tx: rows.mark_sent(tx, outbox_id, now))
+async def _with_behind(tx: Tx, services: Services, row: Any, now: datetime) -> Sent:
+    """The row, and what waits behind it for the same subscription: ``MOST_CHANGES`` in all and ``MOST_BYTES`` at most. What
+    cannot be opened ends it, and is met at its own turn."""
+    first = _opened(services, row)
+    if first.channel != WEBHOOK or first.subscription_id is None or first.tries >= TRIES_TOGETHER:
+        return first
+    changes, size, behind = _changes(first.body), len(first.body), []
+    for other in await rows.list_behind(tx, row, now, MOST_CHANGES):
+        try:
+            one = _opened(services, other)
+        except SealError:
+            break
+        changes, size = changes + _changes(one.body), size + len(one.body)
+        if changes > MOST_CHANGES or size > MOST_BYTES:
+            break
+        behind.append(one)
+    if behind:
+        await rows.claim(tx, [one.id for one in behind], now + CLAIM_FOR)
+    return replace(first, behind=tuple(behind))
+
+
+def _changes(body: str) -> int:
+    """How many changes a webhook tells."""
+    return sum(len(one.get("changes") or one.get("changed_fields") or ()) for one in json.loads(body)["entry"])
+
+
+async def delivered(services: Services, sent: Sent, now: datetime) -> None:
+    """It was delivered, with what was sent together with it."""
+    await in_transaction(services, lambda tx: rows.mark_sent(tx, sent.ids, now))
+
+
+async def drop(services: Services, dropped: Collection[int], error: str, now: datetime) -> None:
+    """Rows that are not to be sent any more, whatever becomes of the others."""
+    await in_transaction(services, lambda tx: rows.mark_failed(tx, dropped, error, None, now))
 
 
 async def failed(services: Services, sent: Sent, error: str, now: datetime, final: bool = False) -> None:
     """A try failed: the next one later and later (30 s doubled each time, six hours at most, up to a fifth more by
-    chance), fifteen in all; none when ``final``. Whatever else waits for that address waits as long.
+    chance), fifteen in all; none when ``final``. What was sent together fails together. Whatever else waits for that address waits as long.
 
     A row that is given up is parked: a dead letter, to be seen and sent again (``replay``). What has waited for the
     same subscription for 36 hours is parked with it, so that a receiver that comes back starts with what is recent.
@@ -176,7 +230,7 @@ async def failed(services: Services, sent: Sent, error: str, now: datetime, fina
     async def work(tx: Tx) -> None:
         if not final:
             await rows.put_off(tx, sent.address, now + wait)
-        await rows.mark_failed(tx, sent.id, error, None if given_up else now + wait, now)
+        await rows.mark_failed(tx, sent.ids, error, None if given_up else now + wait, now)
         if given_up and not final and sent.subscription_id is not None:
             await rows.park_waiting(tx, sent.subscription_id, _DOWN, now, now - GIVE_UP_AFTER)
 
@@ -191,7 +245,7 @@ async def stop(services: Services, sent: Sent, error: str, now: datetime) -> Non
     (FT-23). Subscribing again starts it."""
 
     async def work(tx: Tx) -> None:
-        await rows.mark_failed(tx, sent.id, error, None, now)
+        await rows.mark_failed(tx, sent.ids, error, None, now)
         if sent.subscription_id is not None:
             await subscriptions.set_subscription(tx, sent.subscription_id, {"stopped_at": now})
             await rows.park_waiting(tx, sent.subscription_id, error, now, now)

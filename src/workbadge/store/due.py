@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, func, insert, or_, select, update
@@ -164,16 +165,43 @@ async def take_outbox(
     return chosen
 
 
-async def mark_sent(tx: Tx, outbox_id: int, now: datetime) -> None:
-    """The row was delivered."""
-    await tx.run(update(outbox).where(outbox.c.id == outbox_id).values(sent_at=now, next_try_at=None, last_error=None))
+async def list_behind(tx: Tx, head: Row[Any], now: datetime, limit: int) -> list[Row[Any]]:
+    """What waits right behind the first row of a subscription and was tried as often: by number, up to the first row that was
+    not, or whose time has not come. What was sent together is sent together again, and nothing joins it."""
+    behind = await tx.rows(
+        select(outbox)
+        .where(
+            outbox.c.subscription_id == head.subscription_id,
+            outbox.c.next_try_at.is_not(None),
+            or_(outbox.c.number > head.number, and_(outbox.c.number == head.number, outbox.c.id > head.id)),
+        )
+        .order_by(outbox.c.number, outbox.c.id)
+        .limit(limit)
+    )
+    return list(
+        takewhile(lambda row: (row.tries, row.address) == (head.tries, head.address) and row.next_try_at <= now, behind)
+    )
 
 
-async def mark_failed(tx: Tx, outbox_id: int, error: str, next_try: datetime | None, now: datetime) -> None:
-    """A try failed; ``next_try`` None: no further one, the row is parked."""
+async def claim(tx: Tx, ids: Collection[int], until: datetime) -> None:
+    """These rows are being tried, too: the next try is at ``until``."""
+    chosen = outbox.c.id.in_(sorted(ids))
+    await tx.rows(select(outbox.c.id).where(chosen).order_by(outbox.c.id).with_for_update())
+    await tx.run(update(outbox).where(chosen).values(next_try_at=until, tries=outbox.c.tries + 1))
+
+
+async def mark_sent(tx: Tx, ids: Collection[int], now: datetime) -> None:
+    """The rows were delivered."""
+    await tx.run(
+        update(outbox).where(outbox.c.id.in_(sorted(ids))).values(sent_at=now, next_try_at=None, last_error=None)
+    )
+
+
+async def mark_failed(tx: Tx, ids: Collection[int], error: str, next_try: datetime | None, now: datetime) -> None:
+    """A try failed; ``next_try`` None: no further one, the rows are parked."""
     parked = now if next_try is None else None
     values = {"last_error": error[:500], "next_try_at": next_try, "parked_at": parked}
-    await tx.run(update(outbox).where(outbox.c.id == outbox_id).values(values))
+    await tx.run(update(outbox).where(outbox.c.id.in_(sorted(ids))).values(values))
 
 
 async def park_waiting(tx: Tx, subscription_id: int, error: str, now: datetime, written_by: datetime) -> int:

@@ -6,6 +6,7 @@ import hmac
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
@@ -33,6 +34,8 @@ AT_ONCE = 32
 
 PER_APP = 4
 """Of them for one app, so that a slow receiver does not hold the others up (FT-23)."""
+
+_UNREACHED = "dropped: the app no longer reaches what it is about"
 
 
 class Worker:
@@ -144,6 +147,8 @@ class Worker:
 
     async def _deliver(self, site: Site, waiting: Sent) -> None:
         try:
+            if waiting.channel == WEBHOOK:
+                waiting = await self._reaching(site, waiting)
             if waiting.channel == MAIL:
                 await self._mail(site, waiting)
             elif waiting.channel == CALLBACK:
@@ -161,7 +166,7 @@ class Worker:
             else:
                 await outbox.failed(site.services, waiting, said, now, _is_final(error))
         else:
-            await outbox.delivered(site.services, waiting.id, site.clock.now())
+            await outbox.delivered(site.services, waiting, site.clock.now())
 
     async def _mail(self, site: Site, waiting: Sent) -> None:
         parts = urlsplit(self._smtp)
@@ -210,15 +215,28 @@ class Worker:
         form = {"Content-Type": "application/x-www-form-urlencoded", **site.marks}
         await self._outgoing.post(waiting.address, b"logout_token=" + text.encode(), form)
 
+    async def _reaching(self, site: Site, waiting: Sent) -> Sent:
+        """What of it is still to be told: an event about something that the app no longer reaches is dropped (MT-37). Raises
+        OutgoingError when that is all of it."""
+        now, gone = site.clock.now(), set[int]()
+        async with site.services.store.read() as tx:
+            for one in (waiting, *waiting.behind):
+                if one.node_id is not None and not await follows(tx, one.app_id or 0, one.node_id, now):
+                    gone.add(one.id)
+        left = [one for one in (waiting, *waiting.behind) if one.id not in gone]
+        if not left:
+            raise OutgoingError(_UNREACHED, final=True)
+        if gone:
+            await outbox.drop(site.services, gone, f"OutgoingError: {_UNREACHED}", now)
+        return replace(left[0], behind=tuple(left[1:]))
+
     async def _webhook(self, site: Site, waiting: Sent) -> None:
         async with site.services.store.read() as tx:
             app = None if waiting.app_id is None else await records.find_app(tx, waiting.app_id)
             if app is None:
                 raise OutgoingError("the app no longer exists", final=True)
-            if waiting.node_id is not None and not await follows(tx, app.id, waiting.node_id, site.clock.now()):
-                raise OutgoingError("dropped: the app no longer reaches what it is about", final=True)
         secret = site.services.sealer.open(app.secret, SECRET_PLACE)
-        body = waiting.body.encode("ascii")
+        body = waiting.whole_body.encode("ascii")
         await self._outgoing.post(
             waiting.address,
             body,
