@@ -1,6 +1,6 @@
 """The tables, a file for each field. Importing this loads all of them, so that ``metadata`` is whole."""
 
-from . import applications, business_login, portfolio, standards
+from . import applications, business_login, connections, directory, factors, organizations, portfolio, standards
 from .applications import (
     app_enforcement,
     app_permission,
@@ -58,10 +58,13 @@ __all__ = [
     "business_login",
     "client_terms",
     "code",
+    "connections",
     "data_deletion",
     "direct_role",
+    "directory",
     "domain",
     "due",
+    "factors",
     "grant_target",
     "membership",
     "metadata",
@@ -70,6 +73,7 @@ __all__ = [
     "name_key",
     "name_pattern",
     "organization",
+    "organizations",
     "outbox",
     "page_subscription",
     "portfolio",

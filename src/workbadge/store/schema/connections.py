@@ -1,0 +1,1 @@
+"""Connections of organizations to identity providers, and logins that are under way at one."""

@@ -1,0 +1,1 @@
+"""Second factors of accounts, and what a session knows of them."""

@@ -1,0 +1,1 @@
+"""Organizations: who runs them, their groups, their policy, the proofs of their domains."""
