@@ -15,7 +15,7 @@ class Form:
 
     def of(self, thing: Any) -> Any:
         """The object, to be used without await."""
-        return thing if self._runner is None else _Plain(thing, self.finish)
+        return _Plain(thing, self.finish)
 
     def finish(self, value: Any) -> Any:
         """The value, or what comes out of awaiting or iterating it."""

@@ -52,7 +52,7 @@ def test_an_asset_without_a_token_of_its_own_uses_its_persons(place: Place) -> N
 
 
 def test_tenants_share_nothing(place: Place) -> None:
-    """P1: two tenants that connect the same asset have a row and a token each, and neither finds what is the other's."""
+    """MT-39: two tenants that connect the same asset have a row and a token each, and neither finds what is the other's."""
     ours, row = kept(place.vault("acme"))
     theirs, _ = kept(place.vault("globex"), user="EAAother" + "o" * 90, page=None)
 
@@ -74,7 +74,7 @@ def test_tenants_share_nothing(place: Place) -> None:
 
 
 def test_a_row_moved_to_another_tenant_does_not_open(place: Place) -> None:
-    """P1: a sealed token that was stored under the wrong tenant, or for the wrong asset, opens nowhere."""
+    """MT-39: a sealed token that was stored under the wrong tenant, or for the wrong asset, opens nowhere."""
     ours, _ = kept(place.vault("acme"))
     theirs, _ = kept(place.vault("globex"))
     stolen = place.rows("SELECT sealed FROM regrant_asset WHERE tenant = 'acme'")[0][0]
@@ -88,7 +88,7 @@ def test_a_row_moved_to_another_tenant_does_not_open(place: Place) -> None:
 
 
 def test_ids_of_connections_cannot_be_guessed(place: Place) -> None:
-    """P1: a connection's id has 128 random bits, and none looks like the one before."""
+    """MT-39: a connection's id has 128 random bits, and none looks like the one before."""
     ids = {place.vault().add_connection("app1").id for _ in range(20)}
     assert len(ids) == 20 and all(len(one) >= 26 for one in ids)
     assert len({one[:8] for one in ids}) > 15
@@ -142,7 +142,7 @@ def test_of_two_changes_at_once_one_is_made(place: Place) -> None:
 
 
 def test_a_token_of_one_connection_is_not_put_on_another(place: Place) -> None:
-    """P1: a token reaches the assets of the connection it was given to, not those of another."""
+    """MT-39: a token reaches the assets of the connection it was given to, not those of another."""
     vault = place.vault()
     _, row = kept(vault)
     other = vault.add_connection("app2")

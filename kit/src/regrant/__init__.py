@@ -8,29 +8,63 @@ beside an app, not beside the server, and it has to work against any Graph-compa
 
 from importlib.metadata import version as _installed_version
 
+from regrant._async.client import AsyncClient
+from regrant._async.hooks import AsyncHooks
+from regrant._async.logins import AsyncLogins
 from regrant._async.storage import AsyncStorage
 from regrant._async.vault import AsyncVault
+from regrant._sync.client import Client
+from regrant._sync.hooks import Hooks
+from regrant._sync.logins import Logins
 from regrant._sync.storage import Storage
 from regrant._sync.vault import Vault
+from regrant.answers import App, Inspection, NewToken, Node, Op, Page, Person
+from regrant.errors import Action, GraphError, Reason
 from regrant.keys import KeyService, LocalKeys, VaultKeyError
+from regrant.logins import Begun, Finished, LoginError, LoginReason
+from regrant.messages import HookError, Told
 from regrant.rows import Asset, Connection, Event, NotInVaultError, State, StoredToken
 from regrant.secret import Secret
 from regrant.tokens import AssetToken, WrongAssetError
+from regrant.usage import Usage
 
 __all__ = [
+    "Action",
+    "App",
     "Asset",
     "AssetToken",
+    "AsyncClient",
+    "AsyncHooks",
+    "AsyncLogins",
     "AsyncStorage",
     "AsyncVault",
+    "Begun",
+    "Client",
     "Connection",
     "Event",
+    "Finished",
+    "GraphError",
+    "HookError",
+    "Hooks",
+    "Inspection",
     "KeyService",
     "LocalKeys",
+    "LoginError",
+    "LoginReason",
+    "Logins",
+    "NewToken",
+    "Node",
     "NotInVaultError",
+    "Op",
+    "Page",
+    "Person",
+    "Reason",
     "Secret",
     "State",
     "Storage",
     "StoredToken",
+    "Told",
+    "Usage",
     "Vault",
     "VaultKeyError",
     "WrongAssetError",

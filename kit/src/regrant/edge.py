@@ -4,7 +4,7 @@ import asyncio
 import random
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TypeAlias, TypeVar
 
@@ -12,6 +12,8 @@ T = TypeVar("T")
 
 Clock: TypeAlias = Callable[[], datetime]
 """Tells the present instant, aware, in UTC."""
+Pause: TypeAlias = Callable[[float], None]
+AsyncPause: TypeAlias = Callable[[float], Awaitable[None]]
 
 
 def utc_now() -> datetime:

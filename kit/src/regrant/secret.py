@@ -1,7 +1,7 @@
 """A text that must not be seen: tokens, app secrets."""
 
 import hmac
-from typing import Any, NoReturn
+from typing import NoReturn
 
 
 class Secret:
@@ -37,14 +37,3 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a secret is not pickled: keep it in the vault")
-
-
-def veil(answer: Any) -> Any:
-    """A decoded JSON answer in which each access token is a Secret, and no paging address holds one."""
-    if isinstance(answer, dict):
-        return {
-            key: Secret(value) if key == "access_token" and isinstance(value, str) and value else veil(value)
-            for key, value in answer.items()
-            if not (key in ("next", "previous") and isinstance(value, str))
-        }
-    return [veil(one) for one in answer] if isinstance(answer, list) else answer

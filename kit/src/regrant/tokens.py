@@ -17,10 +17,12 @@ class AssetToken:
     secret: Secret
     holder: str = ""
     """The app-scoped id of whoever it stands for, where that is known."""
+    own: bool = False
+    """Whether it is the asset's own token, so that ``me`` is the asset."""
 
     def must_fit(self, about: str) -> None:
         """Raise WrongAssetError unless ``about`` is this asset, or a node that carries its id (``<page>_<post>``)."""
-        if about != self.asset and about.partition("_")[0] != self.asset:
+        if about != self.asset and not about.startswith(f"{self.asset}_") and not (self.own and about == "me"):
             raise WrongAssetError(
                 f"a call about {about[:60]!r} with the token of {self.asset!r}: take the token of the asset that the call is "
                 "about. If the node belongs to that asset, say so with about=<asset id>"

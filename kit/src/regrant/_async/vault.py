@@ -151,7 +151,7 @@ class AsyncVault:
         if row.sealed is None:
             return AssetToken(row.asset, await self.secret_of(stored), stored.holder)
         own = await self.unseal(row.sealed, "asset", row.connection, row.asset)
-        return AssetToken(row.asset, own, stored.holder)
+        return AssetToken(row.asset, own, stored.holder, own=True)
 
     async def history(self, connection: str, asset: str) -> list[Event]:
         """What became of an asset, oldest first."""

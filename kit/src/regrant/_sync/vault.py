@@ -152,7 +152,7 @@ class Vault:
         if row.sealed is None:
             return AssetToken(row.asset, self.secret_of(stored), stored.holder)
         own = self.unseal(row.sealed, "asset", row.connection, row.asset)
-        return AssetToken(row.asset, own, stored.holder)
+        return AssetToken(row.asset, own, stored.holder, own=True)
 
     def history(self, connection: str, asset: str) -> list[Event]:
         """What became of an asset, oldest first."""
