@@ -235,7 +235,7 @@ async def _sandbox(
         SettableClock(first),
         make_application,
         entropy,
-        Config().policy(),
+        replace(Config().policy(), open_registration=True),
         hosts=frozenset() if under is None else under.hosts,
         rates=replace(_config(None).rates(), processes=1),
     )
