@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
 
@@ -18,6 +18,7 @@ from workbadge.commands import callbacks, due, outbox
 from workbadge.commands.logout import LOGOUT, logout_token
 from workbadge.commands.outbox import CALLBACK, MAIL, WEBHOOK, Sent
 from workbadge.commands.registration import SECRET_PLACE
+from workbadge.commands.sweeping import sweep
 from workbadge.commands.webhooks import follows
 from workbadge.store import records
 from workbadge.store.engine import StoreBusyError
@@ -28,6 +29,7 @@ from .state import Site
 
 log = structlog.get_logger()
 PAUSE_SECONDS = 0.5
+SWEEP_PAUSE = timedelta(hours=1)
 SMTP_SECONDS = 20
 AT_ONCE = 32
 """Deliveries under way together."""
@@ -60,6 +62,7 @@ class Worker:
         self._watch_clock = watch_clock
         self._said: str | None = None
         self._under_way: dict[asyncio.Task[None], Sent] = {}
+        self._swept: datetime | None = None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -122,7 +125,15 @@ class Worker:
             ended, _ = await asyncio.wait(self._under_way, timeout=None if whole else PAUSE_SECONDS, return_when=when)
             done = done or bool(ended)
         await site.usage.flush(site.services.store, now)
-        return done
+        return await self._sweep(site, now) or done
+
+    async def _sweep(self, site: Site, now: datetime) -> bool:
+        """Forget what ended long ago, once in an hour; at once again while there was something."""
+        if not self._run_due or (self._swept is not None and now - self._swept < SWEEP_PAUSE):
+            return False
+        swept = await sweep(site.services, now) > 0
+        self._swept = None if swept else now
+        return swept
 
     async def _start(self, site: Site, channels: list[str], now: datetime) -> bool:
         """Begin deliveries as far as there is room; whether any was begun."""

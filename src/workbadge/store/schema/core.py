@@ -270,6 +270,7 @@ code = Table(
     at_column("signed_in_at"),
     Column("details", Integer),
     Index(None, "token_hash"),
+    Index(None, "expires_at"),
 )
 
 session = Table(
@@ -279,6 +280,7 @@ session = Table(
     at_column("created_at", False),
     at_column("seen_at", False),
     at_column("ends", False),
+    Index(None, "ends"),
 )
 
 session_account = Table(

@@ -62,6 +62,7 @@ refresh_family = Table(
     Column("resource", Text),
     Column("sid", String(43)),
     Index(None, "grant_id"),
+    Index(None, "ends"),
 )
 """All refresh tokens that descend from one code. ``ends``: the absolute limit."""
 

@@ -133,6 +133,9 @@ def _clients() -> None:
         sa.PrimaryKeyConstraint("session_hash", "app_id", "account_id", name=op.f("pk_session_app")),
     )
     op.create_index(op.f("ix_session_app_sid"), "session_app", ["sid"])
+    op.create_index(op.f("ix_refresh_family_ends"), "refresh_family", ["ends"])
+    op.create_index(op.f("ix_code_expires_at"), "code", ["expires_at"])
+    op.create_index(op.f("ix_session_ends"), "session", ["ends"])
 
 
 def _restricted_tokens() -> None:
