@@ -30,6 +30,7 @@ RIGHTS_AUTHORS = {
     "coverage.py": "counts what apps reached and reach again, for people who were allowed to look",
     "overview.py": "shows a business to people who were allowed to look",
     "inspections.py": "tells about one token to whoever presented it or its app",
+    "ended.py": "asks whether a token is still good only to keep the code that it descends from",
     "losses.py": "finds when something that a token selected may end; whether it has is decided",
     "asset_groups.py": "lists groups that hold what somebody is assigned, to callers who were allowed to look",
     "app_links.py": "lists which apps, system users and businesses belong together, to callers who were allowed to look",
