@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from tests.browser.pictures import SHOTS
 from tools.write_reference import PAGE, reference
 from workbadge.config import Config
 
@@ -36,9 +37,16 @@ def _source() -> str:
     return "".join((rooms / name).read_text() for name in ("control.py", "control_apps.py"))
 
 
-def test_pictures_and_links_of_the_readme_exist() -> None:
-    """Set-up, always true: every file that README.md and CONTRIBUTING.md point to is there."""
-    for name in ("README.md", "CONTRIBUTING.md"):
-        for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / name).read_text()):
-            if "://" not in target:
-                assert (ROOT / target).exists(), f"{name}: {target}"
+def test_pictures_and_links_of_the_docs_exist() -> None:
+    """Set-up, always true: every file that README.md, CONTRIBUTING.md and the docs point to is there."""
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")):
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+            if "://" not in target and not target.startswith("#"):
+                assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_pictures_are_small_and_taken_by_the_command() -> None:
+    """Set-up: each picture of the docs is one that ``tests.browser.pictures`` takes, and under 150 kB."""
+    found = sorted((ROOT / "docs" / "pictures").iterdir())
+    assert [one.stem for one in found] == sorted(shot.__name__.replace("_", "-") for shot in SHOTS)
+    assert all(one.stat().st_size < 150_000 for one in found)

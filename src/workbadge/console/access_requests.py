@@ -13,7 +13,7 @@ from workbadge.store.engine import Tx
 from workbadge.store.requests import Shown
 from workbadge.terms.ids import NodeId, kind_of, parse_id
 from workbadge.terms.kinds import ASSET_KINDS, NodeKind
-from workbadge.terms.tasks import NONE, SAYS, TASKS_OF, Task, parse_tasks, task_names
+from workbadge.terms.tasks import NONE, SAYS, TASKS_OF, Task, parse_tasks, task_names, task_words
 from workbadge.web.text import kind_text
 
 from .frame import Frame, page, read_id, text_of
@@ -21,12 +21,6 @@ from .paging import SIZE, kept_place, page_links, place_asked
 
 TABS = {Shown.RECEIVED: "Received", Shown.SENT: "Sent", Shown.ANSWERED: "Answered"}
 """What the lists are called."""
-
-
-def _words(tasks: Task, kind: str) -> str:
-    """Tasks in plain words; all of them in one."""
-    every = TASKS_OF[NodeKind(kind)]
-    return "Everything" if tasks == every else " · ".join(SAYS[one] for one in Task if one in tasks)
 
 
 def _choices(tasks: Task) -> list[tuple[str, str]]:
@@ -46,7 +40,7 @@ async def show(frame: Frame) -> Response:
     query = "" if shown is Shown.RECEIVED else shown.value
     return frame.page(
         "requests.html",
-        rows=[(row, _words(Task(row.tasks), row.kind)) for row in found.rows],
+        rows=[(row, task_words(Task(row.tasks), NodeKind(row.kind))) for row in found.rows],
         shown=shown.value,
         tabs=[_tab(frame, one, counts.get(one)) for one in Shown],
         declined=DECLINED,
@@ -82,7 +76,7 @@ async def _one(frame: Frame, ticked: list[str] | None, error: str) -> Response:
         "request.html",
         status=400 if error else 200,
         row=row,
-        held=_words(held, row.kind) if held else "",
+        held=task_words(held, NodeKind(row.kind)) if held else "",
         choices=_choices(asked | held),
         ticked=task_names(asked | held) if ticked is None else ticked,
         open=row.closed_at is None,

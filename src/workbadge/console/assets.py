@@ -10,7 +10,7 @@ from workbadge.commands.portfolio import NewSystemUser, add_system_user, stop_sh
 from workbadge.store import business_login, overview, records
 from workbadge.terms.kinds import ASSET_KINDS, AccountKind, NodeKind, Role
 from workbadge.terms.scopes import SCOPES, Audience
-from workbadge.terms.tasks import TASKS_OF
+from workbadge.terms.tasks import TASKS_OF, Task, task_words
 
 from .frame import Frame, page, read_id, text_of
 
@@ -102,7 +102,8 @@ async def partners(frame: Frame) -> Response:
         shares = await overview.list_shares(tx, frame.business.id, frame.now)
         found = await overview.list_business_assets(tx, frame.business.id, frame.now)
     owned = [(str(row.id), row.name) for row in found if row.business_id == frame.business.id]
-    return frame.page("partners.html", shares=shares, owned=owned)
+    tasks = {one.id: task_words(Task(one.tasks), NodeKind(one.kind)) for one in shares}
+    return frame.page("partners.html", shares=shares, owned=owned, tasks=tasks)
 
 
 @page("partners", admin=True, form=True)

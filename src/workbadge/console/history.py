@@ -37,6 +37,19 @@ ACTS = {
     "access_request.declined": "Request for access declined",
     "access_request.withdrawn": "Request for access withdrawn",
     "grant.cut": "App taken off this business",
+    "grant.install": "App installed on a system user",
+    "install.add": "App installed",
+    "install.end": "App uninstalled",
+    "assignment.set": "Assets of a system user chosen",
+    "token.mint": "Token made for a system user",
+    "token.revoke": "Token withdrawn",
+    "invitation.add": "Invited to this business",
+    "invitation.withdraw": "Invitation withdrawn",
+    "asset.take": "Asset taken into this business",
+    "asset.let_go": "Asset let go",
+    "business.change": "Business described anew",
+    "account.rename": "Renamed",
+    "app.take": "App taken into this business",
 }
 """Entries of the audit in words; others are shown as they are spelled."""
 

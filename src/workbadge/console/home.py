@@ -9,7 +9,7 @@ from workbadge.commands.coverage import business_share
 from workbadge.commands.errors import not_found
 from workbadge.commands.membership import change_role, remove_member
 from workbadge.commands.progress import list_summaries, load_people
-from workbadge.store import members, overview
+from workbadge.store import apps, members, overview
 from workbadge.store.members import Group, Wanted
 from workbadge.store.slices import FIRST
 from workbadge.terms.ids import parse_id
@@ -36,7 +36,9 @@ async def start(request: Request) -> Response:
         return RedirectResponse(login_address(request, "/console"), 303)
     now = now_of(request.scope)
     async with site_of(request.scope).services.store.read() as tx:
-        places = await overview.list_places(tx, [one.id for one in session.accounts])
+        ids = [one.id for one in session.accounts]
+        places = await overview.list_places(tx, ids)
+        makes = bool(await apps.list_apps_of(tx, ids))
     by_account = {one.id: one for one in session.accounts}
     shown: dict[tuple[int, str], dict[str, object]] = {}
     for row in places:
@@ -57,7 +59,12 @@ async def start(request: Request) -> Response:
     open_ids = {key for key, state in shown if state == "open"}
     rows = [one for (key, state), one in shown.items() if state == "open" or key not in open_ids]
     return render(
-        request, "console/start.html", csrf=csrf_token(request, session), accounts=session.accounts, businesses=rows
+        request,
+        "console/start.html",
+        csrf=csrf_token(request, session),
+        accounts=session.accounts,
+        businesses=rows,
+        makes=makes,
     )
 
 

@@ -96,6 +96,11 @@ def task_names(tasks: Task) -> list[str]:
     return [task.name or "" for task in Task if task in tasks]
 
 
+def task_words(tasks: Task, kind: NodeKind) -> str:
+    """Tasks on an asset of a kind as people read them; all that exist on it in one word."""
+    return "Everything" if tasks == TASKS_OF[kind] else " · ".join(SAYS[task] for task in Task if task in tasks)
+
+
 def parse_tasks(names: list[str], kind: NodeKind) -> Task:
     """The set named by ``names``. Raises ValueError naming the first task that ``kind`` does not have."""
     found = NONE
