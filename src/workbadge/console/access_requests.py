@@ -60,7 +60,7 @@ def _request_id(frame: Frame) -> int:
 
 @page("requests", admin=True)
 async def one(frame: Frame) -> Response:
-    """One request for an asset of this business: what to lend, or to decline."""
+    """One request for an asset of this business, with what can be lent."""
     return await _one(frame, None, "")
 
 
@@ -140,7 +140,7 @@ def _read(names: list[str], kind: NodeKind) -> Task:
 
 @page("requests", admin=True)
 async def new(frame: Frame) -> Response:
-    """Ask for an asset: first its id, then the tasks that an asset of its kind has."""
+    """Asking for an asset by its id, with the tasks that an asset of its kind has."""
     text = frame.request.query_params.get("asset", "").strip()[:40]
     asset_id = _asset_id(text)
     error = "This is not the id of an asset." if text and asset_id is None else ""
