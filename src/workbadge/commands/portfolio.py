@@ -23,6 +23,7 @@ from .errors import conflict, invalid, not_found
 from .grant import Consent, record_consent
 from .registration import check_name
 from .services import Services
+from .sharing import tasks_held
 from .token import Issued, issue_user_token
 
 
@@ -223,15 +224,16 @@ class NewSystemUser:
 async def add_system_user(
     tx: Tx, services: Services, new: NewSystemUser, actor_id: int | None, now: datetime
 ) -> SystemUserCreated:
-    """A system user of a business with a token for one app, without an end. Raises NOT_FOUND, INVALID, FORBIDDEN."""
+    """A system user of a business with a token for one app, without an end. Raises NOT_FOUND, INVALID, FORBIDDEN. An asset that the business
+    does not have is one that does not exist."""
     if await records.find_business(tx, new.business_id) is None:
         raise not_found("business")
     assignments: dict[int, Task] = {}
     for asset_id, asset in (await records.list_assets(tx, list(new.assets))).items():
         assignments[asset_id] = TASKS_OF[NodeKind(asset.kind)]
-    missing = [asset_id for asset_id in new.assets if asset_id not in assignments]
-    if missing:
-        raise not_found("asset")
+    for asset_id in new.assets:
+        if asset_id not in assignments or not await tasks_held(tx, new.business_id, asset_id, now):
+            raise not_found("asset")
     account_id = services.entropy.new_id(NodeKind.ACCOUNT)
     await records.add_account(
         tx,

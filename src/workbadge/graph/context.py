@@ -1,5 +1,6 @@
 """What one request of the graph works with, and the one way to a node: load, decide, answer or refuse."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -28,7 +29,7 @@ from workbadge.web.wire import WireError, WireParams
 
 from .alike import Alike
 from .enforcement import check_limits, no_permission
-from .errors import NO_TOKEN, NO_TOKEN_ME, NOT_MANAGER, missing, reconnect_url, refuse
+from .errors import NO_TOKEN, NO_TOKEN_ME, NOT_MANAGER, missing, needs_of, reconnect_url, refuse
 from .partial import tell
 
 _ASKS = {
@@ -159,7 +160,7 @@ class Call:
         decision = decide(loaded.facts, ask, self.now) if alike is None else alike.decide(loaded.facts, ask)
         if isinstance(decision, Deny):
             self._count(loaded, None)
-            raise await self._refusal(decision, loaded, text, reader)
+            raise await self._refusal(decision, loaded, text, reader, needs_of(decision, ask))
         node = loaded.facts.node
         assert node is not None
         self._count(loaded, node)
@@ -179,14 +180,16 @@ class Call:
                 raise await self._refusal(decision, loaded, str(business_id), reader)
             raise WireError(200, NOT_MANAGER)
 
-    async def _refusal(self, denial: Deny, loaded: Loaded, text: str, reader: Tx | None) -> WireError:
+    async def _refusal(
+        self, denial: Deny, loaded: Loaded, text: str, reader: Tx | None, needs: Iterable[str] = ()
+    ) -> WireError:
         """The error for a denial of this call; one that says what to do also says whose access it was (L6)."""
         known = loaded.facts.grant is not None and loaded.facts.grant.selected is not None
         if denial.reason is Reason.SCOPE_MISSING and not known:
             return missing(text)
         if denial.reason is Reason.SCOPE_MISSING and self._closed:
             return no_permission()
-        error = refuse(denial, text, loaded.app_id, self.services.base_url, known)
+        error = refuse(denial, text, loaded.app_id, self.services.base_url, known, needs)
         if error.data is None:
             return error
         if reader is not None:
@@ -268,7 +271,7 @@ class Call:
             if not wanted.isdisjoint(self._closed):
                 raise no_permission()
             reason = Reason.GRANT_LAPSED if is_lapsed(loaded.facts, self.now) else Reason.SCOPE_MISSING
-            raise refuse(Deny(reason), "", loaded.app_id, self.services.base_url)
+            raise refuse(Deny(reason), "", loaded.app_id, self.services.base_url, needs=wanted)
 
 
 async def find_shown_id(tx: Tx, loaded: Loaded) -> int | None:

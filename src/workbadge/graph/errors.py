@@ -1,8 +1,10 @@
 """Reason to error: the one table of the dialect (``wire.md`` §3.12, ``house.md`` 14)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from workbadge.access import Deny
+from workbadge.access import Ask, Deny
 from workbadge.commands.errors import CommandError, Problem
 from workbadge.terms.ids import kind_of, parse_id
 from workbadge.terms.instants import to_wire
@@ -132,8 +134,11 @@ def missing(node_text: str) -> WireError:
     )
 
 
-def refuse(denial: Deny, node_text: str, app_id: int, base_url: str, known: bool = True) -> WireError:
-    """The error for a denial. ``known``: this grant once selected the node, so its existence is no news (L6)."""
+def refuse(
+    denial: Deny, node_text: str, app_id: int, base_url: str, known: bool = True, needs: Iterable[str] = ()
+) -> WireError:
+    """The error for a denial. ``known``: this grant once selected the node, so its existence is no news (L6). ``needs``: the rights, any
+    one of which was missing; told where the node may be known (MT-40)."""
     row = TABLE[denial.reason]
     if not row.known or (row.code in (100, 200) and not known):
         return missing(node_text)
@@ -144,19 +149,29 @@ def refuse(denial: Deny, node_text: str, app_id: int, base_url: str, known: bool
     www = "invalid_token" if row.code == 190 else None
     if not row.says:
         return WireError(row.code, message, row.subcode, www=www)
-    data = {
+    data: dict[str, Any] = {
         "reason": denial.reason.value,
         "since": since or None,
         "reconnect": reconnect_url(base_url, app_id),
     }
+    names = sorted(needs)
+    if names:
+        data["needs"] = names
     return WireError(
         row.code,
         message,
         row.subcode,
         data=data,
         user_title="Access has ended",
-        user_message=row.says,
+        user_message=f"{row.says} Needed: {' or '.join(names)}." if names else row.says,
     )
+
+
+def needs_of(denial: Deny, ask: Ask) -> Iterable[str]:
+    """Names of the permissions or tasks whose absence the denial is about; none for other reasons."""
+    if denial.reason is Reason.SCOPE_MISSING:
+        return ask.scopes
+    return (ask.tasks.name or "").split("|") if denial.reason is Reason.TASK_MISSING else ()
 
 
 _CODES = {Problem.FORBIDDEN: 200, Problem.UNAUTHENTICATED: 200}

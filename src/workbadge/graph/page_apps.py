@@ -24,7 +24,7 @@ def _check(call: Call, item: Item) -> None:
     if not is_page_token(item.loaded):
         raise WireError(210, "(#210) A page access token is required to request this resource.")
     if NEEDED not in call.scopes(item.loaded):
-        raise refuse(Deny(Reason.SCOPE_MISSING), "", item.loaded.app_id, call.services.base_url)
+        raise refuse(Deny(Reason.SCOPE_MISSING), "", item.loaded.app_id, call.services.base_url, needs=(NEEDED,))
 
 
 async def list_subscribed_apps(call: Call, text: str) -> dict[str, Any]:
