@@ -52,7 +52,7 @@ async def test_an_asset_is_shared_and_taken_back(site: Site) -> None:
 
 
 async def test_a_system_user_gets_nothing_of_another_business(site: Site) -> None:
-    """A system user on an asset that the business does not own or hold is refused, and nothing is made."""
+    """A system user on an asset that the business does not own or hold is refused as on one that does not exist, and nothing is made (MT-40)."""
     paul = await site.browser(login("paul"))
     partner = (await paul.get("/console")).text.split('href="/console/')[1].split('"')[0]
     page = await paul.get(f"/console/{partner}/system-users")
@@ -60,7 +60,7 @@ async def test_a_system_user_gets_nothing_of_another_business(site: Site) -> Non
     before = await site.dump()
     sent = {"name": "Taker", "app": app, "scope": "pages_show_list", "asset": site.ids["asset"]}
     answer = await _send(paul, f"/console/{partner}/system-users", **sent)
-    assert answer.status_code == 403
+    assert answer.status_code == 404
     assert await site.dump() == before
 
 
