@@ -27,7 +27,7 @@ from workbadge.terms.kinds import AccountKind, NodeKind
 Work = Callable[[Tx, Services, datetime], Awaitable[None]]
 MOST = 1_000
 
-_config = click.option(
+config_option = click.option(
     "--config", "config_path", type=click.Path(path_type=Path, dir_okay=False), help="A TOML file of settings."
 )
 
@@ -37,7 +37,7 @@ def apps_group() -> None:
     """Register third-party apps, name their makers, restrict them, send webhooks again."""
 
 
-def _do(config_path: Path | None, work: Work) -> None:
+def on_database(config_path: Path | None, work: Work) -> None:
     """Run ``work`` in one transaction on the database of the settings; refusals become messages."""
 
     async def main() -> None:
@@ -57,7 +57,8 @@ def _do(config_path: Path | None, work: Work) -> None:
         raise click.ClickException(str(error)) from error
 
 
-def _id(text: str, kind: NodeKind, what: str) -> int:
+def read_id(text: str, kind: NodeKind, what: str) -> int:
+    """The id that an argument names. Raises click.BadParameter."""
     found = parse_id(text)
     if found is None or kind_of(found) is not kind:
         raise click.BadParameter(f"expected the id of {what}, 18 digits, got {text[:40]!r}")
@@ -73,7 +74,7 @@ async def _person(tx: Tx, email: str) -> int:
 
 
 @apps_group.command("add")
-@_config
+@config_option
 @click.argument("name")
 @click.option("--redirect-uri", "redirect_uris", multiple=True, help="A redirect address; may be repeated.")
 @click.option("--administrator", default=None, help="E-mail of the account that administers the app.")
@@ -87,96 +88,96 @@ def add_command(config_path: Path | None, name: str, redirect_uris: tuple[str, .
             await give_role(tx, services, made.id, person, AppRole.ADMINISTRATOR, None, now)
         click.echo(f"id: {made.id}\nsecret: {made.secret}")
 
-    _do(config_path, work)
+    on_database(config_path, work)
 
 
 @apps_group.command("secret")
-@_config
+@config_option
 @click.argument("app")
 @click.option(
     "--overlap-hours", default=24, show_default=True, type=click.IntRange(0, 720), help="Life of the old one."
 )
 def secret_command(config_path: Path | None, app: str, overlap_hours: int) -> None:
     """Give an app a new secret, printed once; the old one still authenticates it for a while."""
-    app_id = _id(app, NodeKind.APP, "an app")
+    app_id = read_id(app, NodeKind.APP, "an app")
 
     async def work(tx: Tx, services: Services, now: datetime) -> None:
         click.echo(await rotate_secret(tx, services, app_id, None, now, timedelta(hours=overlap_hours)))
 
-    _do(config_path, work)
+    on_database(config_path, work)
 
 
 @apps_group.command("client")
-@_config
+@config_option
 @click.argument("app")
 def client_command(config_path: Path | None, app: str) -> None:
     """Let an app's maker manage its registration as a client (RFC 7592): prints the address, and a token once."""
-    app_id = _id(app, NodeKind.APP, "an app")
+    app_id = read_id(app, NodeKind.APP, "an app")
 
     async def work(tx: Tx, services: Services, now: datetime) -> None:
         token = await hand_over(tx, services, app_id, None, now)
         click.echo(f"address: {registration_address(services, app_id)}\ntoken: {token}")
 
-    _do(config_path, work)
+    on_database(config_path, work)
 
 
 @apps_group.command("role")
-@_config
+@config_option
 @click.argument("app")
 @click.argument("email")
 @click.argument("role", type=click.Choice([role.value for role in AppRole]))
 def role_command(config_path: Path | None, app: str, email: str, role: str) -> None:
     """Give somebody a role on an app."""
-    app_id = _id(app, NodeKind.APP, "an app")
+    app_id = read_id(app, NodeKind.APP, "an app")
 
     async def work(tx: Tx, services: Services, now: datetime) -> None:
         await give_role(tx, services, app_id, await _person(tx, email), AppRole(role), None, now)
         click.echo("Done.")
 
-    _do(config_path, work)
+    on_database(config_path, work)
 
 
 @apps_group.command("access")
-@_config
+@config_option
 @click.argument("app")
 @click.argument("permission")
 @click.argument("level", type=click.Choice([level.value for level in Level]))
 @click.option("--review", type=click.Choice([one.value for one in Review]), default=Review.NOT_REQUESTED.value)
 def access_command(config_path: Path | None, app: str, permission: str, level: str, review: str) -> None:
     """Decide about an app's access to a permission: standard (people with a role) or advanced (everybody)."""
-    app_id = _id(app, NodeKind.APP, "an app")
+    app_id = read_id(app, NodeKind.APP, "an app")
 
     async def work(tx: Tx, services: Services, now: datetime) -> None:
         await set_access(tx, services, app_id, permission, Level(level), Review(review), None, now)
         click.echo("Done.")
 
-    _do(config_path, work)
+    on_database(config_path, work)
 
 
 @apps_group.command("restrict")
-@_config
+@config_option
 @click.argument("app")
 @click.argument("kind", type=click.Choice([kind.value for kind in Restriction]))
 @click.argument("reason")
 @click.option("--permission", "permissions", multiple=True, help="With the kind permission; may be repeated.")
 def restrict_command(config_path: Path | None, app: str, kind: str, reason: str, permissions: tuple[str, ...]) -> None:
     """Stop something for an app from now on; prints the id by which it is lifted."""
-    app_id = _id(app, NodeKind.APP, "an app")
+    app_id = read_id(app, NodeKind.APP, "an app")
 
     async def work(tx: Tx, services: Services, now: datetime) -> None:
         click.echo(str(await restrict(tx, services, app_id, Restriction(kind), reason, permissions, None, now)))
 
-    _do(config_path, work)
+    on_database(config_path, work)
 
 
 @apps_group.command("lift")
-@_config
+@config_option
 @click.argument("app")
 @click.argument("enforcement", required=False)
 def lift_command(config_path: Path | None, app: str, enforcement: str | None) -> None:
     """Lift a restriction; without its id, list those that hold."""
-    app_id = _id(app, NodeKind.APP, "an app")
-    wanted = None if enforcement is None else _id(enforcement, NodeKind.RECORD, "a restriction")
+    app_id = read_id(app, NodeKind.APP, "an app")
+    wanted = None if enforcement is None else read_id(enforcement, NodeKind.RECORD, "a restriction")
 
     async def work(tx: Tx, services: Services, now: datetime) -> None:
         if wanted is None:
@@ -186,17 +187,17 @@ def lift_command(config_path: Path | None, app: str, enforcement: str | None) ->
         await lift(tx, services, app_id, wanted, None, now)
         click.echo("Done.")
 
-    _do(config_path, work)
+    on_database(config_path, work)
 
 
 @apps_group.command("replay")
-@_config
+@config_option
 @click.argument("app")
 @click.argument("delivery", required=False)
 def replay_command(config_path: Path | None, app: str, delivery: str | None) -> None:
     """Send a webhook or callback of an app again; without its id every dead letter, oldest first."""
-    app_id = _id(app, NodeKind.APP, "an app")
-    wanted = None if delivery is None else _id(delivery, NodeKind.RECORD, "a delivery")
+    app_id = read_id(app, NodeKind.APP, "an app")
+    wanted = None if delivery is None else read_id(delivery, NodeKind.RECORD, "a delivery")
 
     async def work(tx: Tx, services: Services, now: datetime) -> None:
         if wanted is not None:
@@ -212,4 +213,4 @@ def replay_command(config_path: Path | None, app: str, delivery: str | None) -> 
                 click.echo(f"{one.id}: {error.message}", err=True)
         click.echo(f"{sent} to be sent again.")
 
-    _do(config_path, work)
+    on_database(config_path, work)

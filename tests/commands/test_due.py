@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from workbadge.commands import claim, due, membership, migration, outbox, portfolio
 from workbadge.commands import due as due_work
+from workbadge.commands import parked as parked_work
 from workbadge.commands.errors import CommandError
 from workbadge.lifecycle.changes import DueKind
 from workbadge.store import due as rows
@@ -124,6 +125,43 @@ async def test_what_always_fails_is_parked_and_the_rest_goes_on(world: World, mo
     assert await due.run(world.services, now) == []
 
 
+async def test_what_was_given_up_can_be_tried_again_or_dropped(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FT-26: an operator sees each parked row with its person, business and error; one that is tried again is carried out as of
+    its own instant, one that is dropped never; both leave one audit entry, and neither is parked any more."""
+    services = world.services
+
+    async def breaks(case: due_work._Case) -> None:
+        raise ValueError("cannot be read")
+
+    monkeypatch.setitem(due_work._WORK, DueKind.INVITE, breaks)
+    people = [migration.NewPerson(world.people[name], f"{name}@work.example") for name in ("emil", "selma")]
+    await migration.start_migration(services, world.business, people, None, T0)
+    now = T0
+    for _ in range(10):
+        await due.run(services, now)
+        now += DAY
+    monkeypatch.undo()
+    async with services.store.read() as tx:
+        given_up = {one.email: one for one in await parked_work.list_parked(tx, 10)}
+        assert await rows.count_parked(tx) == 2
+    emil, selma = given_up["emil@work.example"], given_up["selma@work.example"]
+    assert (emil.kind, emil.tries, emil.error, emil.at) == ("invite", 5, "ValueError: cannot be read", T0)
+    assert emil.business == "Harbour"
+    async with services.store.write() as tx:
+        await parked_work.retry_parked(tx, services, emil.id, now)
+        await parked_work.drop_parked(tx, services, selma.id, now)
+    for again in (parked_work.retry_parked, parked_work.drop_parked):
+        async with services.store.write() as tx:
+            with pytest.raises(CommandError):
+                await again(tx, services, selma.id, now)
+    assert [(one.at, one.kind) for one in await due.run(services, now)] == [(T0, "invite")]
+    assert [sent.address for sent in await world.outbox()] == ["emil@work.example"]
+    async with services.store.read() as tx:
+        assert await rows.count_parked(tx) == 0
+        acts = [row.act for row in await tx.rows(select(schema.audit.c.act).where(schema.audit.c.act.like("due.%")))]
+    assert sorted(acts) == ["due.drop", "due.retry"]
+
+
 async def test_reminders_stop_once_everything_is_covered(world: World) -> None:
     """After the last missing asset was selected again no reminder goes out; a partly covered app is still named (B5)."""
     await world.consent(world.people["emil"], "tokens", ("page", "ads"))
@@ -163,7 +201,7 @@ async def test_who_was_removed_hears_nothing_more(world: World) -> None:
     await due.run(world.services, T0 + 40 * DAY)
     assert {kind for kind, _ in await world.kinds()} == {"invitation"}
     async with world.services.store.read() as tx:
-        acts = [row.act for row in await tx.rows(select(schema.audit.c.act))]
+        acts = [row.act for row in await tx.rows(select(schema.schema.audit.c.act))]
     assert "migration.deadline_missed" not in acts
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import insert
 from structlog.testing import capture_logs
 
 from tests.commands._world import World, make_services
@@ -16,9 +17,11 @@ from workbadge.commands import outbox
 from workbadge.commands.outbox import WEBHOOK, Outgoing
 from workbadge.config import ConfigError, load_config
 from workbadge.main import make_application
+from workbadge.store import schema
 from workbadge.store.engine import StoreSettings
 from workbadge.store.opening import open_store
 from workbadge.terms.instants import from_micros, to_micros
+from workbadge.terms.kinds import NodeKind
 from workbadge.web import readiness
 from workbadge.web.clock import SystemClock
 from workbadge.web.state import Site
@@ -182,3 +185,17 @@ async def test_whoever_asks_often_gets_the_last_answer(nodes: list[Node], monkey
     assert answers[0][1]["reasons"] == ["the database cannot be read: OSError"]
     assert (await node.client.get("/ready/more")).status_code == 404
     assert (await node.client.post("/ready")).status_code == 405
+
+
+async def test_what_was_given_up_is_counted(nodes: list[Node], monkeypatch: pytest.MonkeyPatch) -> None:
+    """FT-26: ``workbadge_due_parked`` counts the due work that failed five times, so that an alarm can be raised for it."""
+    monkeypatch.setattr(readiness, "KEPT_SECONDS", 0.0)
+    node = nodes[1]
+    assert (await node.metrics())["workbadge_due_parked"] == 0
+    services, now = node.site.services, node.site.clock.now()
+    async with services.store.write() as tx:
+        row = {"at": now, "kind": "invite", "subject": 7, "rank": 1, "tries": 5, "last_error": "ValueError"}
+        for parked in (now, now, None):
+            made = {**row, "id": services.entropy.new_id(NodeKind.RECORD), "parked_at": parked}
+            await tx.run(insert(schema.due), [made])
+    assert (await node.metrics())["workbadge_due_parked"] == 2

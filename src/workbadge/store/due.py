@@ -21,6 +21,9 @@ def _waiting(now: datetime) -> ColumnElement[bool]:
     )
 
 
+_PARKED = due.c.parked_at.is_not(None)
+
+
 async def take_due(tx: Tx, now: datetime) -> Row[Any] | None:
     """The earliest row due by ``now``; its person is locked until the transaction ends.
 
@@ -67,7 +70,28 @@ async def mark_due_failed(
 
 async def list_parked(tx: Tx, limit: int) -> list[Row[Any]]:
     """Rows that were given up, earliest first."""
-    return await tx.rows(select(due).where(due.c.parked_at.is_not(None)).order_by(due.c.at, due.c.id).limit(limit))
+    return await tx.rows(select(due).where(_PARKED).order_by(due.c.at, due.c.id).limit(limit))
+
+
+async def count_parked(tx: Tx) -> int:
+    """How many rows were given up."""
+    row = await tx.one(select(func.count().label("rows")).select_from(due).where(_PARKED))
+    return 0 if row is None else int(row.rows)
+
+
+async def find_parked(tx: Tx, due_id: int) -> Row[Any] | None:
+    """A row that was given up, locked until the transaction ends."""
+    return await tx.one(select(due).where(due.c.id == due_id, _PARKED).with_for_update())
+
+
+async def unpark(tx: Tx, due_id: int) -> None:
+    """A row that was given up waits as on its first day."""
+    await tx.run(update(due).where(due.c.id == due_id).values(parked_at=None, retry_at=None, tries=0))
+
+
+async def drop_parked(tx: Tx, due_id: int, now: datetime) -> None:
+    """A row that was given up counts as done; its error stays."""
+    await tx.run(update(due).where(due.c.id == due_id).values(parked_at=None, done_at=now))
 
 
 async def next_due(tx: Tx) -> datetime | None:

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, Router
 
+from workbadge.store.due import count_parked
 from workbadge.store.engine import Store
 
 from .clock import Clock
@@ -35,12 +36,13 @@ _NO_STORE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 class Readiness:
     """What was found. ``reasons``: why the node is not ready, in words; empty when it is. ``skew``: how far its clock is ahead of the
     database's (behind: negative), as far as that is certain. ``bound``, ``heard``: in seconds, for so long at most and so
-    long just now a change by another node goes unseen here."""
+    long just now a change by another node goes unseen here. ``parked``: rows of due work that were given up."""
 
     reasons: tuple[str, ...]
     skew: timedelta | None = None
     bound: float | None = None
     heard: float | None = None
+    parked: int | None = None
 
     @property
     def ready(self) -> bool:
@@ -94,10 +96,12 @@ class Watch:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 skew = await measure_skew(store, self.site.clock)
                 heard = await store.hearing()
+                async with store.read() as tx:
+                    parked = await count_parked(tx)
         except Exception as error:
             return Readiness((f"the database cannot be read: {type(error).__name__}",), bound=store.bound_seconds)
         said = say_skew(skew, self.site.clock_skew)
-        return Readiness(() if said is None else (said,), skew, store.bound_seconds, heard)
+        return Readiness(() if said is None else (said,), skew, store.bound_seconds, heard, parked)
 
 
 def _seconds(time: timedelta | None) -> float | None:
@@ -113,6 +117,7 @@ def _metrics(found: Readiness, limit: timedelta) -> bytes:
         ("clock_skew_limit_seconds", "How far it may be off.", limit.total_seconds()),
         ("revocation_bound_seconds", "For so long at most a change of rights goes unseen here.", found.bound),
         ("revocation_seconds", "For so long one would have gone unseen just now.", found.heard),
+        ("due_parked", "Due work that was given up: workbadge due parked lists it.", found.parked),
     ):
         if value is not None:
             Gauge(f"workbadge_{name}", says, registry=registry).set(value)

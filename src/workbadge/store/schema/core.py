@@ -367,6 +367,9 @@ due = Table(
     Index(None, "subject"),
 )
 
+_PARKED = due.c.parked_at.is_not(None)
+Index("ix_due_parked", due.c.parked_at, sqlite_where=_PARKED, postgresql_where=_PARKED)
+
 outbox = Table(
     "outbox",
     metadata,

@@ -136,6 +136,8 @@ def _clients() -> None:
     op.create_index(op.f("ix_refresh_family_ends"), "refresh_family", ["ends"])
     op.create_index(op.f("ix_code_expires_at"), "code", ["expires_at"])
     op.create_index(op.f("ix_session_ends"), "session", ["ends"])
+    parked = sa.text("parked_at IS NOT NULL")
+    op.create_index("ix_due_parked", "due", ["parked_at"], sqlite_where=parked, postgresql_where=parked)
 
 
 def _restricted_tokens() -> None:
