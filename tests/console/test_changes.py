@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from workbadge.commands.install_token import swap_token
-from workbadge.store import business_login, overview
+from workbadge.store import business_login, overview, rights
 
 from ._site import PASSWORD, START, Site, csrf_of, login, make_client
 
@@ -33,6 +33,33 @@ async def test_an_app_is_taken_off_the_business_only(site: Site) -> None:
     emil = await site.browser(login("emil"))
     assert "Postbox" in (await emil.get("/console/account")).text
     assert (await _send(ada, f"{site.business}/apps/{grant.grant_id}/remove")).status_code == 404
+
+
+async def test_an_admin_sets_title_and_permissions(site: Site) -> None:
+    """wire §3.6: a person's title and permissions and a system user's permissions are set on the page of people, by admins."""
+    ada = await site.browser(login("ada"))
+    async with site.world.services.store.read() as tx:
+        places = await rights.list_members(tx, site.demo.business_id)
+    noor = next(one for one in places if one.account_id == site.ids["person:Noor Third"])
+    path = f"{site.business}/people/{noor.id}/details"
+    details = {"title": "Head of <Ads>", "finance_permission": "EDITOR", "ip_permission": ""}
+    assert (await _send(ada, path, **details)).status_code == 303
+    shown = (await ada.get(f"{site.business}/people")).text
+    assert "Employee, Head of &lt;Ads&gt;" in shown and 'value="Head of &lt;Ads&gt;"' in shown
+    assert re.search(r'<option value="EDITOR" selected', shown)
+    assert (await _send(ada, path, title="", finance_permission="")).status_code == 303
+    assert "Head of" not in (await ada.get(f"{site.business}/people")).text
+    for wrong in ({"finance_permission": "KING"}, {"title": "x" * 101}):
+        assert (await _send(ada, path, **wrong)).status_code == 400
+    robots = await ada.get(f"{site.business}/people?show=system")
+    robot = re.search(r'action="([^"]+/details)"', robots.text)
+    assert robot is not None and "Title" not in robots.text
+    assert (await _send(ada, robot[1], ip_permission="REVIEWER")).status_code == 303
+    assert re.search(r'<option value="REVIEWER" selected', (await ada.get(f"{site.business}/people?show=system")).text)
+    assert "Title or permissions changed" in (await ada.get(f"{site.business}/history")).text
+    paul = await site.browser(login("paul"))
+    partner = (await paul.get("/console")).text.split('href="/console/')[1].split('"')[0]
+    assert (await _send(paul, f"/console/{partner}/people/{noor.id}/details", title="Mine")).status_code == 404
 
 
 async def test_an_asset_is_shared_and_taken_back(site: Site) -> None:

@@ -39,6 +39,7 @@ POLICY = {
     "GET /console/{business}": MEMBER,
     "GET /console/{business}/people": MEMBER,
     "POST /console/{business}/people/{membership}/role": ADMIN,
+    "POST /console/{business}/people/{membership}/details": ADMIN,
     "POST /console/{business}/people/{membership}/remove": ADMIN,
     "GET /console/{business}/assets": MEMBER,
     "GET /console/{business}/assets/{asset}": MEMBER,

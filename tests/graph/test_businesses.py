@@ -28,7 +28,9 @@ async def test_what_a_business_says_of_itself(api: Api) -> None:
     token, world = await admin(api), api.world
     node = f"/{world.business}"
     fresh = await api.get(node, token, fields=FIELDS)
-    assert set(fresh) == {"id", "name", "link", "created_time", "verification_status", "is_hidden"}
+    known = {"id", "name", "link", "created_time", "verification_status", "is_hidden"}
+    assert set(fresh) == known | {"two_factor_type", "profile_picture_uri"}
+    assert fresh["two_factor_type"] == "none" and fresh["profile_picture_uri"].endswith("/static/avatar.svg")
     api.now = T0 + DAY
     more = {"name": "Harbour 2", "vertical": "TRAVEL", "timezone_id": "1", "primary_page": str(world.assets["page"])}
     assert (await api.call(node, token, "POST", **more)).json() == {"id": str(world.business)}

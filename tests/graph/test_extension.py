@@ -143,6 +143,27 @@ async def test_the_connection_survives_the_migration(api: Api) -> None:
     assert error(await swap(api, bob)) == (400, 100, None)
 
 
+async def test_a_swap_in_grace_gives_no_more_than_before(api: Api) -> None:
+    """Decision 25, I6, M16: the old login's swap gives what the install allowed and no more; who is no admin any more, and who
+    has lost the place, swaps nothing through the old login either; installing anew is not its business."""
+    world = api.world
+    await install(api, ALL, shop=SHOP)
+    bob = await _person(api, "bob", names=("page",))
+    before = await _swapped(api, bob)
+    started = await world.start("bob")
+    await world.claim(started, "bob", api.now)
+    api.now += DAY
+    assert await _swapped(api, bob) == before, "the same token as before the claim"
+    assert error(await swap(api, bob, scope="pages_manage_posts")) == (400, 100, None)
+    place = (await world.people_list(api.now))["bob@work.example"]
+    await membership.change_role(world.services, world.business, place, Role.EMPLOYEE, None, api.now)
+    assert error(await swap(api, bob))[1] == 200
+    assert (await api.call(f"/{world.assets['page']}", before)).status_code == 200, "what was swapped stands (A6)"
+    await membership.change_role(world.services, world.business, place, Role.ADMIN, None, api.now)
+    await membership.remove_member(world.services, world.business, place, None, api.now)
+    assert error(await swap(api, bob)) == (400, 100, None)
+
+
 async def test_wrong_swaps_mint_nothing(api: Api) -> None:
     """MT-20: employee, foreign app, foreign business, wrong external id, wider scopes, missing parameters: a 4xx, and no token."""
     world = api.world

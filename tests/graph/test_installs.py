@@ -67,6 +67,47 @@ async def test_an_admin_makes_narrower_tokens(api: Api) -> None:
     assert await _reaches(api, await _token(await mint(api, admin, asset=act))) == {"ads"}
 
 
+async def test_narrower_users_follow_the_installs_own(api: Api) -> None:
+    """MT-12, decision 25: what an admin takes from the install's system user, whole or in tasks, its narrower ones lose in the
+    same instant; given back, it comes with the next token that is asked for. A narrower one never gets more tasks."""
+    world = api.world
+    _, own = await install(api)
+    admin = await api.login(world.people["bob"], "both", (), ("business_management",), businesses=(world.business,))
+    page, page2 = (str(world.assets[name]) for name in ("page", "page2"))
+    both = await _token(await mint(api, own, asset=f"{page},{page2}"))
+    one = await _token(await mint(api, own, asset=page))
+    robot = (await api.get("/me", own))["id"]
+    boss = await api.login(world.people["ada"], "both", ("page", "page2"), businesses=(world.business,))
+    few = {"user": robot, "tasks": "ANALYZE,CREATE_CONTENT"}
+    assert (await api.call(f"/{page}/assigned_users", boss, "POST", **few)).json() == {"success": True}
+    for token in (own, both, one):
+        tasks = (await api.get(f"/{page}", token, fields="tasks"))["tasks"]
+        assert set(tasks) == {"ANALYZE", "CREATE_CONTENT"}
+    fresh = await _token(await mint(api, own, asset=f"{page},act_{world.assets['ads']}"))
+    assert set((await api.get(f"/{page}", fresh, fields="tasks"))["tasks"]) == {"ANALYZE", "CREATE_CONTENT"}
+    assert (await api.call(f"/{page}/assigned_users", boss, "DELETE", user=robot)).json() == {"success": True}
+    for token in (own, both, one, fresh):
+        assert error(await api.call(f"/{page}", token))[:2] == (403, 200)
+    assert (await api.call(f"/{page2}", both)).status_code == 200
+    assert error(await mint(api, admin, asset=page))[0] == 403
+    await api.call(f"/{page}/assigned_users", boss, "POST", **few)
+    assert error(await api.call(f"/{page}", one))[:2] == (403, 200), "nothing comes back by itself"
+    again = await _token(await mint(api, own, asset=page))
+    assert (await api.call(f"/{page}", again)).status_code == 200
+    await membership.remove_member(
+        world.services, world.business, await _place_of(api, int(robot)), world.people["bob"], api.now
+    )
+    for token in (own, both, again):
+        assert error(await api.call(f"/{page}", token))[0] >= 400 and await _reaches(api, token) == set()
+
+
+async def _place_of(api: Api, account_id: int) -> int:
+    async with api.world.services.store.read() as tx:
+        place = await rights.find_member(tx, account_id, api.world.business, api.now)
+    assert place is not None
+    return place.id
+
+
 async def test_the_system_user_narrows_itself(api: Api) -> None:
     """Wire §4, MT-12: the install's own system user makes narrower tokens; those make none, and never of other scopes."""
     _, token = await install(api)

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.commands._world import T0, TICK
-from workbadge.commands import joining, portfolio
+from workbadge.commands import joining, migration, portfolio
 from workbadge.commands.errors import CommandError, Problem
 from workbadge.store import audit
 from workbadge.terms.ids import make_id
@@ -183,6 +183,7 @@ async def test_system_users(api: Api) -> None:
         f"/{robot}", token, fields="id,name,role,created_time,created_by,finance_permission,ip_permission"
     )
     assert (shown["name"], shown["role"]) == ("Sync", "EMPLOYEE")
+    assert shown["created_by"] == {"id": await seat(api, "bob"), "name": "Bob"}
     assert (await api.call(edge, token, "POST", system_user_id=robot, role="ADMIN")).json() == {"id": robot}
     assert (await api.call(f"/{robot}", token, "POST", name="Sync 2")).json() == OK
     assert (await api.get(f"/{robot}", token, fields="name,role")) == {"name": "Sync 2", "role": "ADMIN", "id": robot}
@@ -196,6 +197,81 @@ async def test_system_users(api: Api) -> None:
     refused = await api.call(f"/{world.elsewhere}/system_users", elsewhere, "POST", system_user_id=robot, name="Mine")
     assert error(refused)[1:] == (100, 33)
     assert error(await api.call(f"/{robot}", elsewhere, "POST", name="Mine"))[1:] == (100, 33)
+
+
+PROFILE = "title,finance_permission,ip_permission,two_fac_status,marked_for_removal,pending_email"
+
+
+async def test_title_and_permissions(api: Api) -> None:
+    """wire §3.6, I11: an admin sets title and permissions of a BusinessUser, who may read it is told them; empty means none."""
+    token, world = await admin(api), api.world
+    emil = f"/{await seat(api, 'emil')}"
+    bare = {"two_fac_status": "disabled", "marked_for_removal": False, "id": emil[1:]}
+    assert await api.get(emil, token, fields=PROFILE) == bare
+    first = {"title": "Käpt’n", "finance_permission": "EDITOR", "ip_permission": "REVIEWER"}
+    assert (await api.call(emil, token, "POST", **first)).json() == OK
+    assert (await api.call(emil, token, "POST", **first)).json() == OK
+    assert await api.get(emil, token, fields=PROFILE) == {**bare, **first}
+    listed = (await api.get(f"/{world.business}/business_users", token, fields="title"))["data"]
+    assert [one["title"] for one in listed if "title" in one] == ["Käpt’n"]
+    assert (await api.call(emil, token, "POST", finance_permission="", title="Mate")).json() == OK
+    assert await api.get(emil, token, fields=PROFILE) == {**bare, "title": "Mate", "ip_permission": "REVIEWER"}
+    for wrong in (
+        {"title": "x" * 101},
+        {"title": "a\nb"},
+        {"finance_permission": "OWNER"},
+        {"ip_permission": "EDITOR"},
+        {},
+    ):
+        assert error(await api.call(emil, token, "POST", **wrong))[:2] == (400, 100), wrong
+    employee = await api.login(world.people["emil"], "both", ("page",), businesses=(world.business,))
+    assert (await api.get(emil, employee, fields="title"))["title"] == "Mate"
+    assert error(await api.call(emil, employee, "POST", title="Boss"))[:2] == (403, 200)
+    async with world.services.store.read() as tx:
+        entries = await audit.list_entries(tx, world.business, 10, ("membership.profile",))
+    assert len(entries) == 2 and {one.actor_id for one in entries} == {world.people["bob"]}
+
+
+async def test_a_place_keeps_its_profile_in_the_migration(api: Api) -> None:
+    """M4, M12: the managed account's place is known for the same title and permissions; rolled back, the old one's stand."""
+    token, world = await admin(api), api.world
+    emil = f"/{await seat(api, 'emil')}"
+    await api.call(emil, token, "POST", title="Mate", finance_permission="ANALYST")
+    started = await world.start("emil")
+    assert (await api.get(emil, token, fields="marked_for_removal"))["marked_for_removal"] is False
+    await world.claim(started, "emil", api.now)
+    managed = f"/{(await world.people_list(api.now))['emil@work.example']}"
+    fields = "title,finance_permission"
+    told = {"title": "Mate", "finance_permission": "ANALYST"}
+    assert await api.get(managed, token, fields=fields) == {**told, "id": managed[1:]}
+    await api.call(managed, token, "POST", title="Captain")
+    await migration.roll_back(world.services, started.migration_id, world.people["emil"], None, api.now)
+    assert await api.get(emil, token, fields=fields) == {**told, "id": emil[1:]}
+
+
+async def test_permissions_of_a_system_user(api: Api) -> None:
+    """wire §3.6: a SystemUser has them too, and tells its own of itself; whoever made it is told while still there."""
+    token, world = await admin(api), api.world
+    robot = (await api.call(f"/{world.business}/system_users", token, "POST", name="Sync")).json()["id"]
+    fields = "created_by,finance_permission,ip_permission,role"
+    assert (await api.call(f"/{robot}", token, "POST", finance_permission="ANALYST")).json() == OK
+    told = await api.get(f"/{robot}", token, fields=fields)
+    bob = {"id": await seat(api, "bob"), "name": "Bob"}
+    assert told == {"created_by": bob, "finance_permission": "ANALYST", "role": "EMPLOYEE", "id": robot}
+    own = await api.system("both", ("page",))
+    me = await api.get("/me", own, fields=fields)
+    assert me["role"] == "EMPLOYEE" and "finance_permission" not in me
+    await api.call(f"/{me['id']}", token, "POST", ip_permission="REVIEWER")
+    assert (await api.get("/me", own, fields=fields))["ip_permission"] == "REVIEWER"
+
+
+async def test_the_role_in_a_business(api: Api) -> None:
+    """wire §3.6: me/businesses tells the caller's role there as ``permitted_roles``."""
+    world = api.world
+    for who, role in (("bob", "ADMIN"), ("emil", "EMPLOYEE")):
+        token = await api.login(world.people[who], "both", ("page",), businesses=(world.business,))
+        (found,) = (await api.get("/me/businesses", token, fields="permitted_roles,verification_status"))["data"]
+        assert found["permitted_roles"] == [role] and found["verification_status"] == "not_verified"
 
 
 async def test_what_somebody_is_assigned(api: Api) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 from workbadge.keys import PasswordError, hash_secret
 from workbadge.lifecycle import migration as plans
-from workbadge.lifecycle.changes import Audit, MembershipState, Plan
+from workbadge.lifecycle.changes import Audit, MembershipState, OpenMembership, Plan
 from workbadge.lifecycle.migration import Claim
-from workbadge.store import migrations, records, rights
+from workbadge.store import migrations, place_profiles, records, rights
 from workbadge.store.apply import apply_plan, write_audit
 from workbadge.store.engine import Tx
 from workbadge.terms.ids import NodeId
@@ -147,7 +147,7 @@ async def confirm_claim(services: Services, link: str, proof: ClaimProof, now: d
             await _note_stranger(tx, services, row, proof.personal_id, now)
             return None
         plan, claimed = await _claim(tx, services, row, proof, hashed, now)
-        await apply_plan(tx, plan, proof.personal_id, services.entropy.new_id, now)
+        await _apply(tx, services, row, plan, claimed, now)
         return None if plan.refusal is not None else claimed
 
     done = await in_transaction(services, work)
@@ -174,6 +174,13 @@ async def _note_stranger(tx: Tx, services: Services, row: Any, account_id: int, 
         {"person": row.id, "tried_by": account_id},
     )
     await write_audit(tx, (entry,), account_id, services.entropy.new_id, now)
+
+
+async def _apply(tx: Tx, services: Services, row: Any, plan: Plan, claimed: Claimed, now: datetime) -> None:
+    """Carry the plan out. A place that the claim opens is known for the same as the one it takes over."""
+    await apply_plan(tx, plan, row.personal_id, services.entropy.new_id, now)
+    if any(isinstance(one, OpenMembership) for one in plan.changes):
+        await place_profiles.copy_profile(tx, row.personal_membership_id, claimed.membership_id)
 
 
 async def _claim(
@@ -242,7 +249,7 @@ async def claim_for(services: Services, migration_id: int, personal_id: int, now
         managed_id = None if existing is None else existing.id
         proof = ClaimProof(personal_id, managed_id, password)
         plan, claimed = await _claim(tx, services, row, proof, hashed, now)
-        await apply_plan(tx, plan, personal_id, services.entropy.new_id, now)
+        await _apply(tx, services, row, plan, claimed, now)
         return plan, claimed, existing is None
 
     plan, claimed, fresh = await in_transaction(services, work)

@@ -22,7 +22,7 @@ from workbadge.store.apply import apply_plan, write_audit
 from workbadge.store.engine import Tx
 from workbadge.terms.ids import kind_of
 from workbadge.terms.kinds import AccountKind, EndCause, NodeKind, Role
-from workbadge.terms.tasks import TASKS_OF, Task
+from workbadge.terms.tasks import NONE, TASKS_OF, Task
 
 from .app_status import check_login
 from .authority import may_open, require_admin
@@ -88,7 +88,11 @@ async def install_app(tx: Tx, services: Services, new: NewInstall, now: datetime
     await _check_assets(tx, new, now)
     row = await business_login.find_live_install(tx, new.app_id, new.business_id, new.external_business_id, lock=True)
     name = _name(app.name, bool(new.external_business_id))
-    account_id = await open_system_user(tx, services, new.business_id, name, now) if row is None else row.account_id
+    account_id = (
+        await open_system_user(tx, services, new.business_id, name, new.installer_id, now)
+        if row is None
+        else row.account_id
+    )
     await set_assets(tx, services, account_id, new.business_id, new.assets, now)
     granted = await consent_for(
         tx, services, account_id, new.app_id, new.business_id, new.scopes, new.assets, new.installer_id, now
@@ -160,27 +164,37 @@ async def _check_assets(tx: Tx, new: NewInstall, now: datetime) -> None:
             raise forbidden(f"{one} cannot be selected in this business.", "an asset of this business")
 
 
-async def open_system_user(tx: Tx, services: Services, business_id: int, name: str, now: datetime) -> int:
+async def open_system_user(
+    tx: Tx, services: Services, business_id: int, name: str, actor_id: int, now: datetime
+) -> int:
     """A system user of a business without assets."""
     account_id = services.entropy.new_id(NodeKind.ACCOUNT)
     await records.add_account(tx, account_id, AccountKind.SYSTEM, name, now, business_id=business_id)
-    await add_member(tx, services, account_id, business_id, Role.EMPLOYEE, {}, None, now)
+    await add_member(tx, services, account_id, business_id, Role.EMPLOYEE, {}, actor_id, now)
     return account_id
 
 
 async def set_assets(
-    tx: Tx, services: Services, account_id: int, business_id: int, assets: tuple[int, ...], now: datetime
+    tx: Tx,
+    services: Services,
+    account_id: int,
+    business_id: int,
+    assets: tuple[int, ...],
+    now: datetime,
+    most: dict[int, Task] | None = None,
 ) -> None:
-    """Give a system user every task on exactly these assets; one that an admin has removed meanwhile comes back."""
+    """Give a system user every task on exactly these assets, or those in ``most``; one that an admin has removed meanwhile
+    comes back."""
+    given = _tasks(assets)
+    if most is not None:
+        given = {one: tasks & most[one] for one, tasks in given.items() if tasks & most.get(one, NONE)}
     member = await rights.find_member(tx, account_id, business_id, now, lock=True)
     if member is None:
-        await add_member(tx, services, account_id, business_id, Role.EMPLOYEE, _tasks(assets), None, now)
+        await add_member(tx, services, account_id, business_id, Role.EMPLOYEE, given, None, now)
         return
-    changes: list[Change] = [DropAssignment(member.id, one) for one in member.assignments if one not in assets]
+    changes: list[Change] = [DropAssignment(member.id, one) for one in member.assignments if one not in given]
     changes += [
-        PutAssignment(member.id, one, tasks)
-        for one, tasks in _tasks(assets).items()
-        if member.assignments.get(one) != tasks
+        PutAssignment(member.id, one, tasks) for one, tasks in given.items() if member.assignments.get(one) != tasks
     ]
     if changes:
         entry = Audit("assignment.set", account_id, business_id, None, {"assets": len(assets)})

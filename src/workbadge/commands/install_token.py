@@ -19,6 +19,7 @@ from .configuration import SIXTY_DAYS
 from .errors import forbidden, invalid, not_found
 from .grant import Granted, selectable
 from .install import consent_for, open_system_user, set_assets
+from .narrow_users import tasks_of
 from .registration import NAME_LENGTH
 from .services import Services
 from .token import Issued, find_system_token, issue_system_token
@@ -116,7 +117,8 @@ async def _reached(tx: Tx, account_id: int, grant_id: int, now: datetime) -> tup
 async def _narrow(
     tx: Tx, services: Services, row: Any, grant: Any, assets: tuple[int, ...], known_only: bool, now: datetime
 ) -> Any:
-    """The grant of the install's system user that has just these assets; made when there is none yet."""
+    """The grant of the install's system user that has just these assets, with no more tasks on them than the holder of
+    ``grant``; made when there is none yet."""
     selection = hashlib.sha256(",".join(map(str, assets)).encode()).hexdigest()
     account_id = await business_login.find_narrow_user(tx, row.id, selection)
     if account_id is None:
@@ -126,10 +128,11 @@ async def _narrow(
         assert account is not None
         tail = f" ({len(assets)} of its assets)"
         name = account.name[: NAME_LENGTH - len(tail)] + tail
-        account_id = await open_system_user(tx, services, row.business_id, name, now)
+        account_id = await open_system_user(tx, services, row.business_id, name, row.installed_by, now)
         await business_login.add_narrow_user(tx, row.id, selection, account_id)
     if not known_only:
         scopes = tuple(scope_list(grant.scopes))
-        await set_assets(tx, services, account_id, row.business_id, assets, now)
+        most = await tasks_of(tx, grant.account_id, row.business_id, now)
+        await set_assets(tx, services, account_id, row.business_id, assets, now, most)
         await consent_for(tx, services, account_id, row.app_id, row.business_id, scopes, assets, row.installed_by, now)
     return await _grant(tx, account_id, row.app_id)

@@ -18,6 +18,7 @@ from workbadge.terms.tasks import TASKS_OF, Task
 
 from .errors import invalid, not_found
 from .logout import end_every_login
+from .narrow_users import follow_own_user
 from .refusals import check_plan
 from .services import Services
 from .transaction import in_transaction
@@ -103,11 +104,13 @@ async def change_place(
     actor_id: int | None,
     now: datetime,
 ) -> None:
-    """Plan on locked rows and write it into ``tx``. Raises CommandError where the plan refuses."""
+    """Plan on locked rows and write it into ``tx``; what an install's system user loses, its narrower ones lose (MT-12).
+    Raises CommandError where the plan refuses."""
     state, graces = await _locked(tx, business_id, membership_id, now)
     plan = await _with_announcements(tx, await make_plan(tx, state, graces), (state, *graces), now)
     check_plan(plan)
     await apply_plan(tx, plan, actor_id, services.entropy.new_id, now)
+    await follow_own_user(tx, services, state.account_id, business_id, actor_id, now)
 
 
 async def _change(

@@ -11,7 +11,7 @@ from typing import Any
 from workbadge.lifecycle.changes import Audit, MembershipState, OpenMembership, Plan
 from workbadge.lifecycle.membership import plan_assign
 from workbadge.lifecycle.migration import plan_exclude
-from workbadge.store import apps, migrations, records, rights
+from workbadge.store import apps, migrations, place_profiles, records, rights
 from workbadge.store.apply import apply_plan, write_audit
 from workbadge.store.engine import Tx
 from workbadge.terms.addresses import canonical_domain, domain_of, parse_address
@@ -142,6 +142,8 @@ async def add_member(
     audit = Audit("membership.add", account_id, business_id, None, {"role": role.value})
     plan = Plan(changes=(OpenMembership(state),), audit=(audit,))
     await apply_plan(tx, plan, actor_id, services.entropy.new_id, now)
+    if actor_id is not None:
+        await place_profiles.put_profile(tx, membership_id, {"created_by": actor_id})
     return membership_id
 
 

@@ -28,6 +28,7 @@ ACTS = {
     "membership.remove": "Removed",
     "membership.leaver": "Left: the account was suspended",
     "membership.role": "Role changed",
+    "membership.profile": "Title or permissions changed",
     "assignment.put": "Asset assigned",
     "assignment.take_away": "Asset taken away",
     "share.add": "Asset shared with a partner",

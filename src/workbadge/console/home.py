@@ -8,8 +8,17 @@ from starlette.responses import RedirectResponse, Response
 from workbadge.commands.coverage import business_share
 from workbadge.commands.errors import not_found
 from workbadge.commands.membership import change_role, remove_member
+from workbadge.commands.place_profile import (
+    FINANCE_PERMISSIONS,
+    IP_PERMISSIONS,
+    TITLE_LENGTH,
+    PlaceChange,
+    change_profile,
+)
 from workbadge.commands.progress import list_summaries, load_people
-from workbadge.store import apps, members, overview
+from workbadge.commands.transaction import in_transaction
+from workbadge.store import apps, members, overview, place_profiles
+from workbadge.store.engine import Tx
 from workbadge.store.members import Group, Wanted
 from workbadge.store.slices import FIRST
 from workbadge.terms.ids import parse_id
@@ -111,11 +120,13 @@ async def people(frame: Frame) -> Response:
             tx, frame.business.id, (group,), Wanted(text), frame.now, place_asked(frame, f"people {group}"), SIZE
         )
         assets = await members.count_assets(tx, [row.id for row in found.rows])
+        profiles = await place_profiles.find_profiles(tx, [row.id for row in found.rows])
     show = "" if group is Group.PEOPLE else group.value
     return frame.page(
         "people.html",
         members=found.rows,
         assets=assets,
+        profiles=profiles,
         group=group.value,
         tabs=[_tab(frame, one, counts[one], text) for one in Group],
         matches=counts[group],
@@ -124,7 +135,14 @@ async def people(frame: Frame) -> Response:
         here=kept_place(frame.request.query_params),
         pages=page_links(frame, f"people {group}", "/people", found, q=text, show=show),
         roles=[(role.value, role.value.capitalize()) for role in Role],
+        finance=_choices(FINANCE_PERMISSIONS),
+        ip=_choices(IP_PERMISSIONS),
+        title_length=TITLE_LENGTH,
     )
+
+
+def _choices(permissions: tuple[str, ...]) -> list[tuple[str, str]]:
+    return [("", "None"), *((one, one.capitalize()) for one in permissions)]
 
 
 def _tab(frame: Frame, group: Group, n: int, text: str) -> dict[str, object]:
@@ -152,6 +170,21 @@ async def set_role(frame: Frame) -> Response:
     await change_role(
         frame.services, frame.business.id, _membership_id(frame), Role(wanted), frame.account.id, frame.now
     )
+    return frame.go("/people", "saved", **kept_place(form))
+
+
+@page("people", admin=True, form=True)
+async def set_details(frame: Frame) -> Response:
+    """Change title and permissions of a person or a system user."""
+    form = await frame.request.form()
+    given = {name: text_of(form, name) for name in ("title", "finance_permission", "ip_permission") if name in form}
+    change = PlaceChange(**given)
+
+    async def work(tx: Tx) -> None:
+        place = _membership_id(frame)
+        await change_profile(tx, frame.services, frame.business.id, place, change, frame.account.id, frame.now)
+
+    await in_transaction(frame.services, work)
     return frame.go("/people", "saved", **kept_place(form))
 
 

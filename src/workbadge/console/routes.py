@@ -54,6 +54,7 @@ ROUTES = (
     Route(_IN, home.home, methods=["GET"]),
     Route(_IN + "/people", home.people, methods=["GET"]),
     Route(_IN + "/people/{membership}/role", home.set_role, methods=["POST"]),
+    Route(_IN + "/people/{membership}/details", home.set_details, methods=["POST"]),
     Route(_IN + "/people/{membership}/remove", home.remove_person, methods=["POST"]),
     Route(_IN + "/assets", assets.assets, methods=["GET"]),
     Route(_IN + "/assets/{asset}", asset_people.show, methods=["GET"]),

@@ -4,19 +4,20 @@ from typing import Any
 
 from workbadge.commands.app_owner import take_app
 from workbadge.commands.business_profile import VERTICALS, ProfileChange, add_child, change_profile
-from workbadge.store import app_links, business_profiles, records, rights
+from workbadge.store import app_links, business_profiles, rights
 from workbadge.store.engine import Tx
 from workbadge.store.visible import Filter
 from workbadge.store.window import Rows, Window
-from workbadge.terms.kinds import AccountKind, NodeKind
+from workbadge.terms.kinds import NodeKind
 from workbadge.web.wire import WireError
 
 from .context import Call, Item
 from .fields import Field
+from .identity import show_somebody
 from .lists import Asked, Edge, list_nodes, list_rows
 from .nodes import OMIT, TYPES, Expand, wire_time
 from .params import read_id, read_text
-from .people import APPLICATION, AppShown
+from .people import APPLICATION, AppShown, picture_of
 from .writes import DONE, Answer, actor_of
 
 
@@ -36,23 +37,30 @@ def _column(name: str) -> Expand:
     return expand
 
 
-def _somebody(column: str, named: str) -> Expand:
+def _somebody(column: str) -> Expand:
     """Who did something to the business, while that somebody has a place there."""
 
     async def expand(call: Call, item: Item, one: Field) -> Any:
-        profile = await _profile(call, item)
-        account_id = getattr(profile, column)
-        if account_id is None:
-            return OMIT
-        async with call.services.store.read() as tx:
-            account = await records.find_account(tx, account_id)
-            place = await rights.find_member(tx, account_id, item.id, call.now)
-        if account is None or place is None:
-            return OMIT
-        system = account.kind == AccountKind.SYSTEM.value
-        return {"id": str(account_id if system else place.id), "name": getattr(profile, named)}
+        return await show_somebody(call, getattr(await _profile(call, item), column), item.id)
 
     return expand
+
+
+async def _permitted_roles(call: Call, item: Item, one: Field) -> Any:
+    """Field ``permitted_roles``: the caller's role in the business."""
+    async with call.services.store.read() as tx:
+        place = await rights.find_member(tx, actor_of(item.loaded), item.id, call.now)
+    return [] if place is None else [place.role.value]
+
+
+async def _picture(call: Call, item: Item, one: Field) -> Any:
+    """Field ``profile_picture_uri``: the picture that everybody has."""
+    return picture_of(call)["data"]["url"]
+
+
+async def _two_factor(call: Call, item: Item, one: Field) -> Any:
+    """Field ``two_factor_type``: no business here demands a second factor."""
+    return "none"
 
 
 async def _updated(call: Call, item: Item, one: Field) -> Any:
@@ -72,21 +80,17 @@ async def _primary_page(call: Call, item: Item, one: Field) -> Any:
     return {"id": str(profile.primary_page_id), "name": profile.primary_page}
 
 
-async def _nothing(call: Call, item: Item, one: Field) -> Any:
-    """A field for which nothing is kept here: it is left out (``wire.md`` §3.4)."""
-    return OMIT
-
-
 BUSINESS_FIELDS: dict[str, Expand] = {
-    "created_by": _somebody("created_by", "creator"),
-    "updated_by": _somebody("updated_by", "updater"),
+    "created_by": _somebody("created_by"),
+    "updated_by": _somebody("updated_by"),
     "updated_time": _updated,
     "vertical": _column("vertical"),
     "vertical_id": _vertical_id,
     "timezone_id": _column("timezone_id"),
     "primary_page": _primary_page,
-    "two_factor_type": _nothing,
-    "profile_picture_uri": _nothing,
+    "two_factor_type": _two_factor,
+    "profile_picture_uri": _picture,
+    "permitted_roles": _permitted_roles,
 }
 
 

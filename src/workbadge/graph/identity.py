@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from workbadge.store import apps, business_login, records, seats
+from workbadge.store import apps, business_login, records, rights, seats
 from workbadge.store.engine import Tx
 from workbadge.store.facts import Loaded
 from workbadge.terms.kinds import AccountKind
@@ -15,8 +15,8 @@ from .context import Call, find_shown_id
 from .enforcement import check_limits
 from .errors import NO_TOKEN_ME, missing, nothing_named
 from .fields import Field, parse_fields
-from .nodes import OMIT, show
-from .people import APPLICATION, AppShown, Person, Seat, seat_of
+from .nodes import OMIT, Expand, show
+from .people import APPLICATION, SYSTEM_SEAT, AppShown, Person, Seat, seat_of
 
 
 async def find_person(call: Call, loaded: Loaded) -> Person:
@@ -65,6 +65,42 @@ async def find_robot(tx: Tx, now: datetime, found: int) -> Any:
     """The place of a system user that an id names."""
     row = await seats.find_seat(tx, now, account_id=found)
     return row if row is not None and row.kind == AccountKind.SYSTEM.value else None
+
+
+async def show_somebody(call: Call, account_id: int | None, business_id: int) -> Any:
+    """Id and name of whoever did something in a business, while that somebody has a place there; else it is left out."""
+    if account_id is None:
+        return OMIT
+    async with call.services.store.read() as tx:
+        account = await records.find_account(tx, account_id)
+        place = await rights.find_member(tx, account_id, business_id, call.now)
+    if account is None or place is None:
+        return OMIT
+    system = account.kind == AccountKind.SYSTEM.value
+    return {"id": str(account_id if system else place.id), "name": account.name}
+
+
+async def created_by(call: Call, seat: Seat, one: Field) -> Any:
+    """Field ``created_by`` of a system user."""
+    return await show_somebody(call, seat.created_by, seat.business_id)
+
+
+def of_own_place(name: str) -> Expand:
+    """A field that the system user behind the token has by its place in the business."""
+
+    async def expand(call: Call, person: Person, one: Field) -> Any:
+        async with call.services.store.read() as tx:
+            row = await find_robot(tx, call.now, person.shown_id)
+        if row is None:
+            return OMIT
+        seat = seat_of(row)
+        return await created_by(call, seat, one) if name == "created_by" else SYSTEM_SEAT.fields[name](call, seat)
+
+    return expand
+
+
+OWN_PLACE = {name: of_own_place(name) for name in ("created_by", "role", "finance_permission", "ip_permission")}
+"""Fields of the system user behind a token beyond those of an account."""
 
 
 async def _config_ids(call: Call, shown: AppShown, one: Field) -> Any:

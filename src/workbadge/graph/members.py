@@ -1,9 +1,11 @@
 """People and system users of a business: inviting, changing, removing; invitations as nodes (``wire.md`` §3.6)."""
 
+from dataclasses import replace
 from typing import Any
 
 from workbadge.commands.joining import invite_to_join, withdraw_invitation
 from workbadge.commands.membership import change_place, giving_role, removing
+from workbadge.commands.place_profile import PlaceChange, change_profile
 from workbadge.commands.system_user import create_system_user, rename_system_user
 from workbadge.store import invitations
 from workbadge.store.engine import Tx
@@ -98,12 +100,23 @@ async def add_system_user(call: Call, tx: Tx, item: Item) -> Answer:
 
 
 async def change_person(call: Call, tx: Tx, item: Item, row: Any) -> Answer:
-    """``POST {business_user}``: another ``role``; the last admin stays one (I9), an old login in grace follows (M16)."""
-    role = read_role(call)
-    if role is None:
-        raise WireError(100, f"(#100) The parameter role is required: {' or '.join(Role)}.")
-    await _give_role(call, tx, item, row, role)
+    """``POST {business_user}``: another ``role``, ``title``, ``finance_permission`` or ``ip_permission`` (an empty one: none);
+    the last admin stays one (I9), an old login in grace follows (M16)."""
+    role, change = read_role(call), _place_change(call)
+    if role is None and change == PlaceChange():
+        raise WireError(
+            100, "(#100) One of the parameters role, title, finance_permission and ip_permission is required."
+        )
+    await change_profile(tx, call.services, item.id, row.id, change, actor_of(item.loaded), call.now)
+    if role is not None:
+        await _give_role(call, tx, item, row, role)
     return DONE
+
+
+def _place_change(call: Call) -> PlaceChange:
+    """What ``title``, ``finance_permission`` and ``ip_permission`` say."""
+    values = call.params.values
+    return PlaceChange(values.get("title"), values.get("finance_permission"), values.get("ip_permission"))
 
 
 async def remove_person(call: Call, tx: Tx, item: Item, row: Any) -> Answer:
@@ -113,10 +126,14 @@ async def remove_person(call: Call, tx: Tx, item: Item, row: Any) -> Answer:
 
 
 async def change_robot(call: Call, tx: Tx, item: Item, row: Any) -> Answer:
-    """``POST {system_user}``: another ``name`` or ``role``."""
+    """``POST {system_user}``: another ``name``, ``role``, ``finance_permission`` or ``ip_permission`` (an empty one: none)."""
     role, name = read_role(call), call.params.values.get("name", "").strip()
-    if role is None and not name:
-        raise WireError(100, "(#100) One of the parameters name and role is required.")
+    change = replace(_place_change(call), title=None)
+    if role is None and not name and change == PlaceChange():
+        raise WireError(
+            100, "(#100) One of the parameters name, role, finance_permission and ip_permission is required."
+        )
+    await change_profile(tx, call.services, item.id, row.id, change, actor_of(item.loaded), call.now)
     if name:
         await rename_system_user(tx, call.services, row.account_id, item.id, name, actor_of(item.loaded), call.now)
     if role is not None:

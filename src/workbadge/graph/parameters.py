@@ -112,6 +112,9 @@ PARAMETERS: dict[tuple[str, str], tuple[Parameter, ...]] = {
     ("POST", ""): (
         Parameter("role", "ADMIN or EMPLOYEE, of a person or a system user"),
         Parameter("name", "A new name, of a system user, a business or a group of assets"),
+        Parameter("title", "What a person is there; empty: nothing"),
+        Parameter("finance_permission", "EDITOR or ANALYST, of a person or a system user; empty: none"),
+        Parameter("ip_permission", "REVIEWER, of a person or a system user; empty: none"),
         Parameter("vertical", "The line of business, of a business"),
         Parameter("timezone_id", "The number of the time zone, of a business", schema=NUMBER),
         Parameter("primary_page", "The page that stands for it, of a business"),

@@ -40,6 +40,11 @@ class Seat:
     business_name: str
     system: bool = False
     tasks: Task = NONE
+    title: str | None = None
+    finance_permission: str | None = None
+    ip_permission: str | None = None
+    created_by: int | None = None
+    ending: bool = False
 
 
 def seat_of(row: Any) -> Seat:
@@ -57,6 +62,11 @@ def seat_of(row: Any) -> Seat:
         row.business_name,
         system,
         Task(getattr(row, "tasks", 0)),
+        row.title,
+        row.finance_permission,
+        row.ip_permission,
+        row.created_by,
+        row.ends is not None,
     )
 
 
@@ -137,15 +147,12 @@ SYSTEM_USER = NodeType(
         "client_business_id": lambda call, person: str(person.business_id),
     },
 )
-_NOT_KEPT = (
-    "pending_email",
-    "title",
-    "two_fac_status",
-    "marked_for_removal",
-    "finance_permission",
-    "ip_permission",
-)
-"""Fields of a BusinessUser for which nothing is kept here: they are left out (``wire.md`` §3.4)."""
+_PERMISSIONS: dict[str, Render] = {
+    "finance_permission": lambda call, seat: _given(seat.finance_permission),
+    "ip_permission": lambda call, seat: _given(seat.ip_permission),
+}
+NO_SECOND_FACTOR = "disabled"
+"""``two_fac_status`` of everybody: a login here asks for no second factor, and none is kept."""
 BUSINESS_USER = NodeType(
     "BusinessUser",
     {
@@ -157,7 +164,11 @@ BUSINESS_USER = NodeType(
         "role": lambda call, seat: seat.role,
         "tasks": lambda call, seat: [seat.role],
         "business": _business,
-        **dict.fromkeys(_NOT_KEPT, _nothing),
+        "title": lambda call, seat: _given(seat.title),
+        "marked_for_removal": lambda call, seat: seat.ending,
+        "pending_email": _nothing,
+        "two_fac_status": lambda call, seat: NO_SECOND_FACTOR,
+        **_PERMISSIONS,
     },
     ("id", "name", "role"),
 )
@@ -167,9 +178,7 @@ SYSTEM_SEAT = NodeType(
         "id": lambda call, seat: str(seat.id),
         "name": lambda call, seat: seat.name,
         "role": lambda call, seat: seat.role,
-        "created_by": _nothing,
-        "finance_permission": _nothing,
-        "ip_permission": _nothing,
+        **_PERMISSIONS,
         "created_time": lambda call, seat: wire_time(seat.created),
     },
     ("id", "name", "role"),

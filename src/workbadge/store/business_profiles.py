@@ -6,16 +6,13 @@ from typing import Any
 from sqlalchemy import Row, insert, select, update
 
 from .engine import Tx
-from .schema import account, asset, business, name_key
+from .schema import asset, business, name_key
 from .schema.portfolio import business_profile
-
-_made = account.alias("made_by")
-_changed = account.alias("changed_by")
 
 
 async def find_profile(tx: Tx, business_id: int) -> Row[Any] | None:
     """Everything of a business: id, name, created_at, parent_id, primary_page_id, primary_page, vertical, timezone_id,
-    created_by, creator, updated_by, updater, updated_at; what is not known is None."""
+    created_by, updated_by, updated_at; what is not known is None."""
     return await tx.one(
         select(
             business.c.id,
@@ -27,15 +24,11 @@ async def find_profile(tx: Tx, business_id: int) -> Row[Any] | None:
             business_profile.c.vertical,
             business_profile.c.timezone_id,
             business_profile.c.created_by,
-            _made.c.name.label("creator"),
             business_profile.c.updated_by,
-            _changed.c.name.label("updater"),
             business_profile.c.updated_at,
         )
         .outerjoin(business_profile, business_profile.c.business_id == business.c.id)
         .outerjoin(asset, asset.c.id == business_profile.c.primary_page_id)
-        .outerjoin(_made, _made.c.id == business_profile.c.created_by)
-        .outerjoin(_changed, _changed.c.id == business_profile.c.updated_by)
         .where(business.c.id == business_id)
     )
 

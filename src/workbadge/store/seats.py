@@ -1,7 +1,8 @@
 """Places in businesses as apps see them: who holds one, who has tasks on an asset. Handed-over places are not among them.
 
 Rows carry ``id`` (the membership's), ``made`` (since when), ``role``, ``business_id``, ``business_name``, ``account_id``,
-``name``, ``email``, ``kind``, ``created_at`` (the account's); those of an asset also ``tasks``.
+``name``, ``email``, ``kind``, ``created_at`` (the account's), ``ends`` (the place's), ``title``, ``finance_permission``,
+``ip_permission``, ``created_by`` (an account); those of an asset also ``tasks``.
 """
 
 from datetime import datetime
@@ -14,6 +15,7 @@ from workbadge.terms.tasks import Task
 
 from .engine import Tx
 from .schema import account, assignment, business, membership
+from .schema.portfolio import place_profile
 from .window import Rows, Window, count_rows, read_window
 
 _SYSTEM = AccountKind.SYSTEM.value
@@ -42,9 +44,15 @@ def _seats(now: datetime) -> Select[Any]:
             account.c.email,
             account.c.kind,
             account.c.created_at,
+            membership.c.ends,
+            place_profile.c.title,
+            place_profile.c.finance_permission,
+            place_profile.c.ip_permission,
+            place_profile.c.created_by,
         )
         .join(account, account.c.id == membership.c.account_id)
         .join(business, business.c.id == membership.c.business_id)
+        .outerjoin(place_profile, place_profile.c.membership_id == membership.c.id)
         .where(_open(now))
     )
 

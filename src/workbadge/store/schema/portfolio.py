@@ -1,4 +1,4 @@
-"""The tables of the business portfolio beyond assets and people: what is known of a business, invitations, requests for
+"""The tables of the business portfolio beyond assets and people: what is known of a business and of a place in it, invitations, requests for
 assets, groups of assets, whose an app is, and first answers to requests that carry an idempotency key."""
 
 from sqlalchemy import (
@@ -28,6 +28,16 @@ business_profile = Table(
     ref_column("updated_by", "account.id", True),
     at_column("updated_at"),
     Index(None, "parent_id"),
+)
+
+place_profile = Table(
+    "place_profile",
+    metadata,
+    Column("membership_id", BigInteger, ForeignKey("membership.id"), primary_key=True, autoincrement=False),
+    Column("title", Text),
+    Column("finance_permission", String(16)),
+    Column("ip_permission", String(16)),
+    ref_column("created_by", "account.id", True),
 )
 
 invitation = Table(

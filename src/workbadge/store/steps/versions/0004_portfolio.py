@@ -91,6 +91,17 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_business_profile_parent_id"), ["parent_id"], unique=False)
 
     op.create_table(
+        "place_profile",
+        sa.Column("membership_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("title", sa.Text(), nullable=True),
+        sa.Column("finance_permission", sa.String(length=16), nullable=True),
+        sa.Column("ip_permission", sa.String(length=16), nullable=True),
+        sa.Column("created_by", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["created_by"], ["account.id"], name=op.f("fk_place_profile_created_by")),
+        sa.ForeignKeyConstraint(["membership_id"], ["membership.id"], name=op.f("fk_place_profile_membership_id")),
+        sa.PrimaryKeyConstraint("membership_id", name=op.f("pk_place_profile")),
+    )
+    op.create_table(
         "invitation",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("business_id", sa.BigInteger(), nullable=False),
