@@ -4,11 +4,12 @@ import json
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from tests.commands._world import World
 from workbadge.commands import membership, portfolio, webhooks
 from workbadge.commands.webhooks import NewSubscription
-from workbadge.store import business_login, grants, rights
+from workbadge.store import business_login, grants, rights, schema
 from workbadge.terms.instants import DAY
 from workbadge.terms.kinds import AccountKind, Role, TokenKind
 from workbadge.terms.reasons import Reason
@@ -281,6 +282,39 @@ async def test_switches_and_repair(api: Api) -> None:
     answer = await api.call("/commerce_partner_integrations_repair", own, "POST", **given)
     assert answer.json() == {"success": True, "id": str(install_id)}
     assert (await api.call(f"/{world.assets['page']}", own)).status_code == 403
+
+
+async def test_an_admin_has_an_install_put_right(api: Api) -> None:
+    """Wire §5.1: a repair with an admin's token gives the system user back what was chosen at the install and taken since, as far
+    as that token itself manages it; an employee's, a system user's and an old login's from its claim on give nothing back."""
+    world = api.world
+    install_id, own = await install(api, ("page", "page2", "ads"), shop=SHOP)
+    given = {"fbe_external_business_id": SHOP}
+    async with world.services.store.read() as tx:
+        member = await rights.find_member(tx, int((await api.get("/me", own))["id"]), world.business, api.now)
+    assert member is not None
+    for name in ("page", "page2"):
+        await membership.take_away(world.services, world.business, member.id, world.assets[name], None, api.now)
+
+    async def repaired(token: str) -> list[int]:
+        answer = await api.call("/commerce_partner_integrations_repair", token, "POST", **given)
+        assert answer.json() == {"success": True, "id": str(install_id)}, answer.text
+        return [(await api.call(f"/{world.assets[name]}", own)).status_code for name in ("page", "page2", "ads")]
+
+    for who, names in (("emil", ("page", "page2")), ("bob", ())):
+        assert await repaired(await _person(api, who, names=names)) == [403, 403, 200]
+    assert await repaired(own) == [403, 403, 200]
+    admin = await _person(api, "bob", names=("page",))
+    assert await repaired(admin) == [200, 403, 200]
+    assert await repaired(admin) == [200, 403, 200]
+    async with world.services.store.read() as tx:
+        repairs = select(schema.audit.c.actor_id).where(schema.audit.c.act == "install.repair")
+        assert [row.actor_id for row in await tx.rows(repairs)] == [world.people["bob"]]
+    wide = await _person(api, "bob", names=("page", "page2"))
+    assert await repaired(wide) == [200, 200, 200]
+    await membership.take_away(world.services, world.business, member.id, world.assets["page"], None, api.now)
+    await world.claim(await world.start("bob"), "bob", api.now)
+    assert await repaired(wide) == [403, 200, 200]
 
 
 async def test_uninstalling(api: Api) -> None:

@@ -224,6 +224,39 @@ async def consent_for(
     return granted
 
 
+async def chosen_assets(tx: Tx, row: Any) -> tuple[int, ...]:
+    """The assets that an install's system user let the app use: what its admin chose, less what left the business since."""
+    grant = await grants.find_grant(tx, row.account_id, row.app_id)
+    chosen = [] if grant is None else [one.target_id for one in await grants.list_targets(tx, grant.id)]
+    return tuple(one for one in chosen if kind_of(one) in TASKS_OF)
+
+
+async def repair_install(
+    tx: Tx, services: Services, install_id: int, assets: tuple[int, ...], actor_id: int, now: datetime
+) -> None:
+    """Give the install's system user every task again on these of its chosen assets that the business still has; what it has
+    besides stays as it is. A system user that was removed stays so: that takes a new install. Repeating is harmless.
+
+    The caller has decided that the actor manages business and assets.
+    """
+    row = await business_login.find_install(tx, install_id, lock=True)
+    member = None if row is None else await rights.find_member(tx, row.account_id, row.business_id, now, lock=True)
+    if row is None or member is None:
+        return
+    found = await records.list_assets(tx, list(assets))
+    lent = await rights.list_lent(tx, list(assets), [row.business_id], now)
+    changes = [
+        PutAssignment(member.id, one, tasks)
+        for one, tasks in _tasks(assets).items()
+        if one in found
+        and (found[one].business_id == row.business_id or one in lent)
+        and member.assignments.get(one) != tasks
+    ]
+    if changes:
+        entry = Audit("install.repair", install_id, row.business_id, None, {"app": row.app_id, "assets": len(changes)})
+        await apply_plan(tx, Plan(tuple(changes), (entry,)), actor_id, services.entropy.new_id, now)
+
+
 async def uninstall_app(tx: Tx, services: Services, install_id: int, actor_id: int, now: datetime) -> None:
     """End an install: its system users leave the business, every token of theirs is dead. Repeating is harmless.
 

@@ -5,12 +5,13 @@ reaches; whose else that id is, nobody learns (MT-20).
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from workbadge.access import Allow, Ask, decide
 from workbadge.commands.errors import CommandError
 from workbadge.commands.extension import SCOPE, check_external_id, config_of, read_config, with_config
-from workbadge.commands.install import uninstall_app
+from workbadge.commands.install import chosen_assets, repair_install, uninstall_app
 from workbadge.commands.install_events import by_kind
 from workbadge.commands.install_token import swap_token
 from workbadge.store import business_login, facts, grants, records, rights
@@ -138,14 +139,33 @@ async def rollout_switches(call: Call) -> dict[str, Any]:
 
 
 async def repair(call: Call) -> dict[str, Any]:
-    """``POST /commerce_partner_integrations_repair``: whether the install stands, and under which id. Nothing that an admin
-    took away comes back by it."""
-    loaded = await call.alive()
-    async with call.services.store.read() as tx:
+    """``POST /commerce_partner_integrations_repair``: under which id the install stands. For an admin of the business it is put
+    right: its system user has every task again on what was chosen, as far as this call manages it itself. Whoever else calls,
+    the system user too, gets back nothing that was taken away."""
+
+    async def in_tx(tx: Tx) -> Answer:
+        loaded = await call.alive()
         rows = await _installs(call, loaded, tx, _READ)
-    if not rows:
-        raise WireError(100, _NONE)
-    return {"success": True, "id": str(rows[0].id)}
+        if not rows:
+            raise WireError(100, _NONE)
+        reached = await call.load(rows[0].business_id, tx)
+        if isinstance(decide(reached.facts, _MANAGE, call.now), Allow):
+            managed = await _managed(call, await chosen_assets(tx, rows[0]), tx)
+            await repair_install(tx, call.services, rows[0].id, managed, actor_of(loaded), call.now)
+        return {"success": True, "id": str(rows[0].id)}
+
+    return await committed(call, in_tx)
+
+
+async def _managed(call: Call, assets: tuple[int, ...], tx: Tx) -> tuple[int, ...]:
+    """Those of the assets that this call may manage: nobody gives by a repair what they could not give by hand."""
+    managed = []
+    for one, loaded in (await facts.load_many(tx, call.hash, assets)).items():
+        node = loaded.facts.node
+        if node is not None:
+            ask = replace(ask_for(node.kind, Act.MANAGE), scopes=_EITHER)
+            managed += [one] if isinstance(decide(loaded.facts, ask, call.now), Allow) else []
+    return tuple(managed)
 
 
 async def swap(call: Call, text: str) -> dict[str, Any]:
