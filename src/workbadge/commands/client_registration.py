@@ -1,7 +1,7 @@
 """Apps that register themselves, and manage what they registered by a token of their own (RFC 7591, RFC 7592)."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,10 @@ from .transaction import in_transaction
 
 PREFIX = "WBM"
 """How a registration access token starts: no other place takes one."""
+
+
+_SETTINGS = {"policy_uri": "privacy_policy_url", "tos_uri": "terms_of_service_url"}
+"""What is a setting of the app, too, and kept there alone: the registration's name of it, and the column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,10 @@ async def hand_over(tx: Tx, services: Services, app_id: int, actor_id: int | Non
 
 async def _save(tx: Tx, app_id: int, new: Registration, now: datetime) -> None:
     await register_client(tx, app_id, new.auth_method, new.application_type, new.id_token_alg)
-    await save_terms(tx, app_id, new.terms, now)
+    about = {name: value for name, value in new.terms.about.items() if name not in _SETTINGS}
+    await save_terms(tx, app_id, replace(new.terms, about=about), now)
+    settings = {column: new.terms.about.get(member) for member, column in _SETTINGS.items()}
+    await client_terms.set_app(tx, app_id, settings)
 
 
 async def _read(services: Services, app_id: int, token: str | None = None) -> Registered:
@@ -104,9 +111,11 @@ async def _read(services: Services, app_id: int, token: str | None = None) -> Re
         client = await find_client(tx, str(app_id))
     if client is None or row is None:
         raise _refused()
+    settings = {member: getattr(app, column) for member, column in _SETTINGS.items()}
+    about = terms.about | {member: value for member, value in settings.items() if value}
     needs_secret = client.row.auth_method in ("client_secret_basic", "client_secret_post", None)
     secret = services.sealer.open(app.secret, SECRET_PLACE) if needs_secret else None
-    return Registered(client, terms, app.login_uri, row.registered_at, secret, token)
+    return Registered(client, replace(terms, about=about), app.login_uri, row.registered_at, secret, token)
 
 
 def _refused() -> CommandError:

@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from tests.commands._world import PASSWORD
 from tests.oauth._site import LoginSite
+from workbadge.commands.app_settings import change_settings
 from workbadge.commands.app_status import set_access
 from workbadge.commands.client_registration import hand_over, registration_address
 from workbadge.commands.errors import CommandError
@@ -146,6 +147,34 @@ async def test_reconnecting_is_a_login_that_starts_at_the_client(opened: LoginSi
     back = await client.log_in(browser=browser, scope="openid pages_show_list", state="from the link")
     assert back.query["code"] and back.query["iss"] == world.services.base_url
     assert "https://both.example/in" not in (await browser.get(home)).text
+
+
+async def test_policy_and_terms_are_linked_in_the_dialog(opened: LoginSite) -> None:
+    """OIDF oidcc-registration-policy-uri, oidcc-registration-tos-uri: both addresses come back, and are links where the person is
+    asked; they are the app's settings, and gone when the registration is replaced without them."""
+    links = {"policy_uri": "https://app.example/privacy?a=1&b=2", "tos_uri": "https://app.example/terms"}
+    made = (await register(opened, client_name="Scheduler", **links)).json()
+    opened.world.apps["new"] = int(made["client_id"])
+    new = App(opened, "new")
+    new.back = BACK
+    browser = opened.browser()
+    await browser.sign_in_as("emil")
+
+    async def linked() -> set[str]:
+        page = await browser.get(new.address(scope="openid email"))
+        return {unescape(one) for one in re.findall(r'href="(https://app\.example/[^"]*)"', page.text)}
+
+    assert {name: made[name] for name in links} == links and await linked() == set(links.values())
+    async with opened.world.services.store.write() as tx:
+        await change_settings(
+            tx, opened.world.services, int(new.id), {"privacy_policy_url": "https://app.example/p"}, None, opened.now
+        )
+    stands = (await manage(opened, made, "GET")).json()
+    assert stands["policy_uri"] == "https://app.example/p"
+    assert await linked() == {"https://app.example/p", "https://app.example/terms"}
+    kept = {name: value for name, value in stands.items() if name not in links}
+    assert (await manage(opened, made, "PUT", json=kept)).status_code == 200
+    assert "tos_uri" not in (await manage(opened, made, "GET")).json() and await linked() == set()
 
 
 async def test_a_public_client_has_no_secret(opened: LoginSite) -> None:
