@@ -7,6 +7,7 @@ sign-in pages are named here, everything else is a path of the graph.
 
 import os
 import re
+from collections.abc import Awaitable
 from pathlib import Path
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -53,17 +54,17 @@ class Application:
         self._rooms.update(dict.fromkeys(DOCS_SEGMENTS, make_docs()))
         self._rooms.update(dict.fromkeys(READINESS_SEGMENTS, make_readiness(site)))
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """One request. Never decides anything from the request's URL but from ``scope["path"]``."""
         scope["workbadge.site"] = self._site
         scope["workbadge.now"] = self._clock.now()
         path: str = scope["path"].removeprefix(scope.get("root_path", ""))
         first, _, rest = path[1:].partition("/")
-        if _VERSION.fullmatch(first):
+        if first[:1] == "v" and _VERSION.fullmatch(first):
             first = rest.partition("/")[0]
         if self._secure:
             send = _over_https(scope, send)
-        await self._rooms.get(first, self._graph)(scope, receive, send)
+        return self._rooms.get(first, self._graph)(scope, receive, send)
 
 
 def make_docs() -> ApiDocs:
@@ -125,12 +126,13 @@ class Server:
         self._config = config
         self._application: Application | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Lifespan and requests."""
-        if scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
-        elif scope["type"] == "http" and self._application is not None:
-            await self._application(scope, receive, send)
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Lifespan and requests. Raises RuntimeError for anything else, and for a request before the process is ready."""
+        if scope["type"] == "http" and self._application is not None:
+            return self._application(scope, receive, send)
+        if scope["type"] != "lifespan":
+            raise RuntimeError(f"expected a request to a ready server, got {scope['type']}")
+        return self._lifespan(receive, send)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()

@@ -67,6 +67,7 @@ def settings_for(application: ASGIApp, lifespan: bool = False, tls: Tls | None =
     """uvicorn's settings for every server here."""
     return uvicorn.Config(
         application,
+        interface="asgi3",
         lifespan="on" if lifespan else "off",
         log_level="warning",
         access_log=False,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import permutations
 
 import pytest
@@ -20,9 +20,11 @@ from workbadge.access import (
     GrantFacts,
     NodeFacts,
     Route,
+    Standing,
     TokenFacts,
     decide,
     next_change,
+    stand,
 )
 from workbadge.terms.instants import Interval
 from workbadge.terms.kinds import AccountKind, Act, EndCause, NodeKind, TokenKind
@@ -388,3 +390,12 @@ def test_the_next_change_is_the_earliest_instant_to_come() -> None:
         assert next_change(one, END) is None
     several = replace(with_token(expires=END), routes=(replace(WAY, membership=Interval(T0, END - DAY)),))
     assert next_change(several, NOW) == END - DAY
+
+
+def test_a_decision_says_how_long_it_stands() -> None:
+    """``stand`` is ``decide`` from ``now`` until the next change, and for good when there is none (house 30)."""
+    for facts, ends in ((with_token(expires=END), END), (allowed(), datetime.max.replace(tzinfo=UTC))):
+        for now in (T0 + TICK, END - TICK):
+            assert stand(facts, READ, now) == Standing(decide(facts, READ, now), now, ends)
+    refused = stand(with_token(expires=END), READ, END)
+    assert isinstance(refused.decision, Deny) and refused.starts == END < refused.ends

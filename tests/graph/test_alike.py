@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from tests.commands._world import T0, TICK, World
-from workbadge.access import Decision, Facts, decide
-from workbadge.graph import alike
+from workbadge.access import Decision, Facts, decide, stand
+from workbadge.graph import alike, context
 from workbadge.graph.alike import Alike
 from workbadge.graph.context import ask_for
 from workbadge.keys import hash_secret
@@ -79,3 +79,24 @@ async def test_only_a_pages_token_is_decided_by_the_nodes_id(api: Api) -> None:
                 assert same or token == page
                 changed += not same
     assert changed
+
+
+async def test_what_was_decided_ends_with_its_time(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """wire 9.22, I8, M9: while nothing is committed a decision is kept up to the instant at which it is another one, not beyond; and
+    what was decided at a later instant says nothing about an earlier one."""
+    world, asked = api.world, 0
+    token = await api.login(world.people["emil"], "both", ("page",))
+    await world.claim(await world.start("emil"), "emil", T0 + DAY)
+
+    def counted(*given: object) -> object:
+        nonlocal asked
+        asked += 1
+        return stand(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(context, "stand", counted)
+    statuses = []
+    for now in (T0 + DAY, T0 + DAY, CUT_OFF - TICK, CUT_OFF, CUT_OFF + TICK, CUT_OFF - TICK):
+        api.now = now
+        statuses.append((await api.call(f"/{world.assets['page']}", token)).status_code)
+    assert statuses == [200, 200, 200, 400, 400, 200]
+    assert asked == 3 or world.services.store.engine == "postgresql"  # facts may be forgotten meanwhile: a second is the bound

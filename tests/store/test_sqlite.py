@@ -268,3 +268,24 @@ async def test_nothing_holds_the_file_after_close(tmp_path: Path) -> None:
     assert _open_files(tmp_path) == []
     async with open_store(at(tmp_path)) as again, again.read():
         pass
+
+
+async def test_a_commit_of_another_process_is_seen_in_the_next_turn(tmp_path: Path) -> None:
+    """I7: what is kept is dropped by anybody's commit. SQLite is asked once in a turn of the event loop, before which every
+    question of that turn was asked; whoever asks after the commit asks in a later turn."""
+    async with open_store(at(tmp_path)) as mine, open_store(at(tmp_path)) as theirs:
+        assert isinstance(mine, SqliteStore)
+        await mine.create()
+        asked: list[str] = []
+        kept = mine.memo()
+        mine._hot_raw().set_trace_callback(asked.append)
+        assert mine.memo() is kept and asked == []
+        await asyncio.sleep(0)
+        assert mine.memo() is kept and mine.memo() is kept and asked == ["PRAGMA data_version"]
+        async with theirs.write() as tx:
+            await tx.run(insert(setting), [{"name": "a", "value": "1"}])
+        assert mine.memo() is not kept
+        kept = mine.memo()
+        async with mine.write() as tx:
+            await tx.run(insert(setting), [{"name": "b", "value": "1"}])
+        assert mine.memo() is not kept

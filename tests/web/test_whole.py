@@ -9,6 +9,7 @@ import uvicorn
 
 from tests.commands._world import T0, make_services
 from workbadge.main import make_application
+from workbadge.oauth.rfc6749.call import Answer, send_answer
 from workbadge.serving import bind, settings_for
 from workbadge.store.engine import StoreSettings
 from workbadge.store.opening import open_store
@@ -119,3 +120,29 @@ def test_usage_goes_in_the_same_piece() -> None:
     assert (status, body, sent[1]["body"]) == (200, b'{"id":"1"}', b'{"id":"1"}')
     assert sorted(lines.split(b"\r\n")) == sorted(plain.split(b"\r\n"))
     assert b'x-app-usage: {"call_count":1}\r\n' in lines
+
+
+def test_an_introspection_goes_in_one_piece_too() -> None:
+    """OA-34: answers of the OAuth side that nobody may keep are written at once with the very same headers; all others are not."""
+    wholes: list[tuple[int, bytes, bytes]] = []
+    sent: list[dict[str, object]] = []
+
+    def whole(status: int, lines: bytes, body: bytes) -> bool:
+        wholes.append((status, lines, body))
+        return True
+
+    async def send(message) -> None:  # type: ignore[no-untyped-def]
+        sent.append(message)
+
+    asyncio.run(send_answer(send, Answer({"active": False}), whole=whole))
+    asyncio.run(send_answer(send, Answer({"active": False})))
+    ((status, lines, body),) = wholes
+    plain = b"".join(b"%s: %s\r\n" % one for one in sent[0]["headers"])  # type: ignore[attr-defined]
+    assert (status, body, sent[1]["body"]) == (200, b'{"active":false}', b'{"active":false}')
+    assert sorted(lines.split(b"\r\n")) == sorted(plain.split(b"\r\n"))
+
+    others = (Answer(status=204), Answer({}, 400), Answer(b"x", content_type=b"application/jwt"), Answer({}, kept=60))
+    for other in others:
+        asyncio.run(send_answer(send, other, whole=whole))
+    asyncio.run(send_answer(send, Answer({}), [(b"vary", b"Origin")], whole))
+    assert len(wholes) == 1 and len(sent) == 2 * (2 + len(others))

@@ -6,7 +6,7 @@ Read ``_checks`` top to bottom: ``CHECKS`` is the policy. ``decide`` walks it. E
 
 from ._checks import CHECKS, ROUTE_CHECKS
 from ._decide import decide
-from ._next_change import next_change
+from ._next_change import Standing, next_change, stand
 from .facts import (
     AccountFacts,
     Allow,
@@ -34,7 +34,9 @@ __all__ = [
     "GrantFacts",
     "NodeFacts",
     "Route",
+    "Standing",
     "TokenFacts",
     "decide",
     "next_change",
+    "stand",
 ]

@@ -1,9 +1,22 @@
-"""``next_change``: how long what was decided about facts stays decided."""
+"""How long what was decided about facts stays decided: ``next_change``, and ``stand``, a decision that says so."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from .facts import Facts
+from ._decide import decide
+from .facts import Ask, Decision, Facts
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A decision, and when it is that of the same facts and Ask: ``starts <= now < ends``."""
+
+    decision: Decision
+    starts: datetime
+    ends: datetime
 
 
 def _instants(facts: Facts) -> Iterator[datetime | None]:
@@ -31,3 +44,8 @@ def next_change(facts: Facts, now: datetime) -> datetime | None:
     refusal too, is that of each instant before the one returned. An answer may be kept until then as long as the facts stand.
     """
     return min((at for at in _instants(facts) if at is not None and at > now), default=None)
+
+
+def stand(facts: Facts, ask: Ask, now: datetime) -> Standing:
+    """``decide``, with the time for which its answer is the answer at every instant, as long as the facts stand."""
+    return Standing(decide(facts, ask, now), now, next_change(facts, now) or _NEVER)

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from workbadge.access import Allow, Ask, Deny, NodeFacts, decide
+from workbadge.access import Allow, Ask, Decision, Deny, NodeFacts, decide, stand
 from workbadge.commands.app_status import closed_scopes
 from workbadge.commands.inspection import is_lapsed, scopes_at
 from workbadge.commands.partial import list_lost
@@ -144,6 +144,7 @@ class Call:
         """
         found = node_id if node_id is not None else parse_id(text.removeprefix("act_"))
         kind = None if found is None else kind_of(found)
+        usual = ask is None
         ask = ask or (None if kind is None else _ASKS.get((kind, act)))
         if (
             found is None
@@ -156,8 +157,12 @@ class Call:
         loaded = await self.load(found, reader)
         if loaded.loses_at is not None and loaded.loses_at <= self.now:
             await self._tell_lost(loaded, reader)
-        alike = self.alike
-        decision = decide(loaded.facts, ask, self.now) if alike is None else alike.decide(loaded.facts, ask)
+        if self.alike is not None:
+            decision = self.alike.decide(loaded.facts, ask)
+        elif usual:
+            decision = self._decide(loaded, act, ask)
+        else:
+            decision = decide(loaded.facts, ask, self.now)
         if isinstance(decision, Deny):
             self._count(loaded, None)
             raise await self._refusal(decision, loaded, text, reader, needs_of(decision, ask))
@@ -165,6 +170,13 @@ class Call:
         assert node is not None
         self._count(loaded, node)
         return Item(found, kind, loaded.name, loaded.details, node.business_id, decision, loaded)
+
+    def _decide(self, loaded: Loaded, act: Act, ask: Ask) -> Decision:
+        """``access.decide``, or what it said about the very same facts, while that stands."""
+        standing = loaded.standing.get(act)
+        if standing is None or not standing.starts <= self.now < standing.ends:
+            standing = loaded.standing[act] = stand(loaded.facts, ask, self.now)
+        return standing.decision
 
     async def managing(self, business_id: int, reader: Tx) -> bool:
         """Whether this call may manage a business: people, roles, shares, system users (M5, MT-18)."""

@@ -8,6 +8,7 @@ import re
 import traceback
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -113,6 +114,13 @@ def _find_write(writes: Writes, method: str, rest: list[str]) -> Write | None:
     return writes.get((method, rest[0] if rest else "")) if len(rest) < 2 else None
 
 
+@lru_cache(maxsize=8192)
+def _find_node(path: str) -> int | None:
+    """The asset or business that a path names and nothing inside it."""
+    found = parse_id(path[1:].removeprefix("act_"))
+    return found if found is not None and kind_of(found) in TYPES else None
+
+
 def _where(error: Exception) -> str:
     """File and line in which an error was raised."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
@@ -188,12 +196,15 @@ class Graph:
         try:
             call = Call(site, now, params, version, f"/{text}", False)
             call.alike = alike
-            item = await call.reach(text)
-            call.used(item.loaded)
-            payload = await show(call, TYPES[item.kind], item, parse_fields(params.values["fields"]))
-            return payload, version, tuple(params.told.items())
+            return await self._show(call, text), version, tuple(params.told.items())
         except Exception as error:
             return _failure(error, params, trace), version, tuple(params.told.items())
+
+    async def _show(self, call: Call, text: str, node_id: int | None = None) -> dict[str, Any]:
+        """The asked fields of an asset or a business."""
+        item = await call.reach(text, node_id=node_id)
+        call.used(item.loaded)
+        return await show(call, TYPES[item.kind], item, parse_fields(call.params.values.get("fields", "")))
 
     async def _answer(
         self,
@@ -211,6 +222,11 @@ class Graph:
             method = "GET"
         if method not in ("GET", "POST", "DELETE"):
             raise WireError(100, f"(#100) Unsupported method {method[:20]}.", status=405)
+        node_id = _find_node(path) if method == "GET" and "ids" not in params.values else None
+        if node_id is not None:
+            call = Call(site, now, params, version, path, False)
+            if not call.by_app:
+                return await self._show(call, path[1:], node_id)
         parts = path[1:].split("/")
         head = parts[0]
         if head == "" and "ids" in params.values and method == "GET":
@@ -285,15 +301,10 @@ class Graph:
             return await SUBSCRIBED_APPS[method](call, text)
         if method != "GET":
             return await self._write(call, text, rest)
+        if not rest:
+            return await self._show(call, text)
         item = await call.reach(text)
         call.used(item.loaded)
-        if not rest:
-            return await show(
-                call,
-                TYPES[item.kind],
-                item,
-                parse_fields(call.params.values.get("fields", "")),
-            )
         edge = NODE_EDGES.get(item.kind, {}).get(rest[0]) if len(rest) == 1 else None
         if edge is not None:
             return await edge(call, item, asked_at_top(call))

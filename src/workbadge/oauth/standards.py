@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from workbadge.store.engine import StoreBusyError
 from workbadge.web.state import site_of
+from workbadge.web.wire import find_whole
 
 from .cors import Cors, origin_headers, preflight_headers
 from .grant_management import GRANTS, grant
@@ -92,4 +93,4 @@ async def serve(route: Route, scope: Scope, receive: Receive, send: Send) -> Non
         busy = OAuthError("temporarily_unavailable", "The server is busy. Try again.", 503)
         await send_refusal(send, busy, [(b"retry-after", b"1")])
     else:
-        await send_answer(send, answer, await origin_headers(route.cors, call))
+        await send_answer(send, answer, await origin_headers(route.cors, call), find_whole(scope))

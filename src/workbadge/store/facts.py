@@ -6,7 +6,7 @@ in, direct role. Every branch starts from unique look-ups, so the cost does not 
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any, Protocol
@@ -38,12 +38,13 @@ from workbadge.access import (
     GrantFacts,
     NodeFacts,
     Route,
+    Standing,
     TokenFacts,
 )
 from workbadge.lifecycle.data_access import UNUSED
 from workbadge.terms.ids import kind_of
 from workbadge.terms.instants import EPOCH, Interval, from_micros, to_micros
-from workbadge.terms.kinds import AccountKind, EndCause, NodeKind, Role, TokenKind
+from workbadge.terms.kinds import AccountKind, Act, EndCause, NodeKind, Role, TokenKind
 from workbadge.terms.reasons import Reason
 from workbadge.terms.tasks import ADMIN_TASKS, TASKS_OF, Task
 
@@ -80,7 +81,8 @@ class Reader(Protocol):
 class Loaded:
     """Facts, and what a caller of the wire needs beside them. ``name``/``details``: of the node, if there is one. ``limits``:
     what is stopped for the app, as it is stored (``terms.apps``). ``loses_at``: before that instant nothing that the token
-    selected has ended; None: nothing of it has an end."""
+    selected has ended; None: nothing of it has an end. ``standing``: what was decided about these facts by the ordinary Ask
+    of an act on this node, for as long as it stands; lives and goes with them."""
 
     facts: Facts
     app_id: int
@@ -91,6 +93,7 @@ class Loaded:
     details: str = "{}"
     limits: str | None = None
     loses_at: datetime | None = None
+    standing: dict[Act, Standing] = field(init=False, default_factory=dict, compare=False)
 
 
 _parent = token.alias("parent")

@@ -118,6 +118,7 @@ class SqliteStore:
         self._hot: tuple[Connection, Any] | None = None
         self._idle: list[tuple[Connection, Any]] = []
         self._mark: int | None = None
+        self._looked = False
         self._memo: dict[Any, Any] = {}
         self._closed = False
 
@@ -248,11 +249,23 @@ class SqliteStore:
         return self._hot[1]
 
     def memo(self) -> dict[Any, Any]:
-        """Values read by ``hot`` at the database's present state. SQLite itself tells whether anybody has committed since."""
+        """Values read by ``hot`` at the database's present state. SQLite itself tells whether anybody has committed since.
+
+        It is asked once in a turn of the event loop, whose end is queued behind all that is ready now: whatever is answered
+        in this turn was asked for before the look, and nothing that is asked for after it is answered in this turn. So every
+        answer is of an instant between its question and itself (decision record 6).
+        """
+        if self._looked:
+            return self._memo
+        self._looked = True
+        asyncio.get_running_loop().call_soon(self._look_again)
         mark = self._hot_raw().execute("PRAGMA data_version").fetchone()[0]
         if mark != self._mark or len(self._memo) >= MEMO_SIZE:
             self._mark, self._memo = mark, {}
         return self._memo
+
+    def _look_again(self) -> None:
+        self._looked = False
 
     async def clock(self) -> None:
         """It has none. That the file can be read is made sure."""

@@ -14,7 +14,7 @@ from workbadge.commands.client_terms import Terms, load_terms
 from workbadge.commands.services import Services
 from workbadge.store.engine import Moment
 from workbadge.web.state import Site, now_of, site_of
-from workbadge.web.wire import WireError, read_body
+from workbadge.web.wire import Whole, WireError, read_body
 
 from .errors import OAuthError, invalid_request
 
@@ -163,12 +163,20 @@ async def read_form(call: Call, scope: Scope, receive: Receive) -> None:
     put_pairs(call, read_pairs(text))
 
 
-async def send_answer(send: Send, answer: Answer, more: list[tuple[bytes, bytes]] | None = None) -> None:
-    """Send an answer."""
+_LINES = b"".join(b"%s: %s\r\n" % one for one in (*_FIXED, _JSON)) + b"content-length: %d\r\n"
+
+
+async def send_answer(
+    send: Send, answer: Answer, more: list[tuple[bytes, bytes]] | None = None, whole: Whole | None = None
+) -> None:
+    """Send an answer. ``whole``: how it may be written at once (decision record 13)."""
     if isinstance(answer.payload, bytes):
         body = answer.payload
     else:
         body = b"" if answer.payload is None else _ENCODER.encode(answer.payload)
+    ordinary = answer.status == 200 and answer.content_type == _JSON[1] and answer.kept is None and body and not more
+    if ordinary and whole is not None and whole(200, _LINES % len(body), body):
+        return
     headers = list(_FIXED)
     if answer.kept is not None:
         headers[:2] = [(b"cache-control", b"public, max-age=%d" % answer.kept)]

@@ -34,6 +34,8 @@ def _basic(call: Call) -> tuple[str, str] | None:
 
 
 def _unquoted(text: str) -> str:
+    if "%" not in text and "+" not in text:
+        return text
     return unquote_to_bytes(text.replace("+", " ")).decode("utf-8")
 
 
