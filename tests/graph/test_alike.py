@@ -99,4 +99,6 @@ async def test_what_was_decided_ends_with_its_time(api: Api, monkeypatch: pytest
         api.now = now
         statuses.append((await api.call(f"/{world.assets['page']}", token)).status_code)
     assert statuses == [200, 200, 200, 400, 400, 200]
-    assert asked == 3 or world.services.store.engine == "postgresql"  # facts may be forgotten meanwhile: a second is the bound
+    assert (
+        asked == 3 or world.services.store.engine == "postgresql"
+    )  # facts may be forgotten meanwhile: a second is the bound
