@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from workbadge.store import coverage, records
+from workbadge.store import connections, coverage, records
 from workbadge.store.coverage import Whose
 from workbadge.store.engine import Tx
 from workbadge.terms.ids import kind_of
@@ -291,9 +291,13 @@ async def business_coverage(tx: Tx, base_url: str, business_id: int, now: dateti
 
 async def business_share(tx: Tx, business_id: int, now: datetime) -> Share:
     """The headline share of a business, over everybody who was invited: what ``business_coverage`` counts, without the rows."""
-    groups = await _carried(tx, Whose(business_id=business_id, claimed_only=False), now)
-    found = [list(group.values()) for group in groups.values()]
-    return count_states([_state(one[0].row.ends, _covered_at(one), now) for one in found])
+    return await share_of(tx, Whose(business_id=business_id, claimed_only=False), now)
+
+
+async def share_of(tx: Tx, whose: Whose, now: datetime) -> Share:
+    """The headline share of some connections, counted by the database."""
+    found = await connections.count_connections(tx, whose, now)
+    return Share(found.at_risk, found.reconnected, found.lost, found.recovered)
 
 
 async def count_coverage(tx: Tx, business_id: int, now: datetime) -> dict[int, tuple[int, int]]:

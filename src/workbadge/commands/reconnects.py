@@ -22,7 +22,7 @@ from workbadge.terms.instants import from_micros, to_micros
 from workbadge.terms.kinds import AccountKind
 from workbadge.terms.scopes import grantable
 
-from .coverage import Connection, Share, connections_in, count_states
+from .coverage import Connection, Share, connections_in, share_of
 from .services import Services
 
 OPEN_STATES = frozenset({"at_risk", "lost"})
@@ -124,11 +124,7 @@ async def app_share(tx: Tx, app_id: int, business_id: int | None, now: datetime)
     people = await coverage.people_of_app(tx, whose, MOST_COUNTED + 1, None, None, None)
     if len(people) > MOST_COUNTED:
         return None
-    states: list[str] = []
-    for at in range(0, len(people), LOOKED_AT_ONCE):
-        some = replace(whose, pairs=people[at : at + LOOKED_AT_ONCE])
-        states += [one.state(now) for one in await connections_in(tx, "", some, now)]
-    return count_states(states)
+    return await share_of(tx, whose, now)
 
 
 class LinkError(Exception):

@@ -13,6 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Row,
+    Select,
     and_,
     case,
     exists,
@@ -100,7 +101,15 @@ def _not_first(column: ColumnElement[int]) -> ColumnElement[int]:
 
 async def carried_until(tx: Tx, whose: Whose) -> dict[tuple[int, int, int], dict[int | None, int]]:
     """(business_id, personal_id, grant id) to: page id, or None for user tokens, to the last end (microseconds) of such
-    tokens.
+    tokens."""
+    found: dict[tuple[int, int, int], dict[int | None, int]] = {}
+    for row in await tx.rows(carrying(whose)):
+        found.setdefault((row.business_id, row.personal_id, row.grant_id), {})[row.page_id] = row.ends
+    return found
+
+
+def carrying(whose: Whose) -> Select[Any]:
+    """business_id, personal_id, grant_id, page_id (None: user tokens), ends: the last end of such tokens.
 
     Only tokens of consents before the hand-over count: later ones reach nothing here (M5).
     """
@@ -114,7 +123,7 @@ async def carried_until(tx: Tx, whose: Whose) -> dict[tuple[int, int, int], dict
     source = (
         _old_grants().join(token, token.c.grant_id == _old.c.id).outerjoin(parent, parent.c.hash == token.c.parent_hash)
     )
-    statement = (
+    return (
         select(
             person.business_id,
             person.personal_id,
@@ -133,10 +142,6 @@ async def carried_until(tx: Tx, whose: Whose) -> dict[tuple[int, int, int], dict
         )
         .group_by(person.business_id, person.personal_id, _old.c.id, token.c.page_id)
     )
-    found: dict[tuple[int, int, int], dict[int | None, int]] = {}
-    for row in await tx.rows(statement):
-        found.setdefault((row.business_id, row.personal_id, row.grant_id), {})[row.page_id] = row.ends
-    return found
 
 
 def _least(first: ColumnElement[int], *others: ColumnElement[int]) -> ColumnElement[int]:
@@ -158,6 +163,13 @@ async def coverage_rows(tx: Tx, whose: Whose, now: datetime) -> list[Row[Any]]:
     Not among them: assets that left the business, apps that are switched off, and what the old login goes on reaching by
     another way after the cut-off (M15).
     """
+    person = migration_person.c
+    order = (person.business_id, person.personal_id, _old.c.app_id, asset.c.id, _old.c.created_at)
+    return await tx.rows(covering(whose, now).order_by(*order))
+
+
+def covering(whose: Whose, now: datetime) -> Select[Any]:
+    """What ``coverage_rows`` answers, in no order, with ``created_at`` of the old login's grant."""
     person, tasks = migration_person.c, assignment.alias("tasks")
     theirs, new = membership.alias("theirs"), app_grant.alias("new")
     again, new_tasks = grant_target.alias("again"), assignment.alias("new_tasks")
@@ -202,7 +214,7 @@ async def coverage_rows(tx: Tx, whose: Whose, now: datetime) -> list[Row[Any]]:
             ),
         )
     )
-    statement = (
+    return (
         select(
             person.business_id,
             person.personal_id,
@@ -215,6 +227,7 @@ async def coverage_rows(tx: Tx, whose: Whose, now: datetime) -> list[Row[Any]]:
             _old.c.scopes,
             _old.c.revoked_at,
             _old.c.last_used_at,
+            _old.c.created_at,
             asset.c.id.label("asset_id"),
             asset.c.name,
             asset.c.kind,
@@ -233,9 +246,7 @@ async def coverage_rows(tx: Tx, whose: Whose, now: datetime) -> list[Row[Any]]:
             or_(asset.c.business_id == person.business_id, _lent(person, now)),
             ~_other_way(now),
         )
-        .order_by(person.business_id, person.personal_id, _old.c.app_id, asset.c.id, _old.c.created_at)
     )
-    return await tx.rows(statement)
 
 
 def _open_share(now: datetime) -> ColumnElement[bool]:
@@ -301,8 +312,13 @@ def _other_way(now: datetime) -> ColumnElement[bool]:
 async def held_by_system_users(tx: Tx, business_ids: list[int], app_ids: list[int], now: datetime) -> list[Row[Any]]:
     """Assets that system users of installs hold for apps that took a token of theirs (L4): business_id, app_id, asset_id,
     scopes, swapped_at, selected_at."""
+    return await tx.rows(held(now).where(install.c.business_id.in_(business_ids), install.c.app_id.in_(app_ids)))
+
+
+def held(now: datetime) -> Select[Any]:
+    """What ``held_by_system_users`` answers, of all businesses and apps."""
     place, tasks = membership.alias("place"), assignment.alias("tasks")
-    return await tx.rows(
+    return (
         select(
             install.c.business_id,
             install.c.app_id,
@@ -326,8 +342,6 @@ async def held_by_system_users(tx: Tx, business_ids: list[int], app_ids: list[in
             and_(grant_target.c.grant_id == app_grant.c.id, grant_target.c.target_id == tasks.c.asset_id),
         )
         .where(
-            install.c.business_id.in_(business_ids),
-            install.c.app_id.in_(app_ids),
             install.c.uninstalled_at.is_(None),
             install.c.swapped_at.is_not(None),
             place.c.starts <= now,
