@@ -14,6 +14,7 @@ TESTS = (
     "tests/lifecycle/test_plans.py",
     "tests/lifecycle/test_holding.py",
     "tests/lifecycle/test_refresh.py",
+    "tests/lifecycle/test_data_access.py",
     "tests/terms",
 )
 HEAVY = ("tests/access/test_properties.py", "tests/lifecycle/test_histories.py")
