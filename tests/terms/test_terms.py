@@ -21,7 +21,7 @@ from workbadge.terms.instants import (
 )
 from workbadge.terms.kinds import ASSET_KINDS, AccountKind, Act, NodeKind
 from workbadge.terms.scopes import SCOPES, Audience, grantable, parse_scopes, scopes_for, target_kinds
-from workbadge.terms.tasks import ADMIN_TASKS, TASKS_OF, Task, parse_tasks, task_names, tasks_for
+from workbadge.terms.tasks import ADMIN_TASKS, TASKS_OF, Task, parse_tasks, task_names, task_words, tasks_for
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
@@ -405,3 +405,10 @@ def test_targets_follow_from_scopes() -> None:
     """What can be selected is what the scopes are about; unknown names add nothing (MT-16)."""
     assert target_kinds(("ads_read", "email", "nothing_known")) == {NodeKind.AD_ACCOUNT, NodeKind.PIXEL}
     assert target_kinds(frozenset()) == frozenset()
+
+
+def test_tasks_in_words() -> None:
+    """Every task of an asset's kind is said in one word, some of them by their names (house 24)."""
+    assert task_words(TASKS_OF[NodeKind.PAGE], NodeKind.PAGE) == "Everything"
+    some = task_words(Task.MANAGE | Task.ADVERTISE, NodeKind.PAGE)
+    assert some.count(" · ") == 1 and "Everything" not in some
