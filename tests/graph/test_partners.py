@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.commands._world import T0
-from workbadge.commands import portfolio
+from workbadge.commands import outbox, portfolio
 from workbadge.store import audit, rights
 from workbadge.terms.ids import make_id
 from workbadge.terms.instants import DAY
@@ -149,6 +149,21 @@ async def test_a_declined_request(api: Api) -> None:
         acts = ("access_request.declined", "access_request.add")
         found = await audit.list_entries(tx, world.partner, 100, acts)
     assert sorted(one.act for one in found) == sorted(acts * 2)
+
+
+async def test_answering_a_request_takes_nothing_away(api: Api) -> None:
+    """wire §3.6: lending what a partner asks for, without naming tasks, leaves what it was lent before; both admins get mails."""
+    world, paul, bob = api.world, await partner(api, "page"), await admin(api)
+    page = f"/{world.assets['ads']}/agencies"
+    more = {"business": str(world.partner), "permitted_tasks": "ANALYZE"}
+    assert (await api.call(page, bob, "POST", **more)).json() == OK
+    asked = {"adaccount_id": str(world.assets["ads"]), "permitted_tasks": "DRAFT"}
+    assert (await api.call(f"/{world.partner}/client_ad_accounts", paul, "POST", **asked)).status_code == 200
+    assert (await api.call(page, bob, "POST", business=str(world.partner))).json() == OK
+    assert (await agencies(api, bob, "ads"))[0]["permitted_tasks"] == ["ANALYZE", "DRAFT"]
+    async with world.services.store.read() as tx:
+        sent = [one.kind for one in await outbox.list_outbox(tx, world.services) if one.kind.startswith("access_")]
+    assert set(sent) == {"access_asked", "access_answered"}
 
 
 async def test_partners_of_a_business(api: Api) -> None:
