@@ -105,4 +105,4 @@ def test_roles_work_without_scripts(browser: Browser, served: Served) -> None:
     page.get_by_label("E-mail of an account here").fill("selma@mail.example")
     page.get_by_role("button", name="Give the role").click()
     expect(page.get_by_text("Saved.")).to_be_visible()
-    expect(page.get_by_role("cell", name="Selma Second")).to_be_visible()
+    expect(page.get_by_role("cell", name="Selma Second selma@mail.example")).to_be_visible()
