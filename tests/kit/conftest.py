@@ -8,12 +8,12 @@ from typing import Any
 
 import httpx
 import pytest
-from regrant import App, AsyncClient, AsyncVault, Client, LocalKeys, Secret, Vault
-from regrant.sql import AsyncSqlStorage, SqlStorage
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from regrant import App, AsyncClient, AsyncVault, Client, LocalKeys, Secret, Vault
+from regrant.sql import AsyncSqlStorage, SqlStorage
 from tests._dialog import Person
 from tests._sandbox import Sandbox, running_sandbox
 from tests.kit._forms import Form

@@ -8,11 +8,11 @@ from typing import Any
 
 import httpx
 import pytest
+
 from regrant import Action, AssetToken, GraphError, Op, Reason, Secret, WrongAssetError
 from regrant.answers import read_instant
 from regrant.errors import ACTIONS, classify
 from regrant.usage import usage_of
-
 from tests.kit._forms import Form
 from tests.kit.conftest import CALLBACK, SCOPES, World
 

@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from regrant import App, AsyncHooks, HookError, Hooks, Secret, State, WrongAssetError
 
+from regrant import App, AsyncHooks, HookError, Hooks, Secret, State, WrongAssetError
 from tests.kit._forms import Form
 from tests.kit.conftest import BEGIN, Place, World
 from tests.sandbox.test_control_apps import VERIFY, receiver

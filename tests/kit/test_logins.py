@@ -7,8 +7,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
-from regrant import App, AsyncLogins, GraphError, LoginError, LoginReason, Logins, NotInVaultError
 
+from regrant import App, AsyncLogins, GraphError, LoginError, LoginReason, Logins, NotInVaultError
 from tests.kit._forms import Form
 from tests.kit.conftest import CALLBACK, SCOPES, Place, World
 

@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from regrant import LocalKeys, NotInVaultError, Secret, State, VaultKeyError
 
+from regrant import LocalKeys, NotInVaultError, Secret, State, VaultKeyError
 from tests.kit.conftest import BEGIN, Place
 
 USER, PAGE = "EAAuser" + "u" * 90, "EAApage" + "p" * 90
