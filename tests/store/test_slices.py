@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, delete, select, type_coerce
 
 from workbadge.store import members
 from workbadge.store.engine import Store, Tx
+from workbadge.store.fence import Fence
 from workbadge.store.members import Group, Wanted
 from workbadge.store.schema import account, audit, name_key
 from workbadge.store.slices import FIRST, Place, Slice, read_slice
@@ -18,12 +19,14 @@ from workbadge.terms.kinds import NodeKind
 from ._rows import DAY, T0, nid, put
 
 pytestmark = pytest.mark.anyio
+
+EVERYBODY = Fence.around(account.c.kind, "personal")
 BUSINESS = nid(NodeKind.BUSINESS, 1)
 
 
 async def _page(tx: Tx, place: Place, limit: int = 5, descending: bool = False) -> Slice:
     order = (account.c.name_key, account.c.id)
-    return await read_slice(tx, select(account.c.id, account.c.name), order, place, limit, descending)
+    return await read_slice(tx, select(account.c.id, account.c.name), EVERYBODY, order, place, limit, descending)
 
 
 async def _add(tx: Tx, numbers: list[int]) -> None:
@@ -113,7 +116,8 @@ async def test_instants_order_a_page_too(store: Store) -> None:
     place: Place | None = FIRST
     async with store.read() as tx:
         while place is not None:
-            found = await read_slice(tx, select(audit), order, place, 3, descending=True)
+            fence = Fence.around(audit.c.business_id, BUSINESS)
+            found = await read_slice(tx, select(audit), fence, order, place, 3, descending=True)
             seen += [row.id for row in found.rows]
             place = found.next
     assert seen == list(range(14, 0, -1))
@@ -167,12 +171,12 @@ async def test_beyond_the_last_row_people_see_the_last_page_and_the_wire_an_empt
     statement = select(account.c.id, account.c.name)
     columns = (account.c.id, account.c.created_at)
     async with store.read() as tx:
-        beyond = await read_window(tx, statement, Window(2, after=(at, ends[1]), order=order), *columns)
-        ahead = await read_window(tx, statement, Window(2, before=(at, ends[0]), order=order), *columns)
-        rest = await read_window(tx, statement, Window(9, after=(at, ends[0]), order=order), *columns)
+        beyond = await read_window(tx, statement, EVERYBODY, Window(2, after=(at, ends[1]), order=order), *columns)
+        ahead = await read_window(tx, statement, EVERYBODY, Window(2, before=(at, ends[0]), order=order), *columns)
+        rest = await read_window(tx, statement, EVERYBODY, Window(9, after=(at, ends[0]), order=order), *columns)
         keys = [account.c.id] if at is None else [account.c.created_at, account.c.id]
         place = Place((ends[1],) if at is None else (at, ends[1]))
-        shown = await read_slice(tx, statement, keys, place, 2, order is Order.REVERSE)
+        shown = await read_slice(tx, statement, EVERYBODY, keys, place, 2, order is Order.REVERSE)
     assert (beyond.rows, beyond.more) == ([], False) == (ahead.rows, ahead.more)
     assert len(rest.rows) == 4 and not rest.more
     assert [row.id for row in shown.rows] == [row.id for row in rest.rows[-2:]]

@@ -7,7 +7,7 @@ from workbadge.commands.membership import list_people
 from workbadge.commands.overview import cut_app
 from workbadge.commands.partnership import lend
 from workbadge.commands.portfolio import NewSystemUser, add_system_user, stop_sharing
-from workbadge.store import business_login, overview, records
+from workbadge.store import app_links, business_login, overview, records
 from workbadge.terms.kinds import ASSET_KINDS, AccountKind, NodeKind, Role
 from workbadge.terms.scopes import SCOPES, Audience
 from workbadge.terms.tasks import TASKS_OF, Task, task_words
@@ -59,7 +59,7 @@ async def _system_users(frame: Frame, made: object) -> Response:
         people = await list_people(tx, frame.business.id, frame.now)
         access = await overview.list_access(tx, frame.business.id, frame.now)
         found = await overview.list_business_assets(tx, frame.business.id, frame.now)
-        known = await records.list_apps(tx)
+        known = await app_links.list_choices(tx, frame.business.id, frame.account.id)
     apps_of: dict[int, list[str]] = {}
     for row in access:
         apps_of.setdefault(row.account_id, []).append(row.app)
@@ -68,7 +68,7 @@ async def _system_users(frame: Frame, made: object) -> Response:
         users=[one for one in people if one.kind is AccountKind.SYSTEM],
         apps_of=apps_of,
         assets=found,
-        apps=[(str(row.id), row.name) for row in known],
+        apps=[(str(app_id), name) for app_id, name in known.items()],
         scopes=[one for one in SCOPES.values() if one.audience is Audience.BUSINESS],
         made=made,
     )
@@ -82,15 +82,18 @@ async def add_user(frame: Frame) -> Response:
     scopes = tuple(str(one) for one in form.getlist("scope"))
     if not scopes:
         raise invalid("scope", "A system user needs at least one permission.", "one permission or more")
+    app_id = read_id(form.get("app"), "app", NodeKind.APP)
     new = NewSystemUser(
         frame.business.id,
-        read_id(form.get("app"), "app", NodeKind.APP),
+        app_id,
         text_of(form, "name"),
         scopes,
         ids,
         Role.EMPLOYEE,
     )
     async with frame.services.store.write() as tx:
+        if app_id not in await app_links.list_choices(tx, frame.business.id, frame.account.id):
+            raise not_found("app")
         made = await add_system_user(tx, frame.services, new, frame.account.id, frame.now)
     return await _system_users(frame, made.token.text)
 

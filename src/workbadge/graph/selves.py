@@ -27,13 +27,18 @@ def _person(loaded: Loaded) -> int:
     return actor_of(loaded)
 
 
+async def _businesses(call: Call, loaded: Loaded, tx: Tx) -> list[int]:
+    """The businesses that this call may read: never others of the caller's (MT-43)."""
+    wanted = Filter(frozenset({NodeKind.BUSINESS}))
+    return (await visible.page(tx, call.viewer(loaded), wanted, call.now, _MOST_PLACES)).ids
+
+
 async def business_users(call: Call, loaded: Loaded, asked: Asked) -> dict[str, Any]:
     """``me/business_users``: the caller's places in the businesses that this call may read."""
     account_id = _person(loaded)
     call.demand(loaded, NodeKind.BUSINESS)
     async with call.services.store.read() as tx:
-        wanted = Filter(frozenset({NodeKind.BUSINESS}))
-        mine = (await visible.page(tx, call.viewer(loaded), wanted, call.now, _MOST_PLACES)).ids
+        mine = await _businesses(call, loaded, tx)
 
     async def read(tx: Tx, window: Window) -> Rows:
         return await seats.list_places(tx, account_id, mine, call.now, window)
@@ -83,17 +88,22 @@ async def picture(call: Call, loaded: Loaded, asked: Asked) -> dict[str, Any]:
 
 
 async def assigned_applications(call: Call, loaded: Loaded, asked: Asked) -> dict[str, Any]:
-    """Apps on which a person has a role; of a system user, those that are installed on it."""
+    """Apps on which a person has a role, of no business or of one that this call may read (MT-43); of a system user, those that
+    are installed on it."""
     account_id = _person(loaded)
     account = loaded.facts.account
     robot = account is not None and account.kind is AccountKind.SYSTEM
+    async with call.services.store.read() as tx:
+        mine = [] if robot else await _businesses(call, loaded, tx)
 
     async def read(tx: Tx, window: Window) -> Rows:
         if robot:
             return await app_links.list_installed(tx, account_id, window)
-        return await apps.list_role_apps(tx, account_id, window)
+        return await apps.list_role_apps(tx, account_id, mine, window)
 
     async def count(tx: Tx) -> int:
-        return await (app_links.count_installed if robot else apps.count_role_apps)(tx, account_id)
+        if robot:
+            return await app_links.count_installed(tx, account_id)
+        return await apps.count_role_apps(tx, account_id, mine)
 
     return await list_rows(call, asked, APPLICATION, read, count, lambda row: AppShown(row, False))

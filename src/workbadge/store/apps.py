@@ -3,11 +3,13 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, delete, exists, insert, select, update
 
 from .engine import Tx
+from .fence import Fence, count_rows, fenced_rows
 from .schema import account, app, app_enforcement, app_permission, app_role, test_user
-from .window import Rows, Window, count_rows, read_window
+from .schema.portfolio import app_owner
+from .window import Rows, Window, read_window
 
 
 async def set_columns(tx: Tx, app_id: int, values: dict[str, Any]) -> int:
@@ -23,12 +25,13 @@ async def find_role(tx: Tx, app_id: int, account_id: int) -> str | None:
 
 async def list_roles(tx: Tx, app_id: int) -> list[Row[Any]]:
     """account_id, role, name, email, kind of everybody with a role on an app, by role and name. Locks nothing."""
-    return await tx.rows(
+    statement = (
         select(app_role.c.account_id, app_role.c.role, account.c.name, account.c.email, account.c.kind)
         .join(account, account.c.id == app_role.c.account_id)
         .where(app_role.c.app_id == app_id)
         .order_by(app_role.c.role, account.c.name, account.c.id)
     )
+    return await fenced_rows(tx, statement, Fence.around(app_role.c.app_id, app_id))
 
 
 async def lock_roles(tx: Tx, app_id: int) -> list[Row[Any]]:
@@ -53,7 +56,7 @@ async def drop_role(tx: Tx, app_id: int, account_id: int) -> None:
 
 async def list_apps_of(tx: Tx, account_ids: list[int]) -> list[Row[Any]]:
     """Apps on which one of the accounts has a role: id, name, mode, limits, disabled_at, account_id, role; by name."""
-    return await tx.rows(
+    statement = (
         select(
             app.c.id, app.c.name, app.c.mode, app.c.limits, app.c.disabled_at, app_role.c.account_id, app_role.c.role
         )
@@ -61,28 +64,37 @@ async def list_apps_of(tx: Tx, account_ids: list[int]) -> list[Row[Any]]:
         .where(app_role.c.account_id.in_(account_ids))
         .order_by(app.c.name, app.c.id, app_role.c.account_id)
     )
+    return await fenced_rows(tx, statement, Fence.among(app_role.c.account_id, account_ids))
 
 
-def _role_apps(account_id: int) -> Select[Any]:
+def _role_apps(account_id: int, business_ids: list[int]) -> Select[Any]:
     mine = select(app_role.c.app_id).where(app_role.c.account_id == account_id)
-    return select(*app.c, app.c.created_at.label("made")).where(app.c.id.in_(mine))
+    others = exists().where(app_owner.c.app_id == app.c.id, app_owner.c.business_id.not_in(business_ids))
+    return select(*app.c, app.c.created_at.label("made")).where(app.c.id.in_(mine), ~others)
 
 
-async def list_role_apps(tx: Tx, account_id: int, window: Window) -> Rows:
-    """Apps on which an account has a role, each also with ``made``."""
-    return await read_window(tx, _role_apps(account_id), window, app.c.id, app.c.created_at)
+def _has_role(account_id: int) -> ColumnElement[Any]:
+    """Whose role on the app counts: the account, or nobody."""
+    mine = select(app_role.c.account_id).where(app_role.c.app_id == app.c.id, app_role.c.account_id == account_id)
+    return mine.correlate(app).scalar_subquery()
 
 
-async def count_role_apps(tx: Tx, account_id: int) -> int:
-    """On how many apps an account has a role."""
-    return await count_rows(tx, _role_apps(account_id))
+async def list_role_apps(tx: Tx, account_id: int, business_ids: list[int], window: Window) -> Rows:
+    """Apps of these businesses, or of none, on which an account has a role, each also with ``made``."""
+    fence = Fence.around(_has_role(account_id), account_id)
+    return await read_window(tx, _role_apps(account_id, business_ids), fence, window, app.c.id, app.c.created_at)
+
+
+async def count_role_apps(tx: Tx, account_id: int, business_ids: list[int]) -> int:
+    """How many ``list_role_apps`` lists."""
+    fence = Fence.around(_has_role(account_id), account_id)
+    return await count_rows(tx, _role_apps(account_id, business_ids), fence)
 
 
 async def list_permissions(tx: Tx, app_id: int) -> list[Row[Any]]:
     """scope, level, review, changed_at of the permissions about which something was decided, by scope."""
-    return await tx.rows(
-        select(app_permission).where(app_permission.c.app_id == app_id).order_by(app_permission.c.scope)
-    )
+    statement = select(app_permission).where(app_permission.c.app_id == app_id).order_by(app_permission.c.scope)
+    return await fenced_rows(tx, statement, Fence.around(app_permission.c.app_id, app_id))
 
 
 async def put_permission(tx: Tx, app_id: int, scope: str, level: str, review: str, now: datetime) -> None:
@@ -100,11 +112,12 @@ async def lock_app(tx: Tx, app_id: int) -> Row[Any] | None:
 
 async def list_enforcements(tx: Tx, app_id: int) -> list[Row[Any]]:
     """All columns of every restriction that was ever put on an app, newest first."""
-    return await tx.rows(
+    statement = (
         select(app_enforcement)
         .where(app_enforcement.c.app_id == app_id)
         .order_by(app_enforcement.c.starts.desc(), app_enforcement.c.id)
     )
+    return await fenced_rows(tx, statement, Fence.around(app_enforcement.c.app_id, app_id))
 
 
 async def add_enforcement(tx: Tx, values: dict[str, Any]) -> None:
@@ -130,9 +143,10 @@ async def find_test_app(tx: Tx, account_id: int) -> int | None:
 
 async def list_test_users(tx: Tx, app_id: int) -> list[Row[Any]]:
     """account_id, name, email, created_at of an app's living test users, oldest first."""
-    return await tx.rows(
+    statement = (
         select(test_user.c.account_id, account.c.name, account.c.email, test_user.c.created_at)
         .join(account, account.c.id == test_user.c.account_id)
         .where(test_user.c.app_id == app_id, account.c.deleted_at.is_(None))
         .order_by(test_user.c.created_at, test_user.c.account_id)
     )
+    return await fenced_rows(tx, statement, Fence.around(test_user.c.app_id, app_id))

@@ -8,9 +8,10 @@ from sqlalchemy import ColumnElement, Row, Select, and_, delete, exists, insert,
 from workbadge.terms.kinds import Role
 
 from .engine import Tx
+from .fence import Fence, count_rows
 from .schema import assignment, membership
 from .schema.portfolio import asset_group, asset_group_member
-from .window import Rows, Window, count_rows, read_window
+from .window import Rows, Window, read_window
 
 
 async def add_group(tx: Tx, group_id: int, business_id: int, name: str, created_by: int, now: datetime) -> None:
@@ -32,12 +33,14 @@ async def find_group(tx: Tx, group_id: int) -> Row[Any] | None:
 async def list_groups(tx: Tx, business_id: int, window: Window) -> Rows:
     """Groups of a business."""
     statement = _groups(asset_group.c.business_id == business_id)
-    return await read_window(tx, statement, window, asset_group.c.id, asset_group.c.created_at)
+    fence = Fence.around(asset_group.c.business_id, business_id)
+    return await read_window(tx, statement, fence, window, asset_group.c.id, asset_group.c.created_at)
 
 
 async def count_groups(tx: Tx, business_id: int) -> int:
     """How many groups a business has."""
-    return await count_rows(tx, _groups(asset_group.c.business_id == business_id))
+    fence = Fence.around(asset_group.c.business_id, business_id)
+    return await count_rows(tx, _groups(asset_group.c.business_id == business_id), fence)
 
 
 def _assigned(account_id: int, business_ids: list[int], now: datetime) -> ColumnElement[bool]:
@@ -64,12 +67,14 @@ def _assigned(account_id: int, business_ids: list[int], now: datetime) -> Column
 async def list_assigned_groups(tx: Tx, account_id: int, business_ids: list[int], now: datetime, window: Window) -> Rows:
     """Groups in some businesses that hold something which an account is assigned there."""
     statement = _groups(_assigned(account_id, business_ids, now))
-    return await read_window(tx, statement, window, asset_group.c.id, asset_group.c.created_at)
+    fence = Fence.among(asset_group.c.business_id, business_ids)
+    return await read_window(tx, statement, fence, window, asset_group.c.id, asset_group.c.created_at)
 
 
 async def count_assigned_groups(tx: Tx, account_id: int, business_ids: list[int], now: datetime) -> int:
     """How many ``list_assigned_groups`` lists."""
-    return await count_rows(tx, _groups(_assigned(account_id, business_ids, now)))
+    fence = Fence.among(asset_group.c.business_id, business_ids)
+    return await count_rows(tx, _groups(_assigned(account_id, business_ids, now)), fence)
 
 
 async def rename_group(tx: Tx, group_id: int, name: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Row, select, type_coerce
 
 from .engine import Tx
+from .fence import Fence, fenced_rows
 from .schema import audit
 from .slices import Place, Slice, read_slice
 
@@ -17,11 +18,13 @@ async def list_entries(tx: Tx, business_id: int, limit: int, acts: tuple[str, ..
         .order_by(audit.c.at.desc(), audit.c.id.desc())
         .limit(limit)
     )
-    return await tx.rows(statement.where(audit.c.act.in_(acts)) if acts else statement)
+    wanted = statement.where(audit.c.act.in_(acts)) if acts else statement
+    return await fenced_rows(tx, wanted, Fence.around(audit.c.business_id, business_id))
 
 
 async def slice_of_entries(tx: Tx, business_id: int, place: Place, limit: int) -> Slice:
     """One page of a business's entries, newest first."""
     statement = select(audit).where(audit.c.business_id == business_id)
     order = (type_coerce(audit.c.at, BigInteger), audit.c.id)
-    return await read_slice(tx, statement, order, place, limit, descending=True)
+    fence = Fence.around(audit.c.business_id, business_id)
+    return await read_slice(tx, statement, fence, order, place, limit, descending=True)

@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, insert, or_, select, update
 
 from .engine import Tx
+from .fence import Fence, count_rows, fenced_rows
 from .schema import account, app, business
 from .schema.business_login import install, login_configuration, narrow_user
-from .window import Rows, Window, count_rows, read_window
+from .window import Rows, Window, read_window
 
 
 async def add_configuration(tx: Tx, values: dict[str, Any]) -> None:
@@ -32,7 +33,8 @@ async def list_configurations(tx: Tx, app_id: int) -> list[Row[Any]]:
     """Configurations of an app that were not removed, oldest first."""
     where = and_(login_configuration.c.app_id == app_id, login_configuration.c.removed_at.is_(None))
     order = (login_configuration.c.created_at, login_configuration.c.id)
-    return await tx.rows(select(login_configuration).where(where).order_by(*order))
+    statement = select(login_configuration).where(where).order_by(*order)
+    return await fenced_rows(tx, statement, Fence.around(login_configuration.c.app_id, app_id))
 
 
 async def add_install(tx: Tx, values: dict[str, Any]) -> None:
@@ -101,22 +103,30 @@ def _shown(business_id: int) -> Select[Any]:
 
 async def list_installs(tx: Tx, business_id: int) -> list[Row[Any]]:
     """Live installs in a business by app: all columns, app, system_user, configuration, installer (names), help of the app."""
-    return await tx.rows(_shown(business_id))
+    return await fenced_rows(tx, _shown(business_id), Fence.around(install.c.business_id, business_id))
 
 
 async def list_unswapped_installs(tx: Tx, business_id: int) -> list[Row[Any]]:
     """Those of ``list_installs`` whose app never took a token of its system user: it rests on people's logins (L4)."""
-    return await tx.rows(_shown(business_id).where(install.c.swapped_at.is_(None)))
+    waiting = _shown(business_id).where(install.c.swapped_at.is_(None))
+    return await fenced_rows(tx, waiting, Fence.around(install.c.business_id, business_id))
 
 
 async def list_client_businesses(tx: Tx, app_id: int, window: Window) -> Rows:
     """id and name of businesses in which an app is installed."""
-    return await read_window(tx, _clients(app_id), window, business.c.id, business.c.created_at)
+    fence = Fence.around(_installed(app_id), app_id)
+    return await read_window(tx, _clients(app_id), fence, window, business.c.id, business.c.created_at)
 
 
 async def count_client_businesses(tx: Tx, app_id: int) -> int:
     """In how many businesses an app is installed."""
-    return await count_rows(tx, _clients(app_id))
+    return await count_rows(tx, _clients(app_id), Fence.around(_installed(app_id), app_id))
+
+
+def _installed(app_id: int) -> ColumnElement[Any]:
+    """The app, of a business that has it; else nobody."""
+    here = (install.c.app_id == app_id, install.c.business_id == business.c.id)
+    return select(func.max(install.c.app_id)).where(*here).correlate(business).scalar_subquery()
 
 
 def _clients(app_id: int) -> Select[Any]:

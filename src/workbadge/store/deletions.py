@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Row, insert, select, update
 
 from .engine import Tx
+from .fence import Fence, fenced_rows
 from .schema import app, data_deletion, outbox
 
 
@@ -27,7 +28,7 @@ async def set_answer(tx: Tx, deletion_id: int, status_url: str, code: str, now: 
 
 async def list_deletions(tx: Tx, account_id: int) -> list[Row[Any]]:
     """Requests of an account, newest first, each with the app's name, its help, and how its delivery stands."""
-    return await tx.rows(
+    statement = (
         select(
             data_deletion,
             app.c.name.label("app"),
@@ -41,3 +42,4 @@ async def list_deletions(tx: Tx, account_id: int) -> list[Row[Any]]:
         .where(data_deletion.c.account_id == account_id)
         .order_by(data_deletion.c.requested_at.desc(), data_deletion.c.id)
     )
+    return await fenced_rows(tx, statement, Fence.around(data_deletion.c.account_id, account_id))

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, and_, func, insert, or_, select, update
 
 from .engine import Tx
+from .fence import Fence, fenced_rows
 from .schema import due, migration_person, outbox
 
 
@@ -266,7 +267,8 @@ async def list_of_app(
         statement = statement.where(outbox.c.number < before)
     if parked:
         statement = statement.where(outbox.c.parked_at.is_not(None))
-    return await tx.rows(statement.order_by(outbox.c.number.desc(), outbox.c.id).limit(limit))
+    newest = statement.order_by(outbox.c.number.desc(), outbox.c.id).limit(limit)
+    return await fenced_rows(tx, newest, Fence.around(outbox.c.app_id, app_id))
 
 
 async def has_outbox(tx: Tx, channels: list[str], now: datetime) -> bool:

@@ -10,6 +10,7 @@ from workbadge.terms.kinds import NodeKind, TokenKind
 from workbadge.terms.reasons import Reason
 
 from .engine import Tx
+from .fence import Fence, fenced_rows
 from .schema import app, app_grant, code, grant_target, token
 from .schema.standards import refresh_family
 
@@ -31,11 +32,12 @@ async def find_grant_by_id(tx: Tx, grant_id: int) -> Row[Any] | None:
 
 async def list_grants(tx: Tx, account_id: int) -> list[Row[Any]]:
     """Live grants of an account, oldest first."""
-    return await tx.rows(
+    statement = (
         select(app_grant)
         .where(app_grant.c.account_id == account_id, app_grant.c.revoked_at.is_(None))
         .order_by(app_grant.c.created_at, app_grant.c.id)
     )
+    return await fenced_rows(tx, statement, Fence.around(app_grant.c.account_id, account_id))
 
 
 async def list_left_apps(tx: Tx, account_id: int) -> list[Row[Any]]:
@@ -103,9 +105,8 @@ async def touch_grants(tx: Tx, used: dict[int, datetime]) -> None:
 
 async def list_targets(tx: Tx, grant_id: int) -> list[Row[Any]]:
     """target_id, business_id, selected_at of a grant's selections, by id."""
-    return await tx.rows(
-        select(grant_target).where(grant_target.c.grant_id == grant_id).order_by(grant_target.c.target_id)
-    )
+    statement = select(grant_target).where(grant_target.c.grant_id == grant_id).order_by(grant_target.c.target_id)
+    return await fenced_rows(tx, statement, Fence.around(grant_target.c.grant_id, grant_id))
 
 
 async def add_targets(tx: Tx, grant_id: int, targets: dict[int, int | None], now: datetime) -> None:

@@ -9,8 +9,9 @@ from workbadge.terms.addresses import address_key
 from workbadge.terms.kinds import Role
 
 from .engine import Tx
+from .fence import Fence, count_rows
 from .schema.portfolio import invitation
-from .window import Rows, Window, count_rows, read_window
+from .window import Rows, Window, read_window
 
 
 async def add_invitation(
@@ -65,19 +66,21 @@ def _pending(business_id: int, email: str | None, now: datetime) -> Select[Any]:
 
 async def list_pending(tx: Tx, business_id: int, email: str | None, now: datetime, window: Window) -> Rows:
     """Open invitations of a business, for one address or all."""
-    statement = _pending(business_id, email, now)
-    return await read_window(tx, statement, window, invitation.c.id, invitation.c.created_at)
+    statement, fence = _pending(business_id, email, now), Fence.around(invitation.c.business_id, business_id)
+    return await read_window(tx, statement, fence, window, invitation.c.id, invitation.c.created_at)
 
 
 async def count_pending(tx: Tx, business_id: int, email: str | None, now: datetime) -> int:
     """How many ``list_pending`` lists."""
-    return await count_rows(tx, _pending(business_id, email, now))
+    fence = Fence.around(invitation.c.business_id, business_id)
+    return await count_rows(tx, _pending(business_id, email, now), fence)
 
 
 async def count_since(tx: Tx, business_id: int, email: str, since: datetime) -> int:
     """How often a business has invited an address after an instant, whatever became of it."""
     mine = and_(invitation.c.business_id == business_id, invitation.c.email_key == address_key(email))
-    return await count_rows(tx, _invitations(and_(mine, invitation.c.created_at > since)))
+    fence = Fence.around(invitation.c.business_id, business_id)
+    return await count_rows(tx, _invitations(and_(mine, invitation.c.created_at > since)), fence)
 
 
 async def withdraw(tx: Tx, business_id: int, email: str, now: datetime) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, literal, tuple_
 
 from .engine import Tx
+from .fence import Fence, fenced_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Run:
 async def read_run(
     tx: Tx,
     statement: Select[Any],
+    fence: Fence,
     order: Sequence[ColumnElement[Any]],
     keys: Sequence[Any] | None,
     limit: int,
@@ -30,14 +32,14 @@ async def read_run(
     """The first ``limit`` rows after ``keys``, or (``backwards``) the last ``limit`` before them; None: from the list's end.
 
     ``order``: columns that together differ from row to row, none of them NULL; ``descending``: the list runs from large to small.
-    The row that had the keys need not be there any more.
+    The row that had the keys need not be there any more. Raises FenceError.
     """
     falling = backwards is not descending
     if keys is not None:
         statement = statement.where(
             beyond(order, [literal(one, key.type) for one, key in zip(keys, order, strict=True)], falling)
         )
-    found = await tx.rows(statement.order_by(*in_order(order, falling)).limit(limit + 1))
+    found = await fenced_rows(tx, statement.order_by(*in_order(order, falling)).limit(limit + 1), fence)
     kept = found[:limit]
     return Run(kept[::-1] if backwards else kept, len(found) > limit)
 

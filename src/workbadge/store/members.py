@@ -12,6 +12,7 @@ from workbadge.terms.kinds import AccountKind, Role
 from workbadge.terms.tasks import Task
 
 from .engine import Tx
+from .fence import Fence
 from .schema import account, account_link, assignment, membership, name_pattern
 from .slices import Place, Slice, read_slice
 
@@ -86,7 +87,8 @@ async def slice_of_members(
     Columns: id (membership), account_id, name, email, kind, role, starts, ends, handed_over.
     """
     statement = _listed().where(*_open(business_id, wanted, now), _group(now).in_([one.value for one in groups]))
-    return await read_slice(tx, statement, (account.c.name_key, membership.c.id), place, limit)
+    fence = Fence.around(membership.c.business_id, business_id)
+    return await read_slice(tx, statement, fence, (account.c.name_key, membership.c.id), place, limit)
 
 
 async def count_members(tx: Tx, business_id: int, wanted: Wanted, now: datetime) -> dict[Group, int]:

@@ -9,6 +9,7 @@ from workbadge.lifecycle.migration import PersonRecord
 from workbadge.terms.kinds import EndCause, PersonState
 
 from .engine import Tx
+from .fence import Fence, fenced_rows
 from .schema import (
     account,
     account_link,
@@ -49,11 +50,12 @@ async def find_migration(tx: Tx, migration_id: int) -> Row[Any] | None:
 
 async def list_migrations(tx: Tx, business_id: int) -> list[Row[Any]]:
     """Migrations of a business, newest first."""
-    return await tx.rows(
+    statement = (
         select(migration)
         .where(migration.c.business_id == business_id)
         .order_by(migration.c.started_at.desc(), migration.c.id.desc())
     )
+    return await fenced_rows(tx, statement, Fence.around(migration.c.business_id, business_id))
 
 
 async def add_person(tx: Tx, person: PersonRecord, personal_membership_id: int, link_hash: bytes) -> None:
@@ -145,7 +147,8 @@ def _people(migration_id: int) -> Select[Any]:
 
 async def list_people(tx: Tx, migration_id: int) -> list[Row[Any]]:
     """People of a migration with names, addresses and the personal membership's end, by name."""
-    return await tx.rows(_people(migration_id).order_by(account.c.name, migration_person.c.id))
+    fence = Fence.around(migration_person.c.migration_id, migration_id)
+    return await fenced_rows(tx, _people(migration_id).order_by(account.c.name, migration_person.c.id), fence)
 
 
 async def find_listed(tx: Tx, migration_id: int, personal_id: int) -> Row[Any] | None:
@@ -161,7 +164,8 @@ async def slice_of_people(
     statement = _people(migration_id).where(*_matching(text))
     if state is not None:
         statement = statement.where(_state(now) == state.value)
-    return await read_slice(tx, statement, (account.c.name_key, migration_person.c.id), place, limit)
+    fence = Fence.around(migration_person.c.migration_id, migration_id)
+    return await read_slice(tx, statement, fence, (account.c.name_key, migration_person.c.id), place, limit)
 
 
 async def count_states(tx: Tx, business_id: int, now: datetime, text: str = "") -> dict[int, dict[PersonState, int]]:

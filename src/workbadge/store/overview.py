@@ -12,6 +12,7 @@ from workbadge.terms.kinds import Role
 from workbadge.terms.tasks import NONE, Task
 
 from .engine import Tx
+from .fence import Fence, fenced_rows
 from .schema import account, app, app_grant, asset, assignment, business, grant_target, membership, share
 
 
@@ -113,7 +114,7 @@ async def list_access(tx: Tx, business_id: int, now: datetime) -> list[Row[Any]]
 
 async def list_asset_access(tx: Tx, business_id: int, asset_id: int, now: datetime) -> list[Row[Any]]:
     """The same for one asset: app, name, kind, last_used_at, ends, handed_over."""
-    return await tx.rows(
+    statement = (
         select(
             app.c.name.label("app"),
             account.c.name,
@@ -137,11 +138,12 @@ async def list_asset_access(tx: Tx, business_id: int, asset_id: int, now: dateti
         )
         .order_by(app.c.name, account.c.name)
     )
+    return await fenced_rows(tx, statement, Fence.around(membership.c.business_id, business_id))
 
 
 async def list_shares(tx: Tx, business_id: int, now: datetime) -> list[Row[Any]]:
     """Open shares of what a business owns: id, asset_id, asset, kind, partner_id, partner, tasks, starts, ends."""
-    return await tx.rows(
+    statement = (
         select(
             share.c.id,
             asset.c.id.label("asset_id"),
@@ -162,11 +164,12 @@ async def list_shares(tx: Tx, business_id: int, now: datetime) -> list[Row[Any]]
         )
         .order_by(business.c.name, asset.c.name, share.c.id)
     )
+    return await fenced_rows(tx, statement, Fence.around(asset.c.business_id, business_id))
 
 
 async def list_places(tx: Tx, account_ids: list[int]) -> list[Row[Any]]:
     """Places of several accounts: business_id, business, account_id, role, starts, ends, end_cause, handed_over; by name."""
-    return await tx.rows(
+    statement = (
         select(
             business.c.id.label("business_id"),
             business.c.name.label("business"),
@@ -181,3 +184,4 @@ async def list_places(tx: Tx, account_ids: list[int]) -> list[Row[Any]]:
         .where(membership.c.account_id.in_(account_ids))
         .order_by(business.c.name, business.c.id)
     )
+    return await fenced_rows(tx, statement, Fence.among(membership.c.account_id, account_ids))

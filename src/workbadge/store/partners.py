@@ -9,9 +9,10 @@ from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
 from workbadge.terms.tasks import NONE, Task
 
 from .engine import Tx
+from .fence import Fence, count_rows
 from .schema import asset, business, share
 from .schema.portfolio import access_request
-from .window import Rows, Window, count_rows, read_window
+from .window import Rows, Window, read_window
 
 
 def _running(now: datetime) -> ColumnElement[bool]:
@@ -23,8 +24,22 @@ def _businesses(where: ColumnElement[bool]) -> Select[Any]:
     return select(business.c.id, business.c.name, business.c.created_at.label("made")).where(where)
 
 
-async def _page(tx: Tx, where: ColumnElement[bool], window: Window) -> Rows:
-    return await read_window(tx, _businesses(where), window, business.c.id, business.c.created_at)
+async def _page(tx: Tx, where: ColumnElement[bool], fence: Fence, window: Window) -> Rows:
+    return await read_window(tx, _businesses(where), fence, window, business.c.id, business.c.created_at)
+
+
+def _has_to_do(asset_id: int) -> Fence:
+    """Businesses of which some share of the asset or some request for it tells."""
+    lent = exists().where(share.c.partner_business_id == business.c.id, share.c.asset_id == asset_id)
+    asked = exists().where(access_request.c.business_id == business.c.id, access_request.c.asset_id == asset_id)
+    return Fence.around(or_(lent, asked), True)
+
+
+def _tied_to(business_id: int) -> Fence:
+    """Businesses between which and ``business_id`` some asset is or was lent."""
+    lending = and_(asset.c.business_id == business_id, share.c.partner_business_id == business.c.id)
+    borrowing = and_(asset.c.business_id == business.c.id, share.c.partner_business_id == business_id)
+    return Fence.around(exists().where(share.c.asset_id == asset.c.id, or_(lending, borrowing)), True)
 
 
 def _of_asset(asset_id: int, asking: bool, only: list[int] | None, now: datetime) -> ColumnElement[bool]:
@@ -42,12 +57,12 @@ async def list_agencies(
     tx: Tx, asset_id: int, asking: bool, only: list[int] | None, now: datetime, window: Window
 ) -> Rows:
     """Businesses that an asset is lent to; ``asking``: also those that ask for it; ``only``: among these."""
-    return await _page(tx, _of_asset(asset_id, asking, only, now), window)
+    return await _page(tx, _of_asset(asset_id, asking, only, now), _has_to_do(asset_id), window)
 
 
 async def count_agencies(tx: Tx, asset_id: int, asking: bool, only: list[int] | None, now: datetime) -> int:
     """How many ``list_agencies`` lists."""
-    return await count_rows(tx, _businesses(_of_asset(asset_id, asking, only, now)))
+    return await count_rows(tx, _businesses(_of_asset(asset_id, asking, only, now)), _has_to_do(asset_id))
 
 
 async def tasks_of_agencies(tx: Tx, asset_id: int, business_ids: list[int], now: datetime) -> dict[int, Task]:
@@ -78,12 +93,12 @@ def _partners(business_id: int, borrows: bool, now: datetime) -> ColumnElement[b
 
 async def list_partners(tx: Tx, business_id: int, borrows: bool, now: datetime, window: Window) -> Rows:
     """Businesses that a business lends to, or (``borrows``) borrows from."""
-    return await _page(tx, _partners(business_id, borrows, now), window)
+    return await _page(tx, _partners(business_id, borrows, now), _tied_to(business_id), window)
 
 
 async def count_partners(tx: Tx, business_id: int, borrows: bool, now: datetime) -> int:
     """How many ``list_partners`` lists."""
-    return await count_rows(tx, _businesses(_partners(business_id, borrows, now)))
+    return await count_rows(tx, _businesses(_partners(business_id, borrows, now)), _tied_to(business_id))
 
 
 async def list_lent_assets(tx: Tx, owner_id: int, partner_id: int, now: datetime) -> list[int]:

@@ -6,8 +6,9 @@ from typing import Any
 from sqlalchemy import Row, Select, insert, select
 
 from .engine import Tx
+from .fence import Fence, count_rows
 from .schema import post
-from .window import Rows, Window, count_rows, read_window
+from .window import Rows, Window, read_window
 
 
 async def add_post(
@@ -37,12 +38,13 @@ def _of_page(page_id: int) -> Select[Any]:
 
 async def list_posts(tx: Tx, page_id: int, window: Window) -> Rows:
     """Posts of a page, each also with ``made``."""
-    return await read_window(tx, _of_page(page_id), window, post.c.id, post.c.created_at)
+    fence = Fence.around(post.c.page_id, page_id)
+    return await read_window(tx, _of_page(page_id), fence, window, post.c.id, post.c.created_at)
 
 
 async def count_posts(tx: Tx, page_id: int) -> int:
     """How many posts a page has."""
-    return await count_rows(tx, _of_page(page_id))
+    return await count_rows(tx, _of_page(page_id), Fence.around(post.c.page_id, page_id))
 
 
 async def find_post(tx: Tx, post_id: int) -> Row[Any] | None:

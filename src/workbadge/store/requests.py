@@ -4,16 +4,17 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Row, Select, and_, insert, or_, select, type_coerce, update
+from sqlalchemy import BigInteger, ColumnElement, Row, Select, and_, case, insert, or_, select, type_coerce, update
 
 from workbadge.terms.kinds import NodeKind
 from workbadge.terms.tasks import Task
 
 from .engine import Tx
+from .fence import Fence, count_rows
 from .schema import account, asset, business
 from .schema.portfolio import access_request
 from .slices import Place, Slice, read_slice
-from .window import Rows, Window, count_rows, read_window
+from .window import Rows, Window, read_window
 
 
 async def add_request(
@@ -66,12 +67,13 @@ def _pending(business_id: int, kind: NodeKind | None) -> Select[Any]:
 
 async def list_pending(tx: Tx, business_id: int, kind: NodeKind, window: Window) -> Rows:
     """Open requests of a business for assets of a kind, each also with ``made``."""
-    return await read_window(tx, _pending(business_id, kind), window, access_request.c.id, access_request.c.created_at)
+    statement, fence = _pending(business_id, kind), Fence.around(access_request.c.business_id, business_id)
+    return await read_window(tx, statement, fence, window, access_request.c.id, access_request.c.created_at)
 
 
 async def count_pending(tx: Tx, business_id: int, kind: NodeKind | None = None) -> int:
     """How many requests of a business are open."""
-    return await count_rows(tx, _pending(business_id, kind))
+    return await count_rows(tx, _pending(business_id, kind), Fence.around(access_request.c.business_id, business_id))
 
 
 async def list_asking(tx: Tx, asset_id: int, business_ids: list[int]) -> dict[int, Row[Any]]:
@@ -122,16 +124,22 @@ def _shown(business_id: int, shown: Shown) -> Select[Any]:
     return listed.where(access_request.c.closed_at.is_(None), received)
 
 
+def _whose(business_id: int) -> Fence:
+    """Requests for assets of the business, or of its own."""
+    owner = case((asset.c.id.is_not(None), asset.c.business_id), else_=access_request.c.business_id)
+    return Fence.around(owner, business_id)
+
+
 async def slice_of_requests(tx: Tx, business_id: int, shown: Shown, place: Place, limit: int) -> Slice:
     """One page of a business's requests, newest first (of answered ones: answered last)."""
     at = access_request.c.closed_at if shown is Shown.ANSWERED else access_request.c.created_at
     order = (type_coerce(at, BigInteger), access_request.c.id)
-    return await read_slice(tx, _shown(business_id, shown), order, place, limit, descending=True)
+    return await read_slice(tx, _shown(business_id, shown), _whose(business_id), order, place, limit, descending=True)
 
 
 async def count_shown(tx: Tx, business_id: int, shown: Shown) -> int:
     """How many requests ``slice_of_requests`` leads through."""
-    return await count_rows(tx, _shown(business_id, shown))
+    return await count_rows(tx, _shown(business_id, shown), _whose(business_id))
 
 
 async def count_received(tx: Tx, business_id: int) -> int:

@@ -10,6 +10,7 @@ from workbadge.terms.kinds import EndCause, Role
 from workbadge.terms.tasks import Task
 
 from .engine import Tx
+from .fence import Fence, fenced_rows
 from .schema import (
     account,
     account_link,
@@ -21,10 +22,14 @@ from .schema import (
 )
 
 
-async def _states(tx: Tx, where: ColumnElement[bool], lock: bool = False) -> list[MembershipState]:
+async def _states(
+    tx: Tx, where: ColumnElement[bool], lock: bool = False, fence: Fence | None = None
+) -> list[MembershipState]:
     """Memberships with their assignments, oldest first; ``lock`` holds their rows until the transaction ends."""
     statement = select(membership).where(where).order_by(membership.c.starts, membership.c.id)
-    found = await tx.rows(statement.with_for_update() if lock else statement)
+    if lock:
+        statement = statement.with_for_update()
+    found = await tx.rows(statement) if fence is None else await fenced_rows(tx, statement, fence)
     tasks: dict[int, dict[int, Task]] = {row.id: {} for row in found}
     if tasks:
         for row in await tx.rows(select(assignment).where(assignment.c.membership_id.in_(list(tasks)))):
@@ -74,12 +79,14 @@ async def find_member(
 
 async def list_members(tx: Tx, business_id: int) -> list[MembershipState]:
     """All memberships of a business, ended ones too, oldest first."""
-    return await _states(tx, membership.c.business_id == business_id)
+    fence = Fence.around(membership.c.business_id, business_id)
+    return await _states(tx, membership.c.business_id == business_id, fence=fence)
 
 
 async def list_memberships(tx: Tx, account_id: int) -> list[MembershipState]:
     """All memberships of an account, ended ones too, oldest first."""
-    return await _states(tx, membership.c.account_id == account_id)
+    fence = Fence.around(membership.c.account_id, account_id)
+    return await _states(tx, membership.c.account_id == account_id, fence=fence)
 
 
 async def list_graces(tx: Tx, managed_id: int, now: datetime, business_id: int | None = None) -> list[MembershipState]:

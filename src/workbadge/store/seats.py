@@ -14,9 +14,10 @@ from workbadge.terms.kinds import AccountKind
 from workbadge.terms.tasks import Task
 
 from .engine import Tx
+from .fence import Fence, count_rows
 from .schema import account, assignment, business, membership
 from .schema.portfolio import place_profile
-from .window import Rows, Window, count_rows, read_window
+from .window import Rows, Window, read_window
 
 _SYSTEM = AccountKind.SYSTEM.value
 
@@ -67,12 +68,14 @@ def _in_business(business_id: int, system: bool, now: datetime) -> Select[Any]:
 
 async def list_seats(tx: Tx, business_id: int, system: bool, now: datetime, window: Window) -> Rows:
     """People (or system users) who hold a place in a business at ``now``."""
-    return await read_window(tx, _in_business(business_id, system, now), window, membership.c.id, membership.c.starts)
+    statement, fence = _in_business(business_id, system, now), Fence.around(membership.c.business_id, business_id)
+    return await read_window(tx, statement, fence, window, membership.c.id, membership.c.starts)
 
 
 async def count_seats(tx: Tx, business_id: int, system: bool, now: datetime) -> int:
     """How many people (or system users) hold a place in a business."""
-    return await count_rows(tx, _in_business(business_id, system, now))
+    fence = Fence.around(membership.c.business_id, business_id)
+    return await count_rows(tx, _in_business(business_id, system, now), fence)
 
 
 def _of_account(account_id: int, business_ids: list[int], now: datetime) -> Select[Any]:
@@ -81,13 +84,14 @@ def _of_account(account_id: int, business_ids: list[int], now: datetime) -> Sele
 
 async def list_places(tx: Tx, account_id: int, business_ids: list[int], now: datetime, window: Window) -> Rows:
     """The places of an account in some businesses."""
-    statement = _of_account(account_id, business_ids, now)
-    return await read_window(tx, statement, window, membership.c.id, membership.c.starts)
+    statement, fence = _of_account(account_id, business_ids, now), Fence.around(membership.c.account_id, account_id)
+    return await read_window(tx, statement, fence, window, membership.c.id, membership.c.starts)
 
 
 async def count_places(tx: Tx, account_id: int, business_ids: list[int], now: datetime) -> int:
     """How many places ``list_places`` lists."""
-    return await count_rows(tx, _of_account(account_id, business_ids, now))
+    fence = Fence.around(membership.c.account_id, account_id)
+    return await count_rows(tx, _of_account(account_id, business_ids, now), fence)
 
 
 async def find_seat(
@@ -110,10 +114,11 @@ def _on_asset(asset_id: int, business_id: int, lent: Task, now: datetime) -> Sel
 
 async def list_assigned(tx: Tx, asset_id: int, business_id: int, lent: Task, now: datetime, window: Window) -> Rows:
     """Who of a business has tasks on an asset; ``lent``: those that the business has on it at all."""
-    statement = _on_asset(asset_id, business_id, lent, now)
-    return await read_window(tx, statement, window, membership.c.id, membership.c.starts)
+    statement, fence = _on_asset(asset_id, business_id, lent, now), Fence.around(assignment.c.asset_id, asset_id)
+    return await read_window(tx, statement, fence, window, membership.c.id, membership.c.starts)
 
 
 async def count_assigned(tx: Tx, asset_id: int, business_id: int, lent: Task, now: datetime) -> int:
     """How many of a business have tasks on an asset."""
-    return await count_rows(tx, _on_asset(asset_id, business_id, lent, now))
+    fence = Fence.around(assignment.c.asset_id, asset_id)
+    return await count_rows(tx, _on_asset(asset_id, business_id, lent, now), fence)

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Row, delete, insert, select, update
 
 from .engine import Tx
+from .fence import Fence, fenced_rows
 from .schema import account, organization, session, session_account
 
 
@@ -62,7 +63,7 @@ async def drop_signed_in(tx: Tx, hashed: bytes, account_id: int) -> None:
 
 async def list_signed_in(tx: Tx, hashed: bytes) -> list[Row[Any]]:
     """Active accounts signed in on a session, oldest sign-in first, with their organization's name."""
-    return await tx.rows(
+    statement = (
         select(
             account.c.id,
             account.c.kind,
@@ -80,16 +81,18 @@ async def list_signed_in(tx: Tx, hashed: bytes) -> list[Row[Any]]:
         )
         .order_by(session_account.c.signed_in_at, account.c.id)
     )
+    return await fenced_rows(tx, statement, Fence.around(session_account.c.session_hash, hashed))
 
 
 async def list_sessions(tx: Tx, account_id: int) -> list[Row[Any]]:
     """Sessions on which an account is signed in, latest use first."""
-    return await tx.rows(
+    statement = (
         select(session)
         .join(session_account, session_account.c.session_hash == session.c.hash)
         .where(session_account.c.account_id == account_id)
         .order_by(session.c.seen_at.desc())
     )
+    return await fenced_rows(tx, statement, Fence.around(session_account.c.account_id, account_id))
 
 
 async def drop_everywhere(tx: Tx, account_id: int, but: bytes | None) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Row, delete, insert, select, update
 
 from .engine import Tx
+from .fence import Fence, fenced_rows
 from .schema import page_subscription, webhook_subscription
 
 
@@ -24,11 +25,12 @@ async def find_subscription_by_id(tx: Tx, subscription_id: int) -> Row[Any] | No
 
 async def list_subscriptions(tx: Tx, app_id: int) -> list[Row[Any]]:
     """Subscriptions of an app, by object."""
-    return await tx.rows(
+    statement = (
         select(webhook_subscription)
         .where(webhook_subscription.c.app_id == app_id)
         .order_by(webhook_subscription.c.object)
     )
+    return await fenced_rows(tx, statement, Fence.around(webhook_subscription.c.app_id, app_id))
 
 
 async def add_subscription(tx: Tx, values: dict[str, Any]) -> None:

@@ -8,9 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select
 
 from .engine import Tx
+from .fence import Fence
 from .keyset import Run, read_run
 
 
@@ -41,18 +42,15 @@ Rows: TypeAlias = Run
 
 
 async def read_window(
-    tx: Tx, statement: Select[Any], window: Window, number: ColumnElement[Any], made: ColumnElement[Any]
+    tx: Tx, statement: Select[Any], fence: Fence, window: Window, number: ColumnElement[Any], made: ColumnElement[Any]
 ) -> Rows:
-    """The rows of ``statement`` in a window. ``number``: the column by which rows are told apart; ``made``: their instant."""
+    """The rows of ``statement`` in a window. ``number``: the column by which rows are told apart; ``made``: their instant.
+
+    Raises FenceError.
+    """
     timed = window.order is not Order.ID
     place = window.before or window.after
     keys = place if place is None or timed else place[1:]
     descending = window.order is Order.REVERSE
     order = [made, number] if timed else [number]
-    return await read_run(tx, statement, order, keys, window.limit, window.before is not None, descending)
-
-
-async def count_rows(tx: Tx, statement: Select[Any]) -> int:
-    """How many rows a statement has."""
-    row = await tx.one(select(func.count().label("total")).select_from(statement.subquery()))
-    return 0 if row is None else int(row.total)
+    return await read_run(tx, statement, fence, order, keys, window.limit, window.before is not None, descending)
