@@ -318,7 +318,7 @@ def console_asks(stage: Stage) -> Iterator[Ask]:
             for state in PersonState if route.path.endswith("/{migration}") else ():
                 yield Ask(who, route.path.format(**ids), (("state", state.value),))
             for twin in stage.twins:
-                for name in ("business", "app", "membership", "asset", "migration", "person"):
+                for name in ("business", "app", "membership", "asset", "migration", "person", "request"):
                     if f"{{{name}}}" in route.path and ids[name] in twin.ids:
                         yield Ask(who, route.path.format(**{**ids, name: twin.ids[ids[name]]}), (), of_app)
                 yield Ask(who, route.path.format(**ids), (("q", twin.word),), of_app)

@@ -284,6 +284,8 @@ def console_writes(stage: Stage, links: dict[str, str]) -> Iterator[Write]:
             {**asset, "partner": str(stage.made["partner"]), "action": "share"},
             "",
         ),
+        "/console/{business}/requests/new": ("admin", {"asset": str(stage.made["theirs"]), "task": "ANALYZE"}, ""),
+        "/console/{business}/requests/{request}": ("admin", {"action": "accept", "task": "ANALYZE"}, ""),
         "/console/{business}/migration/plan": ("admin", people, ""),
         "/console/{business}/migration/{migration}/{person}": ("admin", {"action": "resend"}, "to"),
     }
@@ -327,7 +329,7 @@ async def _ready(site: Site) -> Stage:
         new = NewInstall(stage.made["app"], stage.business, ada, ("pages_show_list",), tuple(stage.assets[:1]))
         await install_app(tx, site.world.services, new, now)
     assert paul is not None
-    stage.made["partner"] = paul.business_id
+    stage.made |= {"partner": paul.business_id, "theirs": stage.twins[1].ids[stage.made["page"]]}
     tester = next(row.account_id for row in testers if row.account_id not in twins)
     scoped = [row.id for row in shown if row.account_id == tester and row.app_id == stage.made["app"]]
     stage.made["tester"] = scoped[0] if scoped else tester
