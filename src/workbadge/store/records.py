@@ -207,11 +207,6 @@ async def find_app(tx: Tx, app_id: int) -> Row[Any] | None:
     return await tx.one(select(app).where(app.c.id == app_id))
 
 
-async def list_apps(tx: Tx) -> list[Row[Any]]:
-    """Every app, oldest first."""
-    return await tx.rows(select(app).order_by(app.c.created_at, app.c.id))
-
-
 async def find_scoped_id(tx: Tx, app_id: int, account_id: int) -> int | None:
     """The id by which an app knows an account (``wire.md`` §3.4), if it has one yet."""
     row = await tx.one(
