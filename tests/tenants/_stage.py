@@ -235,6 +235,7 @@ async def _rows(stage: Stage) -> None:
                 "asset_kinds": "",
             },
             "data_deletion": {"id": ids(NodeKind.RECORD), "app_id": app_id, "account_id": selma},
+            "place_profile": {"membership_id": site.ids["membership"]},
             "oauth_client": {"app_id": other},
             "client_terms": {"app_id": other, "about": "{}", "post_logout_redirect_uris": "[]", "frontends": "[]"},
             "pushed_request": {"app_id": other},

@@ -274,6 +274,11 @@ def console_writes(stage: Stage, links: dict[str, str]) -> Iterator[Write]:
         ),
         "/console/join/{link}": ("employee", {"account": str(stage.accounts["selma"])}, ""),
         "/console/{business}/people/{membership}/role": ("admin", {"role": "EMPLOYEE"}, ""),
+        "/console/{business}/people/{membership}/details": (
+            "admin",
+            {"title": "Head"},
+            "finance_permission ip_permission",
+        ),
         "/console/{business}/people/{membership}/remove": ("admin", {}, ""),
         "/console/{business}/assets/{asset}/people/{membership}": ("admin", {"action": "everything"}, "task"),
         "/console/{business}/apps/{grant}/remove": ("admin", {}, ""),
