@@ -137,3 +137,27 @@ async def test_the_callers_ids_and_own_ad_accounts(api: Api) -> None:
     assert await api.names("/me/adaccounts", token) == {f"act_{own}", f"act_{world.assets['ads']}"}
     assert (await api.get("/me/picture", token))["data"]["is_silhouette"] is True
     assert (await api.get("/me/ids_for_pages", token)) == {"data": []}
+
+
+async def test_names_that_apps_may_share(api: Api) -> None:
+    """wire §3.4: third_party_id is one name of a person for one app; token_for_business one for all apps of one business, and an app
+    of no business has none. Neither tells an id."""
+    world, names = api.world, "third_party_id,token_for_business"
+    token, emil = await admin(api), world.people["emil"]
+    async with world.services.store.write() as tx:
+        for app in ("tokens", "both"):
+            await app_roles.give_role(
+                tx, world.services, world.apps[app], world.people["bob"], AppRole.ADMINISTRATOR, None, T0
+            )
+    logins = {app: await api.login(emil, app, ("page",)) for app in ("tokens", "both")}
+    before = {app: await api.get("/me", one, fields=names) for app, one in logins.items()}
+    assert all("token_for_business" not in one and len(one["third_party_id"]) == 32 for one in before.values())
+    assert before["tokens"]["third_party_id"] != before["both"]["third_party_id"]
+    for app in logins:
+        edge = f"/{world.business}/owned_apps"
+        assert (await api.call(edge, token, "POST", app_id=str(world.apps[app]))).json() == OK
+    after = {app: await api.get("/me", one, fields=names) for app, one in logins.items()}
+    assert {one["third_party_id"] for one in after.values()} == {one["third_party_id"] for one in before.values()}
+    (shared,) = {one["token_for_business"] for one in after.values()}
+    other = await api.get("/me", await api.login(world.people["selma"], "both", ("page",)), fields=names)
+    assert other["token_for_business"] not in (shared, None) and len(shared) == 32

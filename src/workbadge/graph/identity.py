@@ -1,10 +1,12 @@
 """Reading who is who: the caller, the seats of a business, the calling app (``wire.md`` §3.4, §3.6)."""
 
+from base64 import urlsafe_b64encode
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from workbadge.store import apps, business_login, records, rights, seats
+from workbadge.keys import hash_secret
+from workbadge.store import app_links, apps, business_login, records, rights, seats
 from workbadge.store.engine import Tx
 from workbadge.store.facts import Loaded
 from workbadge.terms.kinds import AccountKind
@@ -101,6 +103,30 @@ def of_own_place(name: str) -> Expand:
 
 OWN_PLACE = {name: of_own_place(name) for name in ("created_by", "role", "finance_permission", "ip_permission")}
 """Fields of the system user behind a token beyond those of an account."""
+
+
+def _pseudonym(purpose: str, number: int) -> str:
+    """A name that says nothing but that two are the same: the hash of a random id."""
+    return urlsafe_b64encode(hash_secret(f"{purpose}:{number}")[:24]).decode()
+
+
+async def third_party_id(call: Call, person: Person, one: Field) -> Any:
+    """A name of the person for one app, which may be passed on without naming the person's id (``wire.md`` §3.4)."""
+    return _pseudonym("third party", person.shown_id)
+
+
+async def token_for_business(call: Call, person: Person, one: Field) -> Any:
+    """A name of the person that all apps of one business have in common (``wire.md`` §3.4); left out for an app of no business."""
+    loaded = await call.load(None)
+    async with call.services.store.read() as tx:
+        owner = await app_links.find_owner(tx, loaded.app_id)
+    if owner is None or loaded.facts.account is None:
+        return OMIT
+    return _pseudonym(f"business {owner.business_id}", loaded.facts.account.id)
+
+
+PSEUDONYMS: dict[str, Expand] = {"third_party_id": third_party_id, "token_for_business": token_for_business}
+"""Fields of a user by which others than the app may recognise a person."""
 
 
 async def _config_ids(call: Call, shown: AppShown, one: Field) -> Any:

@@ -129,8 +129,6 @@ USER = NodeType(
         "installed": lambda call, person: True,
         "client_business_id": _nothing,
         "install_type": _nothing,
-        "token_for_business": _nothing,
-        "third_party_id": _nothing,
         "timezone": _nothing,
         "verified": _nothing,
         "link": _nothing,

@@ -45,7 +45,7 @@ from .extension import BUSINESS_POSTS, EXTENSION
 from .feed import read_post, read_post_id
 from .fields import Field, parse_fields
 from .groups import GROUP, GROUP_EDGES, Group, reach_group
-from .identity import OWN_PLACE, answer_app, created_by, find_person, reach_seat, read_app
+from .identity import OWN_PLACE, PSEUDONYMS, answer_app, created_by, find_person, reach_seat, read_app
 from .lists import Edge, asked_at_top, asked_in_field
 from .members import INVITATION, read_invitation
 from .nodes import TYPES, NodeType, show
@@ -104,7 +104,7 @@ for _kind, _type in list(TYPES.items()):
     TYPES[_kind] = _with_expansions(_type, NODE_EDGES.get(_kind, {}), _more)
 for _seat, _edges in ((BUSINESS_USER, SEAT_EDGES), (SYSTEM_SEAT, ROBOT_EDGES), (GROUP, GROUP_EDGES)):
     _seat.expansions.update({name: _expansion(edge) for name, edge in _edges.items()})
-_USER = _with_expansions(USER, USER_EDGES, {})
+_USER = _with_expansions(USER, USER_EDGES, PSEUDONYMS)
 SYSTEM_SEAT.expansions["created_by"] = created_by
 _SYSTEM_USER = _with_expansions(SYSTEM_USER, USER_EDGES, {"install_type": install_type, **OWN_PLACE})
 
