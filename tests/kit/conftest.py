@@ -163,13 +163,15 @@ class World:
         account = self.sandbox.personal(role)
         return Secret(self.sandbox.consent(account, {"id": (app or self.app).id}, wanted, assets))
 
-    def migrate(self, role: str = "employee") -> str:
-        """Invite and claim: the id of the managed account."""
+    def migrate(self, role: str = "employee") -> dict[str, str]:
+        """Invite and claim: the managed account with its password."""
         person = self.sandbox.personal(role)
         body = {"business": self.about["business"]["id"], "accounts": [person]}
         started = self.sandbox.control("POST", "/migrations", body)
         claimed = self.sandbox.control("POST", f"/migrations/{started['id']}/claims", {"account": person})
-        return str(claimed["managed"]["id"])
+        self.migration = started["id"]
+        managed: dict[str, str] = claimed["managed"]
+        return managed
 
     def person(self, role: str = "employee") -> Person:
         """Somebody with a browser."""

@@ -11,11 +11,15 @@ from importlib.metadata import version as _installed_version
 from regrant._async.client import AsyncClient
 from regrant._async.hooks import AsyncHooks
 from regrant._async.logins import AsyncLogins
+from regrant._async.monitor import AsyncMonitor
+from regrant._async.repair import AsyncRepair
 from regrant._async.storage import AsyncStorage
 from regrant._async.vault import AsyncVault
 from regrant._sync.client import Client
 from regrant._sync.hooks import Hooks
 from regrant._sync.logins import Logins
+from regrant._sync.monitor import Monitor
+from regrant._sync.repair import Repair
 from regrant._sync.storage import Storage
 from regrant._sync.vault import Vault
 from regrant.answers import App, Inspection, NewToken, Node, Op, Page, Person
@@ -23,6 +27,8 @@ from regrant.errors import Action, GraphError, Reason
 from regrant.keys import KeyService, LocalKeys, VaultKeyError
 from regrant.logins import Begun, Finished, LoginError, LoginReason
 from regrant.messages import HookError, Told
+from regrant.outcomes import Outcome, Report, Result, TokenRefusedError
+from regrant.rounds import Change, Round
 from regrant.rows import Asset, Connection, Event, NotInVaultError, State, StoredToken
 from regrant.secret import Secret
 from regrant.tokens import AssetToken, WrongAssetError
@@ -36,9 +42,12 @@ __all__ = [
     "AsyncClient",
     "AsyncHooks",
     "AsyncLogins",
+    "AsyncMonitor",
+    "AsyncRepair",
     "AsyncStorage",
     "AsyncVault",
     "Begun",
+    "Change",
     "Client",
     "Connection",
     "Event",
@@ -52,17 +61,24 @@ __all__ = [
     "LoginError",
     "LoginReason",
     "Logins",
+    "Monitor",
     "NewToken",
     "Node",
     "NotInVaultError",
     "Op",
+    "Outcome",
     "Page",
     "Person",
     "Reason",
+    "Repair",
+    "Report",
+    "Result",
+    "Round",
     "Secret",
     "State",
     "Storage",
     "StoredToken",
+    "TokenRefusedError",
     "Told",
     "Usage",
     "Vault",

@@ -66,7 +66,13 @@ class Inspection:
     kind: str = ""
     scopes: frozenset[str] = frozenset()
     targets: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
+    issued_at: datetime | None = None
     expires_at: datetime | None = None
+
+    def chosen(self, asset: str, scopes: Iterable[str]) -> bool:
+        """Whether the person selected an asset, as far as that is told: by none of these scopes only if each names others."""
+        told = [self.targets[scope] for scope in scopes if scope in self.targets]
+        return not told or any(one is None or asset in one or asset.removeprefix("act_") in one for one in told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +136,7 @@ def inspection_of(told: Any) -> Inspection:
             for one in (granular if isinstance(granular, list) else [])
             if isinstance(one, dict)
         },
+        issued_at=read_instant(told.get("issued_at")),
         expires_at=read_instant(told.get("expires_at")),
     )
 

@@ -55,6 +55,8 @@ class StoredToken:
     managed: bool
     """Whether that is a managed account (or a system user: neither is touched by a migration)."""
     scopes: tuple[str, ...]
+    issued_at: datetime
+    """When the login that it comes from gave a token: of two of the same person the later one is the newer."""
     expires_at: datetime | None
     made_at: datetime
     sealed: str = field(repr=False)

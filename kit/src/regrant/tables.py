@@ -88,6 +88,7 @@ token = Table(
     Column("holder", String(60), nullable=False),
     Column("managed", Boolean, nullable=False),
     Column("scopes", Words, nullable=False),
+    Column("issued_at", Instant, nullable=False),
     Column("expires_at", Instant),
     Column("made_at", Instant, nullable=False),
     Column("sealed", Text, nullable=False),

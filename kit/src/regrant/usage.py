@@ -12,15 +12,19 @@ _WAIT = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """``percent``: the fullest allowance that an answer told of. ``until``: the instant from which a full one is free again."""
+    """``percent``: the fullest allowance that an answer told of. ``app``: the fullest of those that all calls of the app share.
+
+    ``until``: the instant from which a full one is free again.
+    """
 
     percent: float = 0.0
+    app: float = 0.0
     until: datetime | None = None
 
 
 def usage_of(headers: Mapping[str, str], now: datetime, refused: bool = False) -> Usage:
     """What the headers of one answer say. ``refused``: it was an error of a limit, so that there is a wait in any case."""
-    percent, wait = 0.0, timedelta()
+    percent, app, wait = 0.0, 0.0, timedelta()
     for name in _HEADERS:
         for key, value in _numbers(_decoded(headers.get(name, ""))):
             if key == "estimated_time_to_regain_access":
@@ -29,9 +33,10 @@ def usage_of(headers: Mapping[str, str], now: datetime, refused: bool = False) -
                 continue
             else:
                 percent = max(percent, value)
+                app = max(app, value) if name == "x-app-usage" else app
     if not wait and (refused or percent >= 100):
         wait = _reset(headers) or _WAIT
-    return Usage(percent, now + wait if wait else None)
+    return Usage(percent, app, now + wait if wait else None)
 
 
 def _reset(headers: Mapping[str, str]) -> timedelta:

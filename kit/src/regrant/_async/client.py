@@ -148,7 +148,13 @@ class AsyncClient:
 
     async def person(self, token: Token) -> Person:
         """Whoever the token stands for."""
-        told = await self._call("GET", "me", _secret(token), {"fields": "id,name,is_work_account"}, None)
+        secret = _secret(token)
+        try:
+            told = await self._call("GET", "me", secret, {"fields": "id,name,is_work_account"}, None)
+        except GraphError as error:
+            if error.reason is not Reason.REFUSED:
+                raise
+            told = await self._call("GET", "me", secret, {"fields": "id,name"}, None)  # a system user has no such field
         return Person(str(told.get("id", "")), str(told.get("name", "")), told.get("is_work_account") is True)
 
     async def pages(self, token: Secret) -> list[Page]:

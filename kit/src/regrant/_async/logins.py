@@ -35,8 +35,12 @@ class AsyncLogins:
         *,
         connection: str | None = None,
         rerequest: bool = False,
+        **more: str,
     ) -> Begun:
-        """Begin a login of your ``user``. ``connection``: one of this tenant that it is to renew; else it makes a new one."""
+        """Begin a login of your ``user``. ``connection``: one of this tenant that it is to renew; else it makes a new one.
+
+        ``rerequest`` asks for declined permissions again and reopens the selection of assets; ``more`` goes into the dialog's address.
+        """
         app = self._client.app.id
         if connection is not None and (await self._vault.connection(connection)).app != app:
             raise ValueError("this connection belongs to another app of yours: begin the login with that app's client")
@@ -46,7 +50,7 @@ class AsyncLogins:
         sealed = await self._vault.seal(Secret(json.dumps(bound)), "login", pending.id)
         await self._vault.storage.forget_logins(now - LIFE)
         await self._vault.storage.add_login(pending)
-        url = self._client.login_url(redirect_uri, f"{pending.id}~{sealed}", scopes, rerequest=rerequest)
+        url = self._client.login_url(redirect_uri, f"{pending.id}~{sealed}", scopes, rerequest=rerequest, **more)
         return Begun(url, pending.ends)
 
     async def finish(self, user: str, redirect_uri: str, query: Mapping[str, str]) -> Finished:
@@ -79,6 +83,7 @@ class AsyncLogins:
             holder=person.id,
             managed=person.managed or granted.kind == "SYSTEM_USER",
             scopes=sorted(granted.scopes),
+            issued_at=granted.issued_at,
             expires_at=new.expires_at,
         )
         return Finished(parent, token, person, granted)

@@ -57,14 +57,29 @@ class AsyncVault:
         holder: str,
         managed: bool = False,
         scopes: Iterable[str] = (),
+        issued_at: datetime | None = None,
         expires_at: datetime | None = None,
     ) -> StoredToken:
-        """Seal and keep a token of a person or system user. It replaces nothing: assets point to it by ``put``."""
+        """Seal and keep a token of a person or system user. It replaces nothing: assets point to it by ``put``.
+
+        ``issued_at``: when the platform gave it, now if that is not known.
+        """
         parent = await self.connection(connection)
         id, now = new_id("tok"), self.clock()
         sealed = await self.seal(secret, "token", id)
         token = StoredToken(
-            self.tenant, id, connection, parent.app, holder, managed, tuple(scopes), expires_at, now, sealed, now
+            tenant=self.tenant,
+            id=id,
+            connection=connection,
+            app=parent.app,
+            holder=holder,
+            managed=managed,
+            scopes=tuple(scopes),
+            issued_at=issued_at or now,
+            expires_at=expires_at,
+            made_at=now,
+            sealed=sealed,
+            check_at=now,
         )
         await self.storage.add_token(token)
         return token
@@ -143,7 +158,10 @@ class AsyncVault:
         row = await self.asset(connection, asset)
         if row.state is State.REMOVED:
             raise NotInVaultError("this tenant has no such asset")
-        return await self.token_of(row)
+        try:
+            return await self.token_of(row)
+        except NotInVaultError:  # replaced between the two reads
+            return await self.token_of(await self.asset(connection, asset))
 
     async def token_of(self, row: Asset) -> AssetToken:
         """The token of a row that was read from this vault."""
