@@ -194,10 +194,12 @@ def test_another_persons_token_that_reaches_less(maker: Maker) -> None:
 
 
 def test_a_good_token_is_not_overwritten_by_a_worse_one(maker: Maker) -> None:
-    """P3: neither the old login in its grace, nor a new personal login that will end, replaces the managed account's token."""
+    """P3: neither the old login in its grace, nor a colleague's newer personal login, replaces the managed account's token."""
     assert maker.repair().reconnect(maker.assets, maker.managed_token()).done
     rows = maker.vault.assets()
-    assert set(outcomes(maker.repair().reconnect(maker.assets, maker.old)).values()) == {"already_newer"}
+    maker.world.advance("PT1M")
+    for worse in (maker.old, maker.world.token(maker.assets, "second_employee")):
+        assert set(outcomes(maker.repair().reconnect(maker.assets, worse)).values()) == {"already_newer"}
     assert maker.vault.assets() == rows
 
 
