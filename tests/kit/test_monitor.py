@@ -8,9 +8,9 @@ from urllib.parse import parse_qs
 
 import httpx
 import pytest
+
 from regrant import App, AsyncMonitor, LocalKeys, Monitor, Secret, State
 from regrant.rounds import next_look
-
 from tests.kit._forms import Form
 from tests.kit.conftest import BEGIN, SCOPES, Place, World
 

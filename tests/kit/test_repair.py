@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import httpx
 import pytest
+
 from regrant import (
     AsyncLogins,
     AsyncRepair,
@@ -19,7 +20,6 @@ from regrant import (
     State,
     TokenRefusedError,
 )
-
 from tests._dialog import Person
 from tests.kit._forms import Form
 from tests.kit.conftest import CALLBACK, SCOPES, Place, World
