@@ -10,7 +10,7 @@ import httpx
 from sqlalchemy import insert, select
 from starlette.types import Receive, Scope, Send
 
-from workbadge.commands import claim, migration, outbox
+from workbadge.commands import claim, migration, organization, outbox
 from workbadge.commands.access_request import ask_for_asset
 from workbadge.commands.app_roles import give_role
 from workbadge.commands.install import NewInstall, install_app
@@ -28,6 +28,7 @@ from workbadge.store.schema import migration as migration_table
 from workbadge.terms.apps import AppRole
 from workbadge.terms.instants import DAY
 from workbadge.terms.kinds import AccountKind, NodeKind
+from workbadge.terms.organizations import OrganizationRole
 from workbadge.terms.tasks import Task
 from workbadge.web.clock import SettableClock
 
@@ -107,7 +108,7 @@ class Site:
             view = await migration.load_migration(tx, self.demo.migration_id, self.world.clock.now())
         by_name = {one.name: one for one in view.people}
         bruno = by_name["Bruno Admin"].personal_id
-        self.ids = {
+        self.ids |= {
             "business": business,
             "membership": next(one.id for one in members if one.account_id == bruno),
             "asset": next(row.id for row in assets if row.name == "Harbour Bakery"),
@@ -173,6 +174,31 @@ async def _add_makers(site: Site) -> None:
             await give_role(tx, services, int(site.demo.apps[0].id), person, role, None, START)
 
 
+RUNNING = {
+    "itta": OrganizationRole.IT_MANAGER,
+    "milo": OrganizationRole.MIGRATION_MANAGER,
+    "olga": OrganizationRole.SUPPORT,
+    "axel": OrganizationRole.AUDITOR,
+}
+"""Work accounts with a role in the organization; Ada and Bruno own it."""
+
+
+async def _add_running(site: Site) -> None:
+    """The organization's other roles."""
+    services = site.world.services
+    hashed = await services.passwords.hash(WORK)
+    async with services.store.write() as tx:
+        business = await records.find_business(tx, site.demo.business_id)
+        assert business is not None
+        site.ids["organization"] = key = business.organization_id
+        for name, role in RUNNING.items():
+            person = await add_person(
+                tx, services, AccountKind.MANAGED, name.title(), f"{name}@example.com", hashed, START, key
+            )
+            await organization.give_role(tx, services, key, person, role, None, START)
+            site.ids[f"at work:{name}"] = person
+
+
 async def build_site(folder: Path, base: str = BASE, postgres: str = "") -> Site:
     """The demo as of ``START``; Emil has claimed with the password ``WORK``. ``postgres``: address of its database."""
     given = (folder, base, SettableClock(START), make_application, SeededEntropy("console"), Config().policy())
@@ -180,6 +206,7 @@ async def build_site(folder: Path, base: str = BASE, postgres: str = "") -> Site
     await world.create()
     site = Site(world, await build_demo(world, "https://apps.example"))
     await _add_makers(site)
+    await _add_running(site)
     link = (await site.links())["emil@example.com"]
     async with world.services.store.read() as tx:
         view = await claim.open_claim(tx, world.services, link, START)
@@ -235,3 +262,8 @@ def login(name: str) -> tuple[str, str]:
 
 
 EMIL_AT_WORK = ("emil@example.com", WORK)
+
+
+def at_work(name: str) -> tuple[str, str]:
+    """The work login of somebody of ``RUNNING``."""
+    return f"{name}@example.com", WORK

@@ -7,12 +7,20 @@ from starlette.routing import Route
 from workbadge.commands.membership import remove_member
 from workbadge.console.routes import ROUTES
 from workbadge.store import rights
+from workbadge.terms.organizations import OrganizationAct, OrganizationRole, may, roles_for
 
-from ._site import EMIL_AT_WORK, UNWATCHED, Site, csrf_of, login
+from ._site import EMIL_AT_WORK, RUNNING, UNWATCHED, Site, at_work, csrf_of, login
 
 pytestmark = pytest.mark.anyio
 
 OPEN, OWN, CLAIM, MEMBER, ADMIN, MAKER, MAKER_ADMIN = "open", "own", "claim", "member", "admin", "maker", "maker admin"
+
+ORGANIZATION: dict[str, OrganizationAct] = {
+    "GET /console/organizations/{organization}": OrganizationAct.VIEW,
+    "GET /console/organizations/{organization}/roles": OrganizationAct.VIEW,
+    "POST /console/organizations/{organization}/roles": OrganizationAct.MANAGE_ROLES,
+}
+"""What somebody's role in the organization must allow, for each route of the Admin Center."""
 
 POLICY = {
     "GET /console": OWN,
@@ -68,6 +76,7 @@ POLICY = {
     "GET /console/{business}/migration/{migration}": ADMIN,
     "GET /console/{business}/migration/{migration}/{person}": ADMIN,
     "POST /console/{business}/migration/{migration}/{person}": ADMIN,
+    **ORGANIZATION,
 }
 """Whom each route is for. A new route needs a line here; it is then called as everybody whom it is not for."""
 
@@ -97,6 +106,7 @@ async def _actors(site: Site) -> dict[str, httpx.AsyncClient]:
             "maker": (login("mia"),),
             "developer": (login("dora"),),
             "tester": (login("tina"),),
+            **{role: (at_work(name),) for name, role in RUNNING.items()},
         }
         async with site.world.services.store.read() as tx:
             members = await rights.list_members(tx, site.demo.business_id)
@@ -181,6 +191,33 @@ async def test_a_route_of_an_app_is_closed_to_others(shared: Site, key: str) -> 
         assert (await actors["maker"].get(other)).status_code == 200
     if method == "GET" or POLICY[key] == MAKER_ADMIN:
         assert await shared.dump() == before
+
+
+@pytest.mark.parametrize("key", sorted(ORGANIZATION))
+async def test_a_route_of_an_organization_opens_by_the_role_there(shared: Site, key: str) -> None:
+    """O8: to everybody without a role an organization is one that never existed; a role that may not is told which may; one that
+    may opens the page."""
+    actors = await _actors(shared)
+    method, path = key.split(" ")
+    before = await shared.dump()
+    answer = await _call(actors["anonymous"], method, _fill(path, shared), {})
+    assert answer.status_code == 303 and "/login?next=" in answer.headers["location"]
+    for name in (*STRANGERS, "employee", "managed", "maker", "tester"):
+        answer = await _call(actors[name], method, _fill(path, shared), {"action": "remove"})
+        assert answer.status_code == 404, name
+        assert "Harbour" not in answer.text
+        ghost = await _call(actors[name], method, _fill(path, shared, organization=149999999999999999), {"action": "x"})
+        assert (ghost.status_code, ghost.text) == (answer.status_code, answer.text)
+    for role in OrganizationRole:
+        actor = actors["admin" if role is OrganizationRole.OWNER else role]
+        able = may(role, ORGANIZATION[key])
+        if not able:
+            answer = await _call(actor, method, _fill(path, shared), {"action": "remove"})
+            assert answer.status_code == 403, role
+            assert roles_for(ORGANIZATION[key]) in answer.text
+        elif method == "GET":
+            assert (await actor.get(_fill(path, shared))).status_code == 200, role
+    assert await shared.dump() == before
 
 
 @pytest.mark.parametrize("key", sorted(key for key in POLICY if key.count("{") > 1))

@@ -17,6 +17,7 @@ from workbadge.terms.kinds import AccountKind, NodeKind, Role
 from .coverage import Connection, list_connections
 from .errors import CommandError, Problem, invalid, not_found
 from .migration import grace_of
+from .organization import follow_claim
 from .refusals import check_plan
 from .registration import check_name
 from .services import Services
@@ -177,8 +178,12 @@ async def _note_stranger(tx: Tx, services: Services, row: Any, account_id: int, 
 
 
 async def _apply(tx: Tx, services: Services, row: Any, plan: Plan, claimed: Claimed, now: datetime) -> None:
-    """Carry the plan out. A place that the claim opens is known for the same as the one it takes over."""
+    """Carry the plan out. A place that the claim opens is known for the same as the one it takes over; a role in the
+    organization goes along."""
     await apply_plan(tx, plan, row.personal_id, services.entropy.new_id, now)
+    if plan.refusal is None:
+        given = (row.organization_id, row.personal_id, claimed.managed_id, row.personal_id)
+        await follow_claim(tx, services, *given, now)
     if any(isinstance(one, OpenMembership) for one in plan.changes):
         await place_profiles.copy_profile(tx, row.personal_membership_id, claimed.membership_id)
 

@@ -19,6 +19,7 @@ from workbadge.terms.tasks import TASKS_OF, Task
 from .errors import invalid, not_found
 from .logout import end_every_login
 from .narrow_users import follow_own_user
+from .organization import is_last_owner
 from .refusals import check_plan
 from .services import Services
 from .transaction import in_transaction
@@ -229,7 +230,7 @@ async def suspend_account(services: Services, account_id: int, actor_id: int | N
         account = await records.find_account(tx, account_id)
         if account is None or account.kind != AccountKind.MANAGED.value:
             raise not_found("managed account")
-        last = await _is_last_admin(tx, account_id, now)
+        last = await _is_last_admin(tx, account_id, now) or await is_last_owner(tx, account.organization_id, account_id)
         graces = [
             one
             for one in await rights.list_graces(tx, account_id, now)

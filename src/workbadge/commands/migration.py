@@ -19,6 +19,7 @@ from workbadge.terms.kinds import AccountKind, EndCause, NodeKind, PersonState
 from .coverage import count_coverage, reconnected_apps
 from .errors import conflict, invalid, not_found
 from .invitation import Invitations, InvitedPerson
+from .organization import follow_claim
 from .refusals import check_plan
 from .services import Services
 from .transaction import in_transaction
@@ -323,6 +324,9 @@ async def roll_back(
         apps = await reconnected_apps(tx, managed.account_id, person.business_id)
         plan = plans.plan_rollback(person, personal, managed, others, now)
         await apply_plan(tx, plan, actor_id, services.entropy.new_id, now)
+        if plan.refusal is None:
+            given = (person.organization_id, managed.account_id, personal_id, actor_id)
+            await follow_claim(tx, services, *given, now)
         return plan, apps
 
     plan, apps = await in_transaction(services, work)

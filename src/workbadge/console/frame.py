@@ -15,7 +15,7 @@ from workbadge.commands.banner import load_banner
 from workbadge.commands.errors import CommandError, Problem, not_found
 from workbadge.commands.services import Services
 from workbadge.lifecycle.changes import MembershipState
-from workbadge.store import overview, records, requests
+from workbadge.store import organizations, overview, records, requests
 from workbadge.store.engine import Tx
 from workbadge.terms.ids import NodeId, kind_of, parse_id
 from workbadge.terms.kinds import NodeKind, Role
@@ -50,6 +50,8 @@ SAYS = {
     "unsubscribed": "The app is no longer subscribed. What waited was given up.",
     "replayed": "The delivery is sent again, under its id.",
     "signed-out": "Signed out.",
+    "role-given": "The role was given. It holds from this moment on.",
+    "role-taken": "The role was taken away. It holds from this moment on.",
     "password": "The password was changed. Other browsers are signed out, and apps have to be connected again.",
 }
 """What a page says after something was done: ``?done=`` carries one of these words, never a text."""
@@ -211,10 +213,13 @@ async def _frame(request: Request, session: BrowserSession, active: str, admin: 
             banner = await load_banner(tx, site.services.base_url, account.id, business_id, now)
         places = await overview.list_places(tx, [one.id for one in session.accounts])
         waiting = await requests.count_received(tx, business_id) if member.role is Role.ADMIN else 0
+        ran = await organizations.list_organizations_of(tx, [one.id for one in session.accounts])
     done = SAYS.get(request.query_params.get("done", ""))
+    nav = _nav(business_id, member.role is Role.ADMIN, banner is not None, waiting)
+    centers = admin_centers(ran)
     shell = Shell(
         viewer=Viewer(account.name, account.email, account.managed, member.role.value.capitalize()),
-        nav=_nav(business_id, member.role is Role.ADMIN, site.show_outbox or site.sandbox, banner is not None, waiting),
+        nav=[*nav, *centers, *_outbox(site.show_outbox or site.sandbox)],
         active=active,
         places=_places(places, business_id, now),
         account_links=_links(account.id),
@@ -235,7 +240,17 @@ def _links(account_id: int) -> tuple[Link, ...]:
     )
 
 
-def _nav(business_id: int, admin: bool, outbox: bool, in_grace: bool, waiting: int) -> list[NavGroup]:
+def admin_centers(rows: list[Any]) -> list[NavGroup]:
+    """A way to the Admin Center of each organization in which somebody signed in here has a role (O8)."""
+    named = {row.organization_id: row.name for row in rows}
+    items = [
+        NavItem(f"organization-{key}", name, f"/console/organizations/{key}", "building-community")
+        for key, name in named.items()
+    ]
+    return [NavGroup("Admin Center", items)] if items else []
+
+
+def _nav(business_id: int, admin: bool, in_grace: bool, waiting: int) -> list[NavGroup]:
     base = f"/console/{business_id}"
     items = [
         NavItem("home", "Overview", base, "layout-dashboard"),
@@ -258,7 +273,7 @@ def _nav(business_id: int, admin: bool, outbox: bool, in_grace: bool, waiting: i
             NavItem("history", "History", f"{base}/history", "history"),
         ]
         groups.append(NavGroup("Managed accounts", managed))
-    return groups + _outbox(outbox)
+    return groups
 
 
 def _outbox(shown: bool) -> list[NavGroup]:
@@ -277,7 +292,9 @@ async def outer_shell(
     ``first_groups``: what stands on top of the navigation."""
     site, now = site_of(request.scope), now_of(request.scope)
     first = viewer or session.accounts[0]
-    places = _places(await overview.list_places(tx, [one.id for one in session.accounts]), 0, now)
+    ids = [one.id for one in session.accounts]
+    places = _places(await overview.list_places(tx, ids), 0, now)
+    centers = admin_centers(await organizations.list_organizations_of(tx, ids))
     own = [
         NavItem("account", "Your account", "/console/account", "user-cog"),
         NavItem("my-apps", "Apps you make", "/console/apps", "code"),
@@ -289,7 +306,7 @@ async def outer_shell(
     done = SAYS.get(request.query_params.get("done", ""))
     return Shell(
         viewer=Viewer(first.name, first.email, first.managed),
-        nav=[*first_groups, *groups, *_outbox(site.show_outbox or site.sandbox)],
+        nav=[*first_groups, *groups, *centers, *_outbox(site.show_outbox or site.sandbox)],
         active=active,
         places=places,
         account_links=_links(first.id),

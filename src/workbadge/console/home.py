@@ -17,7 +17,7 @@ from workbadge.commands.place_profile import (
 )
 from workbadge.commands.progress import list_summaries, load_people
 from workbadge.commands.transaction import in_transaction
-from workbadge.store import apps, members, overview, place_profiles
+from workbadge.store import apps, members, organizations, overview, place_profiles
 from workbadge.store.engine import Tx
 from workbadge.store.members import Group, Wanted
 from workbadge.store.slices import FIRST
@@ -48,6 +48,7 @@ async def start(request: Request) -> Response:
         ids = [one.id for one in session.accounts]
         places = await overview.list_places(tx, ids)
         makes = bool(await apps.list_apps_of(tx, ids))
+        ran = await organizations.list_organizations_of(tx, ids)
     by_account = {one.id: one for one in session.accounts}
     shown: dict[tuple[int, str], dict[str, object]] = {}
     for row in places:
@@ -73,6 +74,7 @@ async def start(request: Request) -> Response:
         csrf=csrf_token(request, session),
         accounts=session.accounts,
         businesses=rows,
+        organizations={row.organization_id: row.name for row in ran},
         makes=makes,
     )
 

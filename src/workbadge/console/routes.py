@@ -22,12 +22,14 @@ from . import (
     join,
     making,
     migration,
+    organization,
     password,
 )
 from .frame import dead_end
 
 _IN = "/console/{business}"
 _APP = "/console/apps/{app}"
+_ORGANIZATION = "/console/organizations/{organization}"
 
 ROUTES = (
     Route("/console", home.start, methods=["GET"]),
@@ -51,6 +53,9 @@ ROUTES = (
     Route(_APP + "/webhooks", app_webhooks.act, methods=["POST"]),
     Route("/console/join/{link}", join.show, methods=["GET"]),
     Route("/console/join/{link}", join.accept, methods=["POST"]),
+    Route(_ORGANIZATION, organization.overview, methods=["GET"]),
+    Route(_ORGANIZATION + "/roles", organization.roles, methods=["GET"]),
+    Route(_ORGANIZATION + "/roles", organization.change_roles, methods=["POST"]),
     Route(_IN, home.home, methods=["GET"]),
     Route(_IN + "/people", home.people, methods=["GET"]),
     Route(_IN + "/people/{membership}/role", home.set_role, methods=["POST"]),

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from workbadge.commands import migration, portfolio, registration
+from workbadge.commands import migration, organization, portfolio, registration
 from workbadge.commands.app_roles import give_role
 from workbadge.commands.errors import CommandError
 from workbadge.commands.grant import Consent, record_consent
@@ -23,6 +23,7 @@ from workbadge.store.engine import Tx
 from workbadge.terms.apps import AppRole
 from workbadge.terms.instants import DAY, parse_duration, to_wire
 from workbadge.terms.kinds import AccountKind, NodeKind, Role
+from workbadge.terms.organizations import OrganizationRole
 from workbadge.web.csrf import check_form, csrf_token
 from workbadge.web.pages import render
 from workbadge.web.sessions import current
@@ -130,6 +131,10 @@ async def build_demo(world: World, apps_url: str) -> Demo:
                 every_task(mine),
                 None,
                 start,
+            )
+        for name in ("ada", "bruno"):
+            await organization.give_role(
+                tx, services, organization_id, people[name], OrganizationRole.OWNER, None, start
             )
         for asset in assets:
             if asset.shared:

@@ -5,10 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from workbadge.commands import portfolio, registration
+from workbadge.commands.organization import give_role
 from workbadge.commands.registration import NewApp
 from workbadge.commands.services import Services
 from workbadge.store.engine import Tx
 from workbadge.terms.kinds import AccountKind, NodeKind, Role
+from workbadge.terms.organizations import OrganizationRole
 from workbadge.terms.tasks import TASKS_OF, Task
 
 from .requests import wire_id
@@ -114,6 +116,8 @@ async def build_story(services: Services, redirect_uris: tuple[str, ...], now: d
             other,
             now,
         )
+        owner = next(person.id for person in people if person.role == "admin")
+        await give_role(tx, services, organization_id, owner, OrganizationRole.OWNER, None, now)
         app = await registration.add_app(
             tx,
             services,

@@ -39,6 +39,7 @@ from .core import (
     throttle,
     token,
 )
+from .organizations import organization_role
 from .standards import client_terms, pushed_request, session_app, used_proof
 
 __all__ = [
@@ -73,6 +74,7 @@ __all__ = [
     "name_key",
     "name_pattern",
     "organization",
+    "organization_role",
     "organizations",
     "outbox",
     "page_subscription",
