@@ -95,6 +95,18 @@ async def test_only_what_live_tokens_carry_is_at_risk(world: World) -> None:
     assert await shown(T0) == []
 
 
+async def test_what_an_app_does_not_use_is_not_at_risk(world: World) -> None:
+    """B1, wire §6.8: a grant that its app did not use for ninety days gives no access any more, so nothing of it is at risk; one
+    that lapses while the grace runs is at risk until then."""
+    await world.consent(world.people["emil"], "tokens", ("page",), lifetime=300 * DAY)
+    done = await world.claim(await world.start("emil", now=T0 + 69 * DAY), "emil", T0 + 70 * DAY)
+    shown = []
+    for now in (T0 + 70 * DAY, T0 + 90 * DAY - TICK, T0 + 90 * DAY, T0 + 91 * DAY):
+        banner = await world.banner(done.managed_id, now)
+        shown.append(banner is not None and [app.name for app in banner.apps])
+    assert shown == [["App tokens"], ["App tokens"], [], []]
+
+
 async def missing(world: World, managed_id: int, now: datetime) -> list[str]:
     """Names of what the banner says is missing."""
     banner = await world.banner(managed_id, now)

@@ -27,6 +27,7 @@ from sqlalchemy import (
 from workbadge.terms.kinds import EndCause, Role, TokenKind
 
 from .engine import Tx
+from .losses import persons_lapse
 from .schema import (
     app,
     app_grant,
@@ -109,7 +110,8 @@ async def carried_until(tx: Tx, whose: Whose) -> dict[tuple[int, int, int], dict
 
 
 def carrying(whose: Whose) -> Select[Any]:
-    """business_id, personal_id, grant_id, page_id (None: user tokens), ends: the last end of such tokens.
+    """business_id, personal_id, grant_id, page_id (None: user tokens), ends: the last end of such tokens, or of their grant when
+    that lapses earlier because the app does not use it.
 
     Only tokens of consents before the hand-over count: later ones reach nothing here (M5).
     """
@@ -118,6 +120,7 @@ def carrying(whose: Whose) -> Select[Any]:
         func.coalesce(type_coerce(token.c.expires_at, BigInteger), _WITHOUT_END),
         func.coalesce(type_coerce(token.c.revoked_at, BigInteger), _WITHOUT_END),
         func.coalesce(type_coerce(parent.c.revoked_at, BigInteger), _WITHOUT_END),
+        persons_lapse(_old),
     )
     person = migration_person.c
     source = (

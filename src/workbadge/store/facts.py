@@ -27,7 +27,6 @@ from sqlalchemy import (
     literal_column,
     null,
     select,
-    type_coerce,
     union_all,
 )
 
@@ -41,15 +40,14 @@ from workbadge.access import (
     Standing,
     TokenFacts,
 )
-from workbadge.lifecycle.data_access import UNUSED
 from workbadge.terms.ids import kind_of
-from workbadge.terms.instants import EPOCH, Interval, from_micros, to_micros
+from workbadge.terms.instants import Interval, from_micros
 from workbadge.terms.kinds import AccountKind, Act, EndCause, NodeKind, Role, TokenKind
 from workbadge.terms.reasons import Reason
 from workbadge.terms.tasks import ADMIN_TASKS, TASKS_OF, Task
 
 from .engine import HotQuery
-from .losses import membership_end, share_end
+from .losses import membership_end, persons_lapse, share_end
 from .schema import (
     account,
     app,
@@ -101,11 +99,8 @@ _parent = token.alias("parent")
 
 def _lapses() -> ColumnElement[Any]:
     """``lifecycle.data_access.lapses_at`` in SQL."""
-    consented, used = app_grant.c.consented_at, app_grant.c.last_used_at
-    latest = type_coerce(case((used > consented, used), else_=consented), BigInteger)
-    unused = literal_column(str(to_micros(EPOCH + UNUSED)), BigInteger)
     system = literal_column(f"'{AccountKind.SYSTEM.value}'", String)
-    return case((account.c.kind != system, latest + unused), else_=null())
+    return case((account.c.kind != system, persons_lapse(app_grant)), else_=null())
 
 
 _TOKEN_COLUMNS: tuple[tuple[str, ColumnElement[Any], Any], ...] = (

@@ -1,4 +1,4 @@
-"""What of a token's selections ends: nodes whose business its account leaves, or whose share into such a business ends.
+"""When a grant lapses, and what of a token's selections ends: nodes whose business its account leaves, or whose share into such a business ends.
 
 Everything starts from the account's memberships, of which there are few, and goes on by index, so that the cost does not
 grow with what a grant selected or a partner borrows. Whether something is lost is never read from here: ``decide`` says it.
@@ -6,9 +6,21 @@ grow with what a grant selected or a partner borrows. Whether something is lost 
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Select, and_, case, func, literal_column, or_, select, type_coerce
+
+from workbadge.lifecycle.data_access import UNUSED
+from workbadge.terms.instants import EPOCH, to_micros
 
 from .schema import business, grant_target, membership, share, token
+
+_UNUSED = literal_column(str(to_micros(EPOCH + UNUSED)), BigInteger)
+
+
+def persons_lapse(grant: Any) -> ColumnElement[int]:
+    """``lifecycle.data_access.lapses_at`` for a person's grant, in microseconds; ``grant``: the table or an alias of it."""
+    consented, used = grant.c.consented_at, grant.c.last_used_at
+    return type_coerce(case((used > consented, used), else_=consented), BigInteger) + _UNUSED
+
 
 SAMPLE = 16
 """Nodes of one business that are looked at to find out whether anything of it is lost."""
