@@ -16,6 +16,7 @@ from rich.table import Table
 
 from workbadge import __version__
 from workbadge.cli_apps import apps_group
+from workbadge.cli_audit import audit_group
 from workbadge.cli_due import due_group
 from workbadge.commands.signing import rotate_keys
 from workbadge.config import Config, ConfigError, load_config
@@ -47,6 +48,7 @@ def main() -> None:
 
 
 main.add_command(apps_group)
+main.add_command(audit_group)
 main.add_command(due_group)
 
 

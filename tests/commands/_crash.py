@@ -41,6 +41,9 @@ class CrashingTx:
         self._inner = inner
         self._points = points
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
     async def rows(self, *args: Any) -> Any:
         """Pass a point, then read."""
         self._points.pass_one()

@@ -40,7 +40,6 @@ from .schema import (
     app_grant,
     asset,
     assignment,
-    audit,
     direct_role,
     due,
     grant_target,
@@ -66,22 +65,19 @@ async def write_audit(
     new_id: NewId,
     now: datetime,
 ) -> None:
-    """Append audit entries (I11)."""
-    await tx.run(
-        insert(audit),
-        [
-            {
-                "id": new_id(NodeKind.RECORD),
-                "at": now,
-                "actor_id": actor_id,
-                "act": entry.act,
-                "subject_id": entry.subject,
-                "business_id": entry.business_id,
-                "organization_id": entry.organization_id,
-                "detail": json.dumps(entry.detail, separators=(",", ":")),
-            }
-            for entry in entries
-        ],
+    """Append audit entries (I11); they are chained and written with the commit (``chain``)."""
+    tx.entries.extend(
+        {
+            "id": new_id(NodeKind.RECORD),
+            "at": now,
+            "actor_id": actor_id,
+            "act": entry.act,
+            "subject_id": entry.subject,
+            "business_id": entry.business_id,
+            "organization_id": entry.organization_id,
+            "detail": json.dumps(entry.detail, separators=(",", ":")),
+        }
+        for entry in entries
     )
 
 

@@ -87,7 +87,9 @@ async def settle(work: Awaitable[Any]) -> None:
 
 
 class Tx(Protocol):
-    """One open transaction."""
+    """One open transaction. ``entries``: the audit's, written with the commit."""
+
+    entries: list[dict[str, Any]]
 
     async def rows(self, statement: Executable, params: Params | None = None) -> list[Row[Any]]:
         """All rows of a reading (or RETURNING) statement."""

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Executable, Row
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from .chain import write_entries
 from .engine import (
     NESTED,
     HotQuery,
@@ -51,6 +52,7 @@ class _PostgresTx:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self.connection = connection
+        self.entries: list[dict[str, Any]] = []
         self.wrote = False
 
     async def rows(self, statement: Executable, params: Params | None = None) -> list[Row[Any]]:
@@ -145,6 +147,7 @@ class PostgresStore:
             async with self._engine.connect() as connection:
                 tx = _PostgresTx(connection)
                 yield tx
+                await write_entries(tx, tx.entries)
                 if tx.wrote:
                     await connection.exec_driver_sql(_NOTIFY)
                 await settle(connection.commit())

@@ -17,6 +17,7 @@ import pysqlite3
 from sqlalchemy import Connection, Engine, Executable, Row, create_engine, event
 from sqlalchemy.pool import NullPool
 
+from .chain import write_entries
 from .engine import (
     NESTED,
     HotQuery,
@@ -62,6 +63,7 @@ class _SqliteTx:
 
     def __init__(self, connection: Connection, raw: Any) -> None:
         self.connection = connection
+        self.entries: list[dict[str, Any]] = []
         self._raw = raw
 
     async def rows(self, statement: Executable, params: Params | None = None) -> list[Row[Any]]:
@@ -178,7 +180,9 @@ class SqliteStore:
             connection, raw = self._writer
             await self._begin(raw)
             try:
-                yield _SqliteTx(connection, raw)
+                tx = _SqliteTx(connection, raw)
+                yield tx
+                await write_entries(tx, tx.entries)
                 await self._in_thread(raw, "COMMIT")
             except BaseException:
                 self._roll_back(raw)

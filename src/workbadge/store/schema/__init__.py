@@ -1,6 +1,16 @@
 """The tables, a file for each field. Importing this loads all of them, so that ``metadata`` is whole."""
 
-from . import applications, business_login, connections, directory, factors, organizations, portfolio, standards
+from . import (
+    applications,
+    audit_chain,
+    business_login,
+    connections,
+    directory,
+    factors,
+    organizations,
+    portfolio,
+    standards,
+)
 from .applications import (
     app_enforcement,
     app_permission,
@@ -55,6 +65,7 @@ __all__ = [
     "asset",
     "assignment",
     "audit",
+    "audit_chain",
     "business",
     "business_login",
     "client_terms",

@@ -423,9 +423,12 @@ audit = Table(
     Column("business_id", BigInteger),
     Column("organization_id", BigInteger),
     Column("detail", Text, nullable=False),
+    Column("number", BigInteger),
+    Column("hash", LargeBinary(32)),
     Index(None, "business_id", "at"),
     Index(None, "organization_id", "at"),
 )
+Index("uq_audit_number", audit.c.number, unique=True)
 
 throttle = Table(
     "throttle",
