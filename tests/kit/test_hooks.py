@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import traceback
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -178,6 +179,17 @@ def test_a_message_whose_handling_failed_comes_again(place: Place, hooks: Callab
     assert hooks().receive(body, signed(OURS, body))[0].assets[0].state is State.EXPIRING
 
 
+def test_a_message_about_a_person_lets_the_monitor_look(place: Place, hooks: Callable[..., Any]) -> None:
+    """P2, wire 6.5: a change of somebody's permissions, or of the person, makes that person's tokens due at once, and no others."""
+    row, other = kept(place.vault(), OURS, "200"), kept(place.vault(), OURS, "201", holder="501")
+    for kind in ("permissions", "user"):
+        place.pass_time(hours=1)
+        body = message("500", kind, "connected", at=int(place.now.timestamp()))
+        hooks().receive(body, signed(OURS, body))
+        assert place.vault().stored_token(row.token).check_at == place.now
+    assert place.vault().stored_token(other.token).check_at == BEGIN
+
+
 def test_messages_that_overtake_each_other(place: Place, hooks: Callable[..., Any]) -> None:
     """MT-11, wire 1.6: a later expiry is believed at once; an earlier one, which may be an old message, is left to the monitor to look up."""
     row = kept(place.vault(), OURS, "200")
@@ -255,6 +267,21 @@ def test_strange_entries_change_nothing(place: Place, hooks: Callable[..., Any],
 
 
 def test_what_was_told_stays_out_of_logs(place: Place, hooks: Callable[..., Any]) -> None:
-    """P1: the value of a message, which may hold tokens (wire 5.2), is not in its repr."""
-    body = message("200", "user", "fbe_install", {"access_token": "EAAsecret"})
-    assert "EAA" not in repr(hooks().receive(body, signed(OURS, body)))
+    """P1: the value of a message, which may hold tokens (wire 5.2), is in no repr, and no traceback with its variables."""
+    value = {"access_token": "EAAsecret", "merchant_access_token": "EAAsecret"}
+    body = message("200", "user", "fbe_install", value)
+    (told,) = hooks().receive(body, signed(OURS, body))
+    assert "EAA" not in repr(told) and told.value["access_token"].reveal() == "EAAsecret"
+    again = message("200", "user", "fbe_install", {**value, "n": 1})
+    signature = signed(OURS, again)
+
+    def dies(*args: Any) -> Any:
+        raise OSError("no database")
+
+    place.raw.held_by = dies
+    with pytest.raises(OSError) as caught:
+        hooks().receive(again, signature)
+    whole = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    del whole.stack[0]
+    shown = [frame for frame in whole.stack if "kit/src/regrant" in frame.filename]
+    assert shown and "EAA" not in "".join(traceback.format_list(shown)) + repr([frame.locals for frame in shown])

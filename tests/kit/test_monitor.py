@@ -1,6 +1,8 @@
 """The monitor, through a real migration and against servers that fail (rule P2)."""
 
+import gc
 import json
+import tracemalloc
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -379,6 +381,45 @@ def test_a_database_that_stays_away_is_raised(place: Place, monitor: Callable[..
     with pytest.raises(OSError):
         watched.watch(1)
     assert len(watched.pauses) == 9
+
+
+def test_clocks_that_differ_hide_no_cut_off(place: Place, monitor: Callable[..., Watched]) -> None:
+    """P2: with a clock that is ahead of the server's, the end that is not over yet is looked at again within the hour."""
+    kept(place, ["1"])
+    place.now = BEGIN + timedelta(days=30, minutes=7)
+    monitor(lambda ids, token: {id: {"id": id, "user_access_expire_time": ENDS} for id in ids}).check()
+    assert states(place)["1"] == ("expiring", "migration")
+    place.pass_time(hours=1)
+    monitor(lambda ids, token: dict.fromkeys(ids, LOST)).check()
+    assert states(place)["1"] == ("lost", "lost_reach")
+
+
+def test_a_day_takes_few_calls_and_leaves_nothing_in_memory(place: Place, monitor: Callable[..., Watched]) -> None:
+    """P2: a day costs one or two calls for each fifty assets of a token, spread over the day, and nothing of it stays in memory."""
+    for number in range(40):
+        kept(place, [f"{number}0{one}" for one in range(5)], token=f"EAA{number}")
+    watched = monitor(fine)
+
+    def day() -> list[int]:
+        watched.calls.clear()  # type: ignore[attr-defined]
+        hours = []
+        for _ in range(24):
+            place.pass_time(hours=1)
+            hours.append(watched.check().tokens)
+        assert 40 <= len(watched.calls) == sum(hours) <= 80  # type: ignore[attr-defined]
+        return hours
+
+    day()
+    tracemalloc.start()
+    day()
+    gc.collect()
+    before = tracemalloc.get_traced_memory()[0]
+    spread = [day(), day()]
+    gc.collect()
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert max(max(hours) for hours in spread) < 30
+    assert grown < 40_000
 
 
 def test_the_next_look_of_nothing_is_tomorrow() -> None:

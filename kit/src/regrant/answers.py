@@ -95,7 +95,7 @@ def veil(answer: Any) -> Any:
 
 def _veiled(key: str, value: Any) -> Any:
     if isinstance(value, str) and value:
-        if key == "access_token":
+        if key.endswith("access_token"):
             return Secret(value)
         if key in ("next", "previous") and "access_token=" in value:
             parts = urlsplit(value)

@@ -56,13 +56,13 @@ def found(ends: datetime | GraphError | None, login_ends: datetime | None, now: 
 def next_look(rows: list[Asset], now: datetime) -> datetime:
     """When to look again: daily; hourly in the last three days before something ends; spread, so that not all come at once.
 
-    An end that lies within the hour is looked at right after it.
+    An end that lies within the hour is looked at right at it; one that should be over, and is not, within the hour again: the
+    clocks here and there may differ.
     """
-    ends = [row.until for row in rows if row.state is State.EXPIRING and row.until is not None and row.until > now]
-    soonest = min(ends, default=None)
+    soonest = min((row.until for row in rows if row.state is State.EXPIRING and row.until is not None), default=None)
     if soonest is None:
         return now + timedelta(seconds=spread(DAILY.total_seconds()))
-    if soonest - now <= HOURLY:
+    if timedelta() < soonest - now <= HOURLY:
         return soonest
     if soonest - now <= NEAR:
         return now + timedelta(seconds=spread(HOURLY.total_seconds()))

@@ -10,7 +10,7 @@ from typing import Any
 
 from regrant._sync.storage import Storage
 from regrant._sync.vault import Vault
-from regrant.answers import App, read_instant
+from regrant.answers import App, read_instant, veil
 from regrant.edge import Clock, utc_now
 from regrant.keys import KeyService
 from regrant.messages import HookError, Told
@@ -20,6 +20,7 @@ from regrant.secret import Secret
 REMEMBERED = timedelta(days=3)
 """How long a message is remembered, and how old one may be. The platform repeats for about 36 hours."""
 LARGEST = 4_000_000
+_OF_PEOPLE = frozenset({"managed_meta_account", "user", "permissions"})
 
 
 class Hooks:
@@ -59,6 +60,7 @@ class Hooks:
         message = _decoded(body)
         now = self._clock()
         digest = hashlib.sha256(body).hexdigest()
+        del body  # it may hold tokens, which a traceback would show
         if not self._storage.first_time(self.app.id, digest, now, now - REMEMBERED):
             return []
         try:
@@ -75,6 +77,9 @@ class Hooks:
     def _told(self, kind: str, entry: Mapping[str, Any], field: str, value: Any) -> Told:
         about = str(entry.get("id") or entry.get("uid") or "")
         rows = self._rows(kind, about, value)
+        if kind in _OF_PEOPLE:
+            for tenant, token in {(row.tenant, row.token) for row in rows}:
+                self._storage.check_next(tenant, token, self._clock())
         if (kind, field) == ("managed_meta_account", "migration_expire_time"):
             until = value.get("migration_expire_time") if isinstance(value, dict) else None
             rows = [self._expiring(row, until) for row in rows]
@@ -85,7 +90,7 @@ class Hooks:
         if kind == "managed_meta_account":
             person = str(value.get("user_id", about)) if isinstance(value, dict) else about
             return self._storage.held_by(self.app.id, person)
-        if kind in ("user", "permissions"):
+        if kind in _OF_PEOPLE:
             return self._storage.held_by(self.app.id, about)
         found = self._storage.holding_asset(self.app.id, about)
         if not found and kind == "ad_account" and not about.startswith("act_"):
@@ -95,7 +100,6 @@ class Hooks:
     def _expiring(self, row: Asset, until: Any) -> Asset:
         """The row after it was told of its expiry."""
         ends = read_instant(until)
-        self._storage.check_next(row.tenant, row.token, self._clock())
         sooner = ends is None or (row.until is not None and ends < row.until)
         if row.state not in (State.OK, State.EXPIRING) or sooner:
             return row
@@ -113,7 +117,7 @@ def _decoded(body: bytes) -> Any:
     )
     if not shape or not all(isinstance(entry, dict) for entry in message["entry"]):
         raise HookError("the body is no message of webhooks")
-    return message
+    return veil(message)
 
 
 def _changes(entry: Mapping[str, Any]) -> list[tuple[str, Any]]:
