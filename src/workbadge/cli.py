@@ -18,6 +18,7 @@ from workbadge import __version__
 from workbadge.cli_apps import apps_group
 from workbadge.cli_audit import audit_group
 from workbadge.cli_due import due_group
+from workbadge.cli_scim import scim_token_group
 from workbadge.commands.signing import rotate_keys
 from workbadge.config import Config, ConfigError, load_config
 from workbadge.keys import Entropy, SeededEntropy
@@ -50,6 +51,7 @@ def main() -> None:
 main.add_command(apps_group)
 main.add_command(audit_group)
 main.add_command(due_group)
+main.add_command(scim_token_group)
 
 
 def _config(path: Path | None) -> Config:

@@ -1,8 +1,8 @@
 """The only place where things are put together.
 
 ``make_application(site)`` is one ASGI application for one site: live, or a sandbox world at its own base path.
-Paths do not collide (``wire.md`` §3.0): ``console``, ``static``, ``docs``, ``ready``, ``metrics``, ``dialog``, ``oauth`` and the
-sign-in pages are named here, everything else is a path of the graph.
+Paths do not collide (``wire.md`` §3.0): ``console``, ``static``, ``docs``, ``ready``, ``metrics``, ``scim``, ``dialog``, ``oauth`` and
+the sign-in pages are named here, everything else is a path of the graph.
 """
 
 import os
@@ -21,6 +21,8 @@ from workbadge.graph.routes import make_graph
 from workbadge.keys import Entropy, Passwords, Sealer
 from workbadge.oauth.described import describe_login, describe_standards
 from workbadge.oauth.routes import OAUTH_SEGMENTS, make_oauth
+from workbadge.scim.room import SEGMENTS as SCIM_SEGMENTS
+from workbadge.scim.room import ScimRoom
 from workbadge.serving import leave_startup_alone
 from workbadge.store.engine import StoreSettings
 from workbadge.store.opening import make_store
@@ -51,6 +53,7 @@ class Application:
         oauth, console = make_oauth(), make_console()
         self._rooms: dict[str, ASGIApp] = {"static": static_files, "console": console}
         self._rooms.update(dict.fromkeys(OAUTH_SEGMENTS, oauth))
+        self._rooms.update(dict.fromkeys(SCIM_SEGMENTS, ScimRoom()))
         self._rooms.update(dict.fromkeys(DOCS_SEGMENTS, make_docs()))
         self._rooms.update(dict.fromkeys(READINESS_SEGMENTS, make_readiness(site)))
 

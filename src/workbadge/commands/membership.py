@@ -230,28 +230,28 @@ async def suspend_account(services: Services, account_id: int, actor_id: int | N
         account = await records.find_account(tx, account_id)
         if account is None or account.kind != AccountKind.MANAGED.value:
             raise not_found("managed account")
-        last = await _is_last_admin(tx, account_id, now) or await is_last_owner(tx, account.organization_id, account_id)
-        graces = [
-            one
-            for one in await rights.list_graces(tx, account_id, now)
-            if await _belongs_to(tx, one.business_id, account.organization_id)
-        ]
-        persons = await migrations.list_person_ids_of(tx, account_id)
-        plan = plans.plan_leaver(
-            account_id,
-            account.organization_id,
-            tuple(graces),
-            tuple(persons),
-            last,
-            now,
-        )
-        plan = await _with_announcements(tx, plan, tuple(graces), now)
-        if plan.refusal is None:
-            await end_every_login(tx, services, account_id, None, now)
-        await apply_plan(tx, plan, actor_id, services.entropy.new_id, now)
-        return plan
+        return await suspend_in(tx, services, account_id, account.organization_id, actor_id, now)
 
     check_plan(await in_transaction(services, work))
+
+
+async def suspend_in(
+    tx: Tx, services: Services, account_id: int, organization_id: int, actor_id: int | None, now: datetime
+) -> Plan:
+    """The same in ``tx``, for a managed account of that organization; the plan, which may have refused."""
+    last = await _is_last_admin(tx, account_id, now) or await is_last_owner(tx, organization_id, account_id)
+    graces = [
+        one
+        for one in await rights.list_graces(tx, account_id, now)
+        if await _belongs_to(tx, one.business_id, organization_id)
+    ]
+    persons = await migrations.list_person_ids_of(tx, account_id)
+    plan = plans.plan_leaver(account_id, organization_id, tuple(graces), tuple(persons), last, now)
+    plan = await _with_announcements(tx, plan, tuple(graces), now)
+    if plan.refusal is None:
+        await end_every_login(tx, services, account_id, None, now)
+    await apply_plan(tx, plan, actor_id, services.entropy.new_id, now)
+    return plan
 
 
 async def _is_last_admin(tx: Tx, account_id: int, now: datetime) -> bool:

@@ -22,6 +22,7 @@ RestrictedText = NewType("RestrictedText", str)
 _PREFIX = "EAA"
 _RESTRICTED = "EAR"
 _REFRESH = "WBR"
+_DIRECTORY = "WBS"
 _RANDOM = 94
 _LENGTH = len(_PREFIX) + _RANDOM + 6
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -78,6 +79,17 @@ def make_refresh_token(entropy: Entropy) -> str:
 def read_refresh_token(text: str) -> str | None:
     """``text`` when it has the form and the checksum of a refresh token."""
     return text if _is_whole(text, _REFRESH) else None
+
+
+def make_directory_token(entropy: Entropy) -> str:
+    """A fresh token of an organization's directory (O5): with a checksum, and by its form alone no other token (SC-24)."""
+    text = _DIRECTORY + entropy.text(_RANDOM)
+    return text + _checksum(text)
+
+
+def read_directory_token(text: str) -> str | None:
+    """``text`` when it has the form and the checksum of a directory's token."""
+    return text if _is_whole(text, _DIRECTORY) else None
 
 
 def _is_whole(text: str, prefix: str) -> bool:

@@ -147,6 +147,31 @@ class SuspendAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class RestoreAccount:
+    """Lift a suspension. Tokens issued before ``at`` stay dead (SC-17)."""
+
+    account_id: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SetAccountPerson:
+    """Name and address of an account."""
+
+    account_id: int
+    name: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteAccount:
+    """An account can do nothing any more; its address is free again."""
+
+    account_id: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class CancelDue:
     """Remove work that is due later for a subject."""
 
@@ -193,6 +218,9 @@ Change: TypeAlias = (
     | SetPersonExcluded
     | ForgetSelections
     | SuspendAccount
+    | RestoreAccount
+    | SetAccountPerson
+    | DeleteAccount
     | CancelDue
     | SetAssetOwner
     | PutDirectRole

@@ -10,6 +10,7 @@ from workbadge.lifecycle.changes import (
     Audit,
     CancelDue,
     Change,
+    DeleteAccount,
     DropAssignment,
     Due,
     EndShares,
@@ -20,6 +21,8 @@ from workbadge.lifecycle.changes import (
     Plan,
     PutAssignment,
     PutDirectRole,
+    RestoreAccount,
+    SetAccountPerson,
     SetAssetOwner,
     SetMembershipEnd,
     SetPersonClaimed,
@@ -32,8 +35,10 @@ from workbadge.lifecycle.changes import (
 from workbadge.terms.addresses import address_key
 from workbadge.terms.ids import NewId
 from workbadge.terms.kinds import AccountKind, NodeKind
+from workbadge.terms.reasons import Reason
 
 from .engine import Tx
+from .grants import revoke_account
 from .schema import (
     account,
     account_link,
@@ -45,6 +50,7 @@ from .schema import (
     grant_target,
     membership,
     migration_person,
+    name_key,
     session_account,
     share,
 )
@@ -157,6 +163,8 @@ async def apply_change(tx: Tx, change: Change) -> None:
         case SuspendAccount(account_id, at):
             await tx.run(update(account).where(account.c.id == account_id).values(suspended_at=at))
             await tx.run(delete(session_account).where(session_account.c.account_id == account_id))
+        case RestoreAccount() | SetAccountPerson() | DeleteAccount():
+            await _change_account(tx, change)
         case SetAssetOwner(asset_id, business_id):
             await tx.run(update(asset).where(asset.c.id == asset_id).values(business_id=business_id))
             await tx.run(delete(direct_role).where(direct_role.c.asset_id == asset_id))
@@ -169,6 +177,19 @@ async def apply_change(tx: Tx, change: Change) -> None:
             await tx.run(_end_shares(asset_id, partner_id, at))
         case CancelDue(subject):
             await tx.run(delete(due).where(due.c.subject == subject, due.c.done_at.is_(None)))
+
+
+async def _change_account(tx: Tx, change: RestoreAccount | SetAccountPerson | DeleteAccount) -> None:
+    mine = update(account).where(account.c.id == change.account_id)
+    match change:
+        case RestoreAccount(account_id, at):
+            await tx.run(mine.values(suspended_at=None))
+            await revoke_account(tx, account_id, Reason.TOKEN_REVOKED, at)
+        case SetAccountPerson(_, name, email):
+            person = {"name": name, "name_key": name_key(name), "email": email, "email_key": address_key(email)}
+            await tx.run(mine.values(person))
+        case DeleteAccount(_, at):
+            await tx.run(mine.values(deleted_at=at, email_key=None, password_hash=None))
 
 
 def _end_shares(asset_id: int, partner_id: int, at: datetime) -> Any:
