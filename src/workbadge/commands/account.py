@@ -64,6 +64,20 @@ async def prove_password(services: Services, email: str, password: str, client: 
     return Proven(tuple(proven))
 
 
+async def prove_password_again(services: Services, account_id: int, password: str, client: str, now: datetime) -> None:
+    """The password of an account that is signed in, once more. Raises UNAUTHENTICATED, TOO_MANY."""
+    throttle = Throttle(services, f"password:{account_id}", client)
+    await throttle.check(now)
+    async with services.store.read() as tx:
+        account = await records.find_account(tx, account_id)
+    usable = account is not None and account.suspended_at is None and account.deleted_at is None
+    right = await services.passwords.verify(None if account is None else account.password_hash, password)
+    if not usable or not right:
+        await throttle.failed(now)
+        raise CommandError(Problem.UNAUTHENTICATED, "The password is wrong.", "the present password", "password")
+    await throttle.succeeded()
+
+
 async def change_password(
     services: Services, account_id: int, present: str, new: str, keep: bytes | None, client: str, now: datetime
 ) -> None:

@@ -28,6 +28,10 @@ async def make_id_token(services: Services, client: Client, access: str, login: 
     }
     if login.signed_in_at is not None:
         claims["auth_time"] = int(login.signed_in_at.timestamp())
+    if login.method is not None:
+        claims["amr"] = list(login.method.amr)
+        if login.method.acr is not None:
+            claims["acr"] = login.method.acr
     if login.sid is not None:
         claims["sid"] = login.sid
     if login.nonce is not None:

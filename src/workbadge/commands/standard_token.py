@@ -15,6 +15,7 @@ from workbadge.store import facts, grants, records, refresh_tokens
 from workbadge.store.apply import write_audit
 from workbadge.store.engine import Tx
 from workbadge.terms.kinds import AccountKind
+from workbadge.terms.methods import read_method
 from workbadge.terms.reasons import Reason
 
 from .grant import Granted, has_lapsed, scoped_id
@@ -61,11 +62,12 @@ class Tokens:
     details: bool = False
     sid: str | None = None
     jkt: str | None = None
+    method: str | None = None
 
     @property
     def login(self) -> Login:
         """Who logged in."""
-        return Login(self.subject, self.kind, self.nonce, self.signed_in_at, self.sid)
+        return Login(self.subject, self.kind, self.nonce, self.signed_in_at, self.sid, read_method(self.method))
 
 
 async def redeem_code(
@@ -232,6 +234,7 @@ async def _issue(
         details=bool(row.details),
         sid=row.sid,
         jkt=wish.jkt,
+        method=row.method,
     )
 
 
@@ -253,6 +256,7 @@ async def _start_family(
         "jkt": wish.jkt if wish.keeps_key else None,
         "resource": code.resource,
         "sid": code.sid,
+        "method": code.method,
     }
     await refresh_tokens.add_family(tx, values)
     return replace(tokens, refresh=await _add_next(tx, services, bytes(code.hash), ends, now))

@@ -26,6 +26,7 @@ from workbadge.store.apply import write_audit
 from workbadge.store.engine import Tx
 from workbadge.terms.instants import to_micros
 from workbadge.terms.kinds import AccountKind, Act, TokenKind
+from workbadge.terms.methods import Method
 from workbadge.terms.reasons import Reason
 
 from .configuration import SIXTY_DAYS
@@ -87,13 +88,15 @@ FREE = Bound()
 @dataclass(frozen=True, slots=True)
 class Login:
     """Who logged in, as an ID token says it. ``subject``: the id by which the app knows the account. ``signed_in_at``: when the
-    account signed in, where it is known; ``sid``: the browser's session towards the app."""
+    account signed in, where it is known; ``sid``: the browser's session towards the app; ``method``: how
+    it was proven."""
 
     subject: int
     kind: AccountKind
     nonce: str | None = None
     signed_in_at: datetime | None = None
     sid: str | None = None
+    method: Method | None = None
 
 
 @dataclass(frozen=True, slots=True)

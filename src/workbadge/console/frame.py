@@ -25,6 +25,7 @@ from workbadge.web.sessions import BrowserSession, SignedIn, current
 from workbadge.web.shell import Flash, Link, NavGroup, NavItem, Place, Shell, Viewer
 from workbadge.web.signin import login_address
 from workbadge.web.state import now_of, site_of
+from workbadge.web.step_up import StepUpError
 
 SAYS = {
     "saved": "Saved.",
@@ -52,6 +53,8 @@ SAYS = {
     "signed-out": "Signed out.",
     "role-given": "The role was given. It holds from this moment on.",
     "role-taken": "The role was taken away. It holds from this moment on.",
+    "factor-added": "The second factor was added. It is asked for at every sign-in from now on.",
+    "factor-removed": "The second factor was removed.",
     "password": "The password was changed. Other browsers are signed out, and apps have to be connected again.",
 }
 """What a page says after something was done: ``?done=`` carries one of these words, never a text."""
@@ -130,7 +133,11 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def plain_error(request: Request, error: CommandError) -> Response:
-    """A refusal as a page of its own."""
+    """A refusal as a page of its own; a proof that is missing is asked for, and leads back."""
+    if isinstance(error, StepUpError):
+        root = request.scope.get("root_path", "")
+        tail = urlencode({"next": error.back})
+        return RedirectResponse(f"{root}/console/account/confirm/{error.account_id}?{tail}", 303)
     titles = {
         Problem.NOT_FOUND: ("Not found", 404),
         Problem.FORBIDDEN: ("Not allowed", 403),
@@ -234,6 +241,7 @@ def _links(account_id: int) -> tuple[Link, ...]:
     """The account menu of somebody."""
     return (
         Link("Your account", "/console/account", "user-cog"),
+        Link("Security", f"/console/account/security/{account_id}", "shield-lock"),
         Link("Change password", f"/console/account/password/{account_id}", "key"),
         Link("Apps you make", "/console/apps", "code"),
         Link("Sign in with another account", "/login?another=1", "login"),

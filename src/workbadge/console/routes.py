@@ -23,7 +23,9 @@ from . import (
     making,
     migration,
     organization,
+    own,
     password,
+    security,
 )
 from .frame import dead_end
 
@@ -37,6 +39,12 @@ ROUTES = (
     Route("/console/account", account.act, methods=["POST"]),
     Route("/console/account/password/{account}", password.show, methods=["GET"]),
     Route("/console/account/password/{account}", password.change, methods=["POST"]),
+    Route("/console/account/confirm/{account}", own.confirm_page, methods=["GET"]),
+    Route("/console/account/confirm/{account}", own.confirm, methods=["POST"]),
+    Route("/console/account/security/{account}", security.show, methods=["GET"]),
+    Route("/console/account/security/{account}", security.act, methods=["POST"]),
+    Route("/console/account/security/{account}/app", security.enrol_page, methods=["GET"]),
+    Route("/console/account/security/{account}/app", security.enrol, methods=["POST"]),
     Route("/console/outbox", account.outbox, methods=["GET"]),
     Route("/console/claim/{link}", claim.open_page, methods=["GET"]),
     Route("/console/claim/{link}", claim.confirm, methods=["POST"]),

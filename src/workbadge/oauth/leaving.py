@@ -15,6 +15,7 @@ from workbadge.commands.transaction import in_transaction
 from workbadge.keys import hash_secret
 from workbadge.store import grants, used_proofs
 from workbadge.store.engine import Tx
+from workbadge.web.sessions import SignedIn
 from workbadge.web.signin import redirect
 
 from .request import Asked, PageError, RedirectError, Standard
@@ -64,11 +65,11 @@ async def check_unanswered(tx: Tx, services: Services, asked: Asked, scopes: tup
 
 
 async def answer_unasked(
-    tx: Tx, services: Services, asked: Asked, standing: Granted, signed_in_at: datetime, now: datetime
+    tx: Tx, services: Services, asked: Asked, standing: Granted, signed_in: SignedIn, now: datetime
 ) -> str:
     """``answer`` for a consent that stands already. The login counts as use of it (``wire.md`` §6.8)."""
     await grants.touch_grants(tx, {standing.grant_id: now})
-    return await answer(tx, services, asked, standing, signed_in_at, now)
+    return await answer(tx, services, asked, standing, signed_in, now)
 
 
 async def answer(
@@ -76,14 +77,14 @@ async def answer(
     services: Services,
     asked: Asked,
     granted: Granted,
-    signed_in_at: datetime,
+    signed_in: SignedIn,
     now: datetime,
     install_id: int | None = None,
 ) -> str:
-    """The address of the app with what it asked for. ``signed_in_at``: when the account that answers signed in.
+    """The address of the app with what it asked for. ``signed_in``: the account that answers.
     ``install_id``: the consent is that of the install's system user."""
     if asked.standard is not None:
-        return await _standard_answer(tx, services, asked, granted, signed_in_at, now)
+        return await _standard_answer(tx, services, asked, granted, signed_in, now)
     values: dict[str, str | None] = {}
     if "code" in asked.response or asked.flow:
         text = code_text(services, asked) if asked.flow else services.entropy.text(64)
@@ -123,7 +124,7 @@ async def _use_pushed(tx: Tx, standard: Standard, now: datetime) -> None:
 
 
 async def _standard_answer(
-    tx: Tx, services: Services, asked: Asked, granted: Granted, signed_in_at: datetime, now: datetime
+    tx: Tx, services: Services, asked: Asked, granted: Granted, signed_in: SignedIn, now: datetime
 ) -> str:
     """The address with a code that only the token endpoint of the OAuth side takes."""
     assert asked.standard is not None
@@ -132,7 +133,8 @@ async def _standard_answer(
         await _use_pushed(tx, asked.standard, now)
         session = bytes.fromhex(asked.standard.session)
         standard = {
-            "signed_in_at": signed_in_at,
+            "signed_in_at": signed_in.signed_in_at,
+            "method": signed_in.method,
             "details": int(asked.standard.details),
             "jkt": asked.standard.jkt,
             "resource": asked.standard.resource,

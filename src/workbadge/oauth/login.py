@@ -4,16 +4,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from workbadge.commands.errors import CommandError, Problem
+from workbadge.commands.factors import check_since, list_protected, prove_code
 from workbadge.terms.ids import parse_id
 from workbadge.web.csrf import check_form, check_login_form, csrf_token, keep_login_mark, login_token
 from workbadge.web.pages import render
-from workbadge.web.sessions import check_password, current, sign_in, sign_out
+from workbadge.web.sessions import check_password, client_address, current, sign_in, sign_out
 from workbadge.web.signin import redirect, safe_next
-from workbadge.web.state import now_of
+from workbadge.web.state import now_of, site_of
 
 from .oidc_core.prompt import hinted_address
-from .request import leads_to_app
-from .rfc6749.authorize import leads_to_client
+from .second_step import Waiting, app_ahead, ask_second, open_waiting
 
 
 async def login_page(request: Request) -> Response:
@@ -26,7 +26,7 @@ async def _page(
     request: Request, leads_to: str, error: str | None = None, email: str = "", status: int = 200
 ) -> Response:
     session = await current(request)
-    app = await leads_to_app(request, leads_to) or await leads_to_client(request, leads_to)
+    app = await app_ahead(request, leads_to)
     another = "another" in request.query_params or error is not None
     response = render(
         request,
@@ -60,8 +60,42 @@ async def log_in(request: Request) -> Response:
             wait = int((error.at - now_of(request.scope)).total_seconds()) + 1
             return await _page(request, leads_to, f"Too many tries. Please wait {wait} seconds.", email, 429)
         return await _page(request, leads_to, error.message, email, 401)
-    response = redirect(request.scope.get("root_path", "") + leads_to)
-    await sign_in(request, response, *proven.ids)
+    now = now_of(request.scope)
+    waiting = await list_protected(site_of(request.scope).services, proven.ids)
+    free = tuple(one for one in proven.ids if one not in waiting)
+    if waiting:
+        response = await ask_second(request, leads_to, Waiting(waiting, now))
+    else:
+        response = redirect(request.scope.get("root_path", "") + leads_to)
+    if free:
+        await sign_in(request, response, *free)
+    return response
+
+
+async def second_step(request: Request) -> Response:
+    """``POST /login/second``: the second step of an account; only then is it signed in (AC-44)."""
+    form = await request.form(max_fields=20, max_files=0)
+    leads_to = safe_next(str(form.get("next") or ""))
+    services, now = site_of(request.scope).services, now_of(request.scope)
+    try:
+        await check_login_form(request)
+        waiting = open_waiting(request, str(form.get("waiting") or ""))
+        account_id = waiting.accounts[0]
+        await check_since(services, account_id, waiting.since)
+    except CommandError:
+        return await _page(request, leads_to, "This sign-in has ended. Please start again.", status=403)
+    rest = Waiting(waiting.accounts[1:], waiting.since)
+    if form.get("action") == "skip" and rest.accounts:
+        return await ask_second(request, leads_to, rest)
+    try:
+        method = await prove_code(services, account_id, str(form.get("code") or ""), client_address(request), now)
+    except CommandError as error:
+        return await ask_second(request, leads_to, waiting, error)
+    if rest.accounts:
+        response = await ask_second(request, leads_to, rest)
+    else:
+        response = redirect(request.scope.get("root_path", "") + leads_to)
+    await sign_in(request, response, account_id, method=method)
     return response
 
 

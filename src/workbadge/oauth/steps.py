@@ -51,7 +51,7 @@ async def with_account(flow: Flow, account: SignedIn) -> Response:
         found = await find_question(flow, account, tx)
         if found.standing is None or asked.installs or not asked.redirect_uri.startswith("http"):
             return found, None
-        return found, await answer_unasked(tx, services, asked, found.standing, account.signed_in_at, now)
+        return found, await answer_unasked(tx, services, asked, found.standing, account, now)
 
     found, leads = await in_transaction(services, work)
     return redirect(leads) if leads is not None else await ask_permissions(flow, account, found, ())
@@ -193,7 +193,7 @@ async def allow(
     async def work(tx: Tx) -> str:
         await check_unanswered(tx, services, asked, choice.granted)
         granted, install_id = await record(flow, account, found, choice, offered, tx)
-        return await answer(tx, services, asked, granted, account.signed_in_at, now, install_id)
+        return await answer(tx, services, asked, granted, account, now, install_id)
 
     return redirect(await in_transaction(services, work))
 

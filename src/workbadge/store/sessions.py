@@ -10,11 +10,11 @@ from .fence import Fence, fenced_rows
 from .schema import account, organization, session, session_account
 
 
-async def add_session(tx: Tx, hashed: bytes, now: datetime, ends: datetime) -> None:
-    """Insert a session."""
+async def add_session(tx: Tx, hashed: bytes, now: datetime, ends: datetime, device: str | None = None) -> None:
+    """Insert a session; ``device``: what its browser calls itself, in words."""
     await tx.run(
         insert(session),
-        [{"hash": hashed, "created_at": now, "seen_at": now, "ends": ends}],
+        [{"hash": hashed, "created_at": now, "seen_at": now, "ends": ends, "device": device}],
     )
 
 
@@ -34,8 +34,11 @@ async def end_session(tx: Tx, hashed: bytes) -> None:
     await tx.run(delete(session).where(session.c.hash == hashed))
 
 
-async def add_signed_in(tx: Tx, hashed: bytes, account_id: int, method: str, now: datetime) -> None:
-    """An account is signed in on a session; signing in again renews it."""
+async def add_signed_in(
+    tx: Tx, hashed: bytes, account_id: int, method: str, now: datetime, proven_at: datetime | None = None
+) -> None:
+    """An account is signed in on a session; signing in again renews it. ``proven_at``: when it last gave the strongest proof
+    that it has."""
     await tx.run(
         delete(session_account).where(
             session_account.c.session_hash == hashed,
@@ -47,6 +50,7 @@ async def add_signed_in(tx: Tx, hashed: bytes, account_id: int, method: str, now
         "account_id": account_id,
         "signed_in_at": now,
         "method": method,
+        "proven_at": proven_at,
     }
     await tx.run(insert(session_account), [row])
 
@@ -70,6 +74,8 @@ async def list_signed_in(tx: Tx, hashed: bytes) -> list[Row[Any]]:
             account.c.name,
             account.c.email,
             session_account.c.signed_in_at,
+            session_account.c.method,
+            session_account.c.proven_at,
             organization.c.name.label("organization"),
         )
         .join(session_account, session_account.c.account_id == account.c.id)
@@ -85,9 +91,9 @@ async def list_signed_in(tx: Tx, hashed: bytes) -> list[Row[Any]]:
 
 
 async def list_sessions(tx: Tx, account_id: int) -> list[Row[Any]]:
-    """Sessions on which an account is signed in, latest use first."""
+    """Sessions on which an account is signed in, latest use first, with when and how it did."""
     statement = (
-        select(session)
+        select(session, session_account.c.signed_in_at, session_account.c.method)
         .join(session_account, session_account.c.session_hash == session.c.hash)
         .where(session_account.c.account_id == account_id)
         .order_by(session.c.seen_at.desc())

@@ -17,7 +17,9 @@ from workbadge.commands.logout import end_logins
 from workbadge.keys import hash_secret
 from workbadge.store import session_apps, sessions
 from workbadge.terms.kinds import AccountKind
+from workbadge.terms.methods import Method
 
+from .devices import device_of
 from .state import Site, now_of, site_of
 
 _SEEN = timedelta(minutes=1)
@@ -25,7 +27,8 @@ _SEEN = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """One account that is signed in here. ``organization``: of a managed account."""
+    """One account that is signed in here. ``organization``: of a managed account. ``method``: how it was proven; ``proven_at``: when
+    it last gave the strongest proof that it has."""
 
     id: int
     kind: AccountKind
@@ -33,6 +36,8 @@ class SignedIn:
     email: str
     organization: str | None
     signed_in_at: datetime
+    method: str
+    proven_at: datetime | None
 
     @property
     def managed(self) -> bool:
@@ -60,7 +65,17 @@ def cookie_name(site: Site) -> str:
 
 def _shown(rows: Sequence[Any]) -> tuple[SignedIn, ...]:
     return tuple(
-        SignedIn(one.id, AccountKind(one.kind), one.name, one.email, one.organization, one.signed_in_at) for one in rows
+        SignedIn(
+            one.id,
+            AccountKind(one.kind),
+            one.name,
+            one.email,
+            one.organization,
+            one.signed_in_at,
+            one.method,
+            one.proven_at,
+        )
+        for one in rows
     )
 
 
@@ -113,23 +128,41 @@ def _drop_cookie(request: Request, response: Response) -> None:
     )
 
 
-async def sign_in(request: Request, response: Response, *account_ids: int, method: str = "password") -> BrowserSession:
+async def sign_in(
+    request: Request, response: Response, *account_ids: int, method: str = Method.PASSWORD
+) -> BrowserSession:
     """Sign accounts in: a new session with everybody of the old one, which is dead from now on (OA-55)."""
+    now = now_of(request.scope)
+    session = await _renew(request, dict.fromkeys(account_ids, (method, now, now)))
+    set_cookie(request, response, session.secret)
+    return session
+
+
+async def prove_again(request: Request, account: SignedIn, method: str) -> BrowserSession:
+    """An account that is signed in gave a proof afresh: a new session, the old one is dead (AC-51). Its absolute end stays.
+
+    The caller gives the browser the cookie (``set_cookie``)."""
+    proof = (method, account.signed_in_at, now_of(request.scope))
+    return await _renew(request, {account.id: proof})
+
+
+async def _renew(request: Request, proofs: dict[int, tuple[str, datetime, datetime]]) -> BrowserSession:
+    """A new session in place of this browser's; ``proofs``: method, sign-in and proof of those for whom they change."""
     site, now = site_of(request.scope), now_of(request.scope)
     old = await current(request)
     secret = site.services.entropy.text(43)
     hashed = hash_secret(secret)
     async with site.services.store.write() as tx:
-        await sessions.add_session(tx, hashed, now, now + site.services.policy.session)
+        device = device_of(request.headers.get("user-agent", ""))
+        await sessions.add_session(tx, hashed, now, now + site.services.policy.session, device)
         if old is not None:
             for one in old.accounts:
-                await sessions.add_signed_in(tx, hashed, one.id, "password", one.signed_in_at)
+                await sessions.add_signed_in(tx, hashed, one.id, one.method, one.signed_in_at, one.proven_at)
             await session_apps.move_session_apps(tx, old.hash, hashed)
             await sessions.end_session(tx, old.hash)
-        for account_id in account_ids:
-            await sessions.add_signed_in(tx, hashed, account_id, method, now)
+        for account_id, (method, signed_in_at, proven_at) in proofs.items():
+            await sessions.add_signed_in(tx, hashed, account_id, method, signed_in_at, proven_at)
         accounts = await sessions.list_signed_in(tx, hashed)
-    set_cookie(request, response, secret)
     return BrowserSession(secret, hashed, _shown(accounts))
 
 

@@ -7,11 +7,13 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
+import pyotp
 import pytest
 from joserfc import jwk, jwt
 
 from tests.commands._world import BASE, TICK
 from tests.oauth._site import LoginSite
+from workbadge.commands.factors import add_totp
 from workbadge.commands.grant import remove_app
 from workbadge.commands.standard_token import OFFLINE
 from workbadge.store.schema import metadata
@@ -53,7 +55,28 @@ async def test_a_login_leads_to_tokens(site: LoginSite, app: App) -> None:
         "nonce": "a nonce",
         "at_hash": base64.urlsafe_b64encode(half).decode().rstrip("="),
         "is_work_account": False,
+        "amr": ["pwd"],
     }
+
+
+async def test_a_second_factor_is_told_by_the_id_token(site: LoginSite, app: App) -> None:
+    """O6, RFC 8176, AC-44: the dialog asks for the second step before it goes on; amr and acr tell it, refreshed tokens too."""
+    services, emil, key = site.world.services, site.world.people["emil"], "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+    await add_totp(services, emil, key, pyotp.TOTP(key).at(site.now), "", site.now)
+    site.advance(minutes=1)
+    browser = site.browser()
+    page = await browser.get(app.address())
+    page = await browser.submit(page, email="emil@home.example", password="emil has a password")
+    assert "second factor" in page.text
+    assert "second factor" not in (await browser.get(app.address())).text
+    page = await browser.submit(page, code=pyotp.TOTP(key).at(site.now))
+    code = (await browser.allow(page, ("page",))).query["code"]
+    tokens = (await app.redeem(code)).json()
+    later = (await app.refresh(tokens["refresh_token"])).json()
+    for one in (tokens, later):
+        claims = await _claims(site, one["id_token"])
+        assert (claims["amr"], claims["acr"]) == (["pwd", "otp", "mfa"], "https://refeds.org/profile/mfa")
+        assert claims["auth_time"] == int(site.now.timestamp())
 
 
 async def test_a_work_account_is_told_by_its_id_token(site: LoginSite, app: App) -> None:

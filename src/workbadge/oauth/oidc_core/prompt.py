@@ -139,7 +139,7 @@ async def _silently(flow: Flow) -> Response:
         found = await find_question(flow, account, tx)
         if found.standing is None or not flow.asked.redirect_uri.startswith("http"):
             return None
-        return await answer_unasked(tx, services, flow.asked, found.standing, account.signed_in_at, now)
+        return await answer_unasked(tx, services, flow.asked, found.standing, account, now)
 
     try:
         leads = await in_transaction(services, work)

@@ -19,6 +19,7 @@ from workbadge.oauth.rfc6749.call import Answer, Call
 from workbadge.oauth.rfc6749.scope import SUPPORTED
 from workbadge.oauth.rfc6749.token import GRANTS
 from workbadge.oauth.rfc9396 import TYPE
+from workbadge.terms.methods import PHISHING_RESISTANT, SEVERAL_FACTORS
 
 OPENID = "/.well-known/openid-configuration"
 OAUTH = "/.well-known/oauth-authorization-server"
@@ -44,7 +45,8 @@ METADATA: dict[str, Any] = {
     "introspection_endpoint_auth_methods_supported": [one for one in AUTH_METHODS if one != "none"],
     "revocation_endpoint_auth_methods_supported": list(AUTH_METHODS),
     "authorization_details_types_supported": [TYPE],
-    "claims_supported": ["iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "sid", *CLAIMS],
+    "claims_supported": ["iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "sid", "amr", "acr", *CLAIMS],
+    "acr_values_supported": [PHISHING_RESISTANT, SEVERAL_FACTORS],
     "grant_management_actions_supported": ["query", "revoke", *ACTIONS],
     "grant_management_action_required": False,
     "token_endpoint_auth_signing_alg_values_supported": sorted(REGISTRABLE),

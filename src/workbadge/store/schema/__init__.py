@@ -49,6 +49,7 @@ from .core import (
     throttle,
     token,
 )
+from .factors import factor, recovery_code
 from .organizations import organization_role
 from .standards import client_terms, pushed_request, session_app, used_proof
 
@@ -76,6 +77,7 @@ __all__ = [
     "directory",
     "domain",
     "due",
+    "factor",
     "factors",
     "grant_target",
     "membership",
@@ -92,6 +94,7 @@ __all__ = [
     "portfolio",
     "post",
     "pushed_request",
+    "recovery_code",
     "scoped_account",
     "session",
     "session_account",

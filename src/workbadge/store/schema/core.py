@@ -269,6 +269,7 @@ code = Table(
     Column("sid", String(43)),
     at_column("signed_in_at"),
     Column("details", Integer),
+    Column("method", String(16)),
     Index(None, "token_hash"),
     Index(None, "expires_at"),
 )
@@ -280,6 +281,7 @@ session = Table(
     at_column("created_at", False),
     at_column("seen_at", False),
     at_column("ends", False),
+    Column("device", Text),
     Index(None, "ends"),
 )
 
@@ -295,6 +297,7 @@ session_account = Table(
     Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True),
     at_column("signed_in_at", False),
     Column("method", String(16), nullable=False),
+    at_column("proven_at"),
     Index(None, "account_id"),
 )
 

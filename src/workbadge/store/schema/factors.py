@@ -1,1 +1,34 @@
-"""Second factors of accounts, and what a session knows of them."""
+"""Second factors of accounts: authenticator apps, passkeys, recovery codes (O6)."""
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, String, Table, Text, UniqueConstraint
+
+from .columns import at_column, id_column, metadata, ref_column
+
+factor = Table(
+    "factor",
+    metadata,
+    id_column(),
+    ref_column("account_id", "account.id"),
+    Column("kind", String(16), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("secret", LargeBinary),
+    Column("last_step", BigInteger),
+    Column("credential_id", LargeBinary),
+    Column("public_key", LargeBinary),
+    Column("sign_count", BigInteger),
+    at_column("created_at", False),
+    at_column("last_used_at"),
+    UniqueConstraint("credential_id"),
+    Index(None, "account_id"),
+)
+"""``secret``, ``last_step``: of an authenticator app, sealed, and the last time step it was used for. ``credential_id``,
+``public_key``, ``sign_count``: of a passkey."""
+
+recovery_code = Table(
+    "recovery_code",
+    metadata,
+    Column("hash", LargeBinary(32), primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    at_column("used_at"),
+    Index(None, "account_id"),
+)

@@ -61,6 +61,7 @@ refresh_family = Table(
     Column("jkt", String(43)),
     Column("resource", Text),
     Column("sid", String(43)),
+    Column("method", String(16)),
     Index(None, "grant_id"),
     Index(None, "ends"),
 )
