@@ -97,7 +97,7 @@ async def add_totp(
         raise CommandError(
             Problem.UNAUTHENTICATED,
             "This is not the code of the key above.",
-            "the six digits that the app shows now; is the clock of the device right?",
+            "the six digits that the app shows now, on a device whose clock is right",
             "code",
         )
 
