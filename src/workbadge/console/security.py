@@ -32,7 +32,7 @@ class _Key(msgspec.Struct, frozen=True):
 
 @own_page("security")
 async def show(own: Own) -> Response:
-    """``GET /console/account/security/{account}``."""
+    """``GET /console/account/security/{account}``: second factors, recovery codes left, sessions."""
     async with own.services.store.read() as tx:
         held = await factors.list_factors(tx, own.account.id)
         left = await factors.count_recovery_codes(tx, own.account.id)
