@@ -9,7 +9,7 @@ import pytest
 
 from workbadge.commands import portfolio
 from workbadge.commands.migration import NewPerson, load_migration, start_migration
-from workbadge.console.migration import _plain
+from workbadge.console.sheets import plain_cell
 from workbadge.terms.instants import DAY
 from workbadge.terms.kinds import AccountKind, PersonState, Role
 
@@ -153,8 +153,8 @@ async def test_an_export_runs_no_formula(site: Site) -> None:
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", " ="])
 def test_a_cell_is_never_a_formula(start: str) -> None:
     """A cell that starts as spreadsheets' formulas do is quoted; others are left as they are (WB-31)."""
-    assert _plain(start + "1") == f"'{start}1"
-    assert _plain("1" + start) == "1" + start
+    assert plain_cell(start + "1") == f"'{start}1"
+    assert plain_cell("1" + start) == "1" + start
 
 
 async def test_names_are_text_everywhere(site: Site) -> None:

@@ -19,6 +19,13 @@ ORGANIZATION: dict[str, OrganizationAct] = {
     "GET /console/organizations/{organization}": OrganizationAct.VIEW,
     "GET /console/organizations/{organization}/roles": OrganizationAct.VIEW,
     "POST /console/organizations/{organization}/roles": OrganizationAct.MANAGE_ROLES,
+    "GET /console/organizations/{organization}/people": OrganizationAct.SEE_PEOPLE,
+    "GET /console/organizations/{organization}/people/{account}": OrganizationAct.SEE_PEOPLE,
+    "POST /console/organizations/{organization}/people/{account}": OrganizationAct.RESET_ACCESS,
+    "POST /console/organizations/{organization}/invitations/{person}": OrganizationAct.RESET_ACCESS,
+    "GET /console/organizations/{organization}/audit": OrganizationAct.SEE_AUDIT,
+    "GET /console/organizations/{organization}/audit.csv": OrganizationAct.SEE_AUDIT,
+    "GET /console/organizations/{organization}/audit.json": OrganizationAct.SEE_AUDIT,
 }
 """What somebody's role in the organization must allow, for each route of the Admin Center."""
 
@@ -206,23 +213,32 @@ async def test_a_route_of_an_organization_opens_by_the_role_there(shared: Site, 
     actors = await _actors(shared)
     method, path = key.split(" ")
     before = await shared.dump()
-    answer = await _call(actors["anonymous"], method, _fill(path, shared), {})
+    answer = await _call(actors["anonymous"], method, _fill(path, shared, account=shared.ids["at work:olga"]), {})
     assert answer.status_code == 303 and "/login?next=" in answer.headers["location"]
     for name in (*STRANGERS, "employee", "managed", "maker", "tester"):
-        answer = await _call(actors[name], method, _fill(path, shared), {"action": "remove"})
+        answer = await _call(
+            actors[name], method, _fill(path, shared, account=shared.ids["at work:olga"]), {"action": "remove"}
+        )
         assert answer.status_code == 404, name
         assert "Harbour" not in answer.text
-        ghost = await _call(actors[name], method, _fill(path, shared, organization=149999999999999999), {"action": "x"})
+        ghost = await _call(
+            actors[name],
+            method,
+            _fill(path, shared, account=shared.ids["at work:olga"], organization=149999999999999999),
+            {"action": "x"},
+        )
         assert (ghost.status_code, ghost.text) == (answer.status_code, answer.text)
     for role in OrganizationRole:
         actor = actors["admin" if role is OrganizationRole.OWNER else role]
         able = may(role, ORGANIZATION[key])
         if not able:
-            answer = await _call(actor, method, _fill(path, shared), {"action": "remove"})
+            answer = await _call(
+                actor, method, _fill(path, shared, account=shared.ids["at work:olga"]), {"action": "remove"}
+            )
             assert answer.status_code == 403, role
             assert roles_for(ORGANIZATION[key]) in answer.text
         elif method == "GET":
-            assert (await actor.get(_fill(path, shared))).status_code == 200, role
+            assert (await actor.get(_fill(path, shared, account=shared.ids["at work:olga"]))).status_code == 200, role
     assert await shared.dump() == before
 
 

@@ -38,6 +38,8 @@ class Section:
 
 SECTIONS = (
     Section("organization", "Overview", "", "layout-dashboard", OrganizationAct.VIEW),
+    Section("organization-people", "People", "/people", "users", OrganizationAct.SEE_PEOPLE),
+    Section("organization-audit", "Audit", "/audit", "history", OrganizationAct.SEE_AUDIT),
     Section("organization-roles", "Roles", "/roles", "user-shield", OrganizationAct.VIEW),
 )
 """The navigation, in order: People, Groups, Domains, Sign-in, Provisioning, Policy, Audit, Roles. A new page adds its line."""
@@ -68,6 +70,11 @@ class OrganizationFrame:
     def now(self) -> datetime:
         """The request's instant."""
         return now_of(self.request.scope)
+
+    @property
+    def owner_id(self) -> int:
+        """Whose lists the pages show."""
+        return int(self.organization.id)
 
     @property
     def path(self) -> str:

@@ -51,6 +51,9 @@ SAYS = {
     "unsubscribed": "The app is no longer subscribed. What waited was given up.",
     "replayed": "The delivery is sent again, under its id.",
     "signed-out": "Signed out.",
+    "suspended": "Suspended: sessions, tokens and the grace of the old login ended at once.",
+    "restored": "The account may sign in again. Apps have to be connected again.",
+    "signed-out-everywhere": "Signed out in every browser.",
     "role-given": "The role was given. It holds from this moment on.",
     "role-taken": "The role was taken away. It holds from this moment on.",
     "factor-added": "The second factor was added. It is asked for at every sign-in from now on.",
@@ -86,6 +89,11 @@ class Frame:
     def admin(self) -> bool:
         """Whether the person is an admin of the business."""
         return self.member.role is Role.ADMIN
+
+    @property
+    def owner_id(self) -> int:
+        """Whose lists the pages show."""
+        return int(self.business.id)
 
     @property
     def path(self) -> str:

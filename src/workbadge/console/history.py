@@ -1,12 +1,14 @@
 """The history of a business: who changed which right of whom, on what (I11)."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from starlette.responses import Response
 
 from workbadge.store import audit, records
+from workbadge.store.engine import Tx
 from workbadge.terms.ids import kind_of
 from workbadge.terms.tasks import SAYS, TASKS_OF, Task
 from workbadge.web.text import moment_text
@@ -41,6 +43,7 @@ ACTS = {
     "grant.install": "App installed on a system user",
     "install.add": "App installed",
     "install.end": "App uninstalled",
+    "install.repair": "Installed app repaired",
     "assignment.set": "Assets of a system user chosen",
     "token.mint": "Token made for a system user",
     "token.revoke": "Token withdrawn",
@@ -51,6 +54,11 @@ ACTS = {
     "business.change": "Business described anew",
     "account.rename": "Renamed",
     "app.take": "App taken into this business",
+    "organization.role": "Role in the organization given",
+    "organization.role_end": "Role in the organization taken away",
+    "account.suspend": "Account suspended",
+    "account.restore": "Suspension lifted",
+    "account.sign_out": "Signed out everywhere",
 }
 """Entries of the audit in words; others are shown as they are spelled."""
 
@@ -63,23 +71,28 @@ async def show(frame: Frame) -> Response:
     """The audit entries of the business, newest first."""
     async with frame.services.store.read() as tx:
         found = await audit.slice_of_entries(tx, frame.business.id, place_asked(frame, "history"), SIZE)
-        details = [json.loads(row.detail) for row in found.rows]
-        named = [one[key] for one in details for key in _NAMED if isinstance(one.get(key), int)]
-        ids = {*named, *(row.subject_id for row in found.rows), *(row.actor_id for row in found.rows if row.actor_id)}
-        names = await records.list_names(tx, sorted(ids))
-    shown = [
-        {
-            "title": ACTS.get(row.act, row.act.replace(".", ": ").replace("_", " ").capitalize()),
-            "at": row.at,
-            "text": _sentence(row, detail, names),
-            "icon": "history",
-        }
-        for row, detail in zip(found.rows, details, strict=True)
-    ]
+        shown = await in_words(tx, found.rows)
     return frame.page("history.html", entries=shown, pages=page_links(frame, "history", "/history", found))
 
 
-def _sentence(row: Any, detail: dict[str, Any], names: dict[int, str]) -> str:
+async def in_words(tx: Tx, rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """Entries of the audit for ``ui.timeline``."""
+    details = [json.loads(row.detail) for row in rows]
+    named = [one[key] for one in details for key in _NAMED if isinstance(one.get(key), int)]
+    ids = {*named, *(row.subject_id for row in rows), *(row.actor_id for row in rows if row.actor_id)}
+    names = await records.list_names(tx, sorted(ids))
+    return [
+        {"title": title_of(row.act), "at": row.at, "text": sentence(row, detail, names), "icon": "history"}
+        for row, detail in zip(rows, details, strict=True)
+    ]
+
+
+def title_of(act: str) -> str:
+    """An act in words."""
+    return ACTS.get(act, act.replace(".", ": ").replace("_", " ").capitalize())
+
+
+def sentence(row: Any, detail: dict[str, Any], names: dict[int, str]) -> str:
     """Whom and what it is about, by whom, and the instants and addresses of it.
 
     An asset that the business only asked for is told by its id, and who of its owner's people answered is not (MT-01).

@@ -1,7 +1,5 @@
 """The migration's pages: plan, start, follow, extend, roll back (M1, M3, M11, M12, B3)."""
 
-import csv
-import io
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +20,7 @@ from workbadge.web.pages import security_headers
 
 from .frame import Frame, page, read_id, text_of
 from .paging import SIZE, page_links, place_asked, search_text
+from .sheets import csv_lines
 
 TONES = {
     PersonState.INVITED: ("Invited", "info"),
@@ -192,22 +191,15 @@ async def export(frame: Frame) -> Response:
     async with frame.services.store.read() as tx:
         await _summary(frame, tx)
         view = await migration.load_migration(tx, _migration_id(frame), frame.now)
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(
+    rows: list[list[Any]] = [
         ["name", "personal e-mail", "work e-mail", "state", "deadline", "claimed", "cut-off", "apps", "reconnected"]
-    )
+    ]
     for one in view.people:
         cells: list[Any] = [one.name, one.personal_email, one.work_email, one.state.value]
         cells += ["" if at is None else to_wire(at) for at in (one.deadline, one.claimed_at, one.cut_off)]
-        writer.writerow([_plain(str(cell)) for cell in (*cells, one.apps_at_risk, one.apps_covered)])
+        rows.append([*cells, one.apps_at_risk, one.apps_covered])
     headers = {**security_headers(), "Content-Disposition": f'attachment; filename="migration-{view.id}.csv"'}
-    return Response(out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
-
-
-def _plain(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.lstrip(" ")[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") else text
+    return Response(csv_lines(rows), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 async def _person(frame: Frame) -> tuple[Summary, PersonView, list[CoverageRow]]:

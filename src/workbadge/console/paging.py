@@ -2,24 +2,39 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
+from starlette.requests import Request
+
+from workbadge.commands.services import Services
 from workbadge.store.slices import FIRST, Place, Slice
 from workbadge.web.cursors import make_cursor, read_cursor
 
-from .frame import Frame
+
+class Paged(Protocol):
+    """What a list's page needs of its frame; ``owner_id``: whose list it is."""
+
+    @property
+    def request(self) -> Request: ...
+    @property
+    def services(self) -> Services: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def owner_id(self) -> int: ...
+
 
 SIZE = 50
 """Rows of a page."""
 
 
-def search_text(frame: Frame) -> str:
+def search_text(frame: Paged) -> str:
     """What was typed into the search field (``?q=``), 100 characters at most."""
     return frame.request.query_params.get("q", "").strip()[:100]
 
 
-def place_asked(frame: Frame, name: str) -> Place:
+def place_asked(frame: Paged, name: str) -> Place:
     """Where the page that was asked for lies (``?after=``, ``?before=``); ``name``: of the list.
 
     A cursor that does not open, say of another business's list or from before a change of keys, means the first page.
@@ -41,8 +56,8 @@ def kept_place(values: Mapping[str, Any]) -> dict[str, str]:
     return {word: text for word, text in found.items() if text}
 
 
-def page_links(frame: Frame, name: str, path: str, found: Slice, **kept: str) -> dict[str, str | None]:
-    """``first``, ``previous``, ``next`` for ``ui.pager``; ``path``: of the list below the business; ``kept``: its query."""
+def page_links(frame: Paged, name: str, path: str, found: Slice, **kept: str) -> dict[str, str | None]:
+    """``first``, ``previous``, ``next`` for ``ui.pager``; ``path``: of the list below the frame's; ``kept``: its query."""
     query = {key: value for key, value in kept.items() if value}
     start = f"{frame.path}{path}" + (f"?{urlencode(query)}" if query else "")
 
@@ -59,5 +74,5 @@ def page_links(frame: Frame, name: str, path: str, found: Slice, **kept: str) ->
     }
 
 
-def _bound(frame: Frame, name: str) -> str:
-    return f"console {name} {frame.business.id}"
+def _bound(frame: Paged, name: str) -> str:
+    return f"console {name} {frame.owner_id}"
