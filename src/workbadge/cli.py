@@ -17,6 +17,7 @@ from rich.table import Table
 from workbadge import __version__
 from workbadge.cli_apps import apps_group
 from workbadge.cli_audit import audit_group
+from workbadge.cli_domain import domain_group
 from workbadge.cli_due import due_group
 from workbadge.cli_scim import scim_token_group
 from workbadge.commands.signing import rotate_keys
@@ -50,6 +51,7 @@ def main() -> None:
 
 main.add_command(apps_group)
 main.add_command(audit_group)
+main.add_command(domain_group)
 main.add_command(due_group)
 main.add_command(scim_token_group)
 

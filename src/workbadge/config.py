@@ -11,6 +11,7 @@ import msgspec
 
 from workbadge.commands.services import Policy
 from workbadge.keys import Entropy
+from workbadge.web.domain_proofs import read_resolvers
 from workbadge.web.limits import Rates
 
 PREFIX = "WORKBADGE_"
@@ -43,6 +44,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     limit_writes: int = 100_000
     open_registration: bool = False
     clock_skew_seconds: float = 1.0
+    dns_resolvers: str = ""
 
     def policy(self) -> Policy:
         """The numbers that commands work with."""
@@ -88,6 +90,10 @@ def load_config(path: Path | None, environment: dict[str, str] | None = None) ->
     except msgspec.ValidationError as error:
         known = ", ".join(field.name for field in msgspec.structs.fields(Config))
         raise ConfigError(f"a setting is wrong: {error}. Known settings: {known}") from error
+    try:
+        read_resolvers(config.dns_resolvers)
+    except ValueError as error:
+        raise ConfigError(f"dns_resolvers: {error}") from error
     if config.base_url.endswith("/") or not config.base_url.startswith(("http://", "https://")):
         raise ConfigError(f"base_url: expected http(s)://host without a trailing slash, got {config.base_url!r}")
     if config.grace_days <= 0 or config.extension_limit_days < config.grace_days:

@@ -30,6 +30,7 @@ from workbadge.store.upgrade import upgrade
 from workbadge.web.api_docs import SEGMENTS as DOCS_SEGMENTS
 from workbadge.web.api_docs import ApiDocs
 from workbadge.web.clock import SystemClock
+from workbadge.web.domain_proofs import read_resolvers
 from workbadge.web.limits import Limits
 from workbadge.web.outgoing import Outgoing
 from workbadge.web.pages import static_files
@@ -119,6 +120,7 @@ def make_site(config: Config) -> Site:
         outgoing=Outgoing(config.allow_private_webhooks),
         limits=Limits(config.rates()),
         clock_skew=config.clock_skew(),
+        dns_resolvers=read_resolvers(config.dns_resolvers),
     )
 
 

@@ -82,7 +82,7 @@ class Invitations:
                 "people",
             )
         work_email = check_address(record.work_email, "work_email")
-        await check_work_address(tx, work_email, record.organization_id)
+        await check_work_address(tx, work_email, record.organization_id, now)
         if record.deadline is not None and record.deadline <= now:
             raise invalid("deadline", "The deadline lies in the past.", "a later instant")
         await self._close_earlier(record, personal, account.name, actor_id)

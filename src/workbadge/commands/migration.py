@@ -17,6 +17,7 @@ from workbadge.terms.instants import DAY
 from workbadge.terms.kinds import AccountKind, EndCause, NodeKind, PersonState
 
 from .coverage import count_coverage, reconnected_apps
+from .domains import list_good
 from .errors import conflict, invalid, not_found
 from .invitation import Invitations, InvitedPerson
 from .organization import follow_claim
@@ -100,8 +101,7 @@ async def propose_people(tx: Tx, business_id: int, now: datetime) -> list[Propos
     business = await records.find_business(tx, business_id)
     if business is None:
         raise not_found("business")
-    domains = [] if business.organization_id is None else await records.list_domains(tx, business.organization_id)
-    verified = [row.name for row in domains if row.verified_at is not None]
+    verified = [] if business.organization_id is None else await list_good(tx, business.organization_id, now)
     members = [one for one in await rights.list_members(tx, business_id) if one.is_open(now) and not one.handed_over]
     accounts = await records.list_accounts(tx, [one.account_id for one in members])
     invited = await migrations.list_invited_memberships(tx, business_id)

@@ -19,6 +19,7 @@ from workbadge.terms.ids import NodeId
 from workbadge.terms.kinds import ASSET_KINDS, AccountKind, NodeKind, Role, TokenKind
 from workbadge.terms.tasks import TASKS_OF, Task
 
+from .domains import gives_addresses
 from .errors import conflict, invalid, not_found
 from .grant import Consent, record_consent
 from .registration import check_name
@@ -83,7 +84,7 @@ async def add_person(
             "an address without an account of that kind",
         )
     if kind is AccountKind.MANAGED:
-        await check_work_address(tx, address, organization_id)
+        await check_work_address(tx, address, organization_id, now)
     account_id = services.entropy.new_id(NodeKind.ACCOUNT)
     await records.add_account(
         tx,
@@ -98,13 +99,13 @@ async def add_person(
     return account_id
 
 
-async def check_work_address(tx: Tx, address: str, organization_id: int | None) -> None:
-    """A work address lies in a verified domain of the organization (A1). Raises CommandError."""
-    found = await records.find_domain(tx, domain_of(address))
-    if found is None or found.verified_at is None or found.organization_id != organization_id:
+async def check_work_address(tx: Tx, address: str, organization_id: int | None, now: datetime) -> None:
+    """A work address lies in a verified or trusted domain of the organization, one that is good at ``now`` (A1, O1, O2). Raises
+    CommandError."""
+    if not await gives_addresses(tx, organization_id, domain_of(address), now):
         raise invalid(
             "work_email",
-            f"{domain_of(address)} is not a verified domain of this organization.",
+            f"{domain_of(address)} is not a verified or trusted domain of this organization, or it is suspended.",
             "an address in one of its verified domains",
         )
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from workbadge.commands import migration
 from workbadge.commands.coverage import CoverageRow, business_share
+from workbadge.commands.domains import list_good
 from workbadge.commands.errors import CommandError, invalid, not_found
 from workbadge.commands.migration import NewPerson, PersonView
 from workbadge.commands.progress import Summary, list_summaries, load_people, load_person, load_summary
@@ -56,7 +57,7 @@ async def _plan(
     async with frame.services.store.read() as tx:
         proposed = await migration.propose_people(tx, frame.business.id, frame.now)
         access = await overview.list_access(tx, frame.business.id, frame.now)
-        domains = await records.list_domains(tx, frame.business.organization_id or 0)
+        domains = await list_good(tx, frame.business.organization_id or 0, frame.now)
     return frame.page(
         "plan.html",
         status=400 if errors else 200,
@@ -67,7 +68,7 @@ async def _plan(
         deadline=deadline,
         breaking=[row for row in access if row.kind == "personal"],
         safe=[row for row in access if row.kind == "system"],
-        domains=[row.name for row in domains if row.verified_at is not None],
+        domains=domains,
         earliest=(frame.now + timedelta(days=1)).strftime("%Y-%m-%d"),
     )
 

@@ -9,6 +9,7 @@ from starlette.types import Scope
 from workbadge.commands.services import Services
 
 from .clock import Clock
+from .domain_proofs import DomainProofs
 from .limits import Limits
 from .outgoing import Outgoing
 from .remote_keys import RemoteKeys
@@ -21,7 +22,8 @@ class Site:
     ``usage``: last uses of grants, not yet written. ``show_outbox``: mails are shown on a page (demo, worlds).
     ``outgoing``: requests to addresses that apps named. ``hosts``: names under which a world is reached too (zero-setting mode,
     ``wire.md`` §7.7); a request under one of them gets its pages' links there (``paging_url``).
-    ``limits``: what was asked in the last hour. ``clock_skew``: how far the clock may be from the database's."""
+    ``limits``: what was asked in the last hour. ``clock_skew``: how far the clock may be from the database's.
+    ``dns_resolvers``: whom domains' proofs are asked of; empty: the system's. ``proofs``: looks them up."""
 
     services: Services
     clock: Clock
@@ -36,6 +38,8 @@ class Site:
     limits: Limits = field(default_factory=Limits)
     outgoing: Outgoing = field(default_factory=lambda: Outgoing(False))
     remote_keys: RemoteKeys = field(init=False)
+    proofs: DomainProofs = field(init=False)
+    dns_resolvers: tuple[tuple[str, int], ...] = ()
 
     @property
     def marks(self) -> dict[str, str]:
@@ -44,6 +48,7 @@ class Site:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "remote_keys", RemoteKeys(self.outgoing.get))
+        object.__setattr__(self, "proofs", DomainProofs(self.outgoing, self.dns_resolvers))
 
 
 def site_of(scope: Scope) -> Site:

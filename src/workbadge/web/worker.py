@@ -20,9 +20,10 @@ from workbadge.commands.outbox import CALLBACK, MAIL, WEBHOOK, Sent
 from workbadge.commands.registration import SECRET_PLACE
 from workbadge.commands.sweeping import sweep
 from workbadge.commands.webhooks import follows
-from workbadge.store import records
+from workbadge.store import domains, records
 from workbadge.store.engine import StoreBusyError
 
+from .domain_proofs import check_due
 from .outgoing import Outgoing, OutgoingError
 from .readiness import measure_skew, say_skew
 from .state import Site
@@ -63,6 +64,7 @@ class Worker:
         self._said: str | None = None
         self._under_way: dict[asyncio.Task[None], Sent] = {}
         self._swept: datetime | None = None
+        self._looking: asyncio.Task[int] | None = None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -91,9 +93,10 @@ class Worker:
                 if not busy:
                     await asyncio.sleep(PAUSE_SECONDS)
         finally:
-            for task in self._under_way:
+            tasks = [*self._under_way, *([self._looking] if self._looking is not None else [])]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*self._under_way, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _in_time(self) -> bool:
         """Whether the clock is right enough to act on: what is done early cannot be undone (MT-33)."""
@@ -125,7 +128,21 @@ class Worker:
             ended, _ = await asyncio.wait(self._under_way, timeout=None if whole else PAUSE_SECONDS, return_when=when)
             done = done or bool(ended)
         await site.usage.flush(site.services.store, now)
+        if self._run_due:
+            done = await self._check_domains(site, now) or done
         return await self._sweep(site, now) or done
+
+    async def _check_domains(self, site: Site, now: datetime) -> bool:
+        """Look for proofs of domains beside everything else: a name server that is silent holds nothing up."""
+        if self._looking is not None and self._looking.done():
+            looked, self._looking = self._looking, None
+            return looked.result() > 0
+        if self._looking is None:
+            async with site.services.store.read() as tx:
+                if not await domains.has_check(tx, now):
+                    return False
+            self._looking = asyncio.create_task(check_due(site.services, site.proofs, now))
+        return False
 
     async def _sweep(self, site: Site, now: datetime) -> bool:
         """Forget what ended long ago, once in an hour; at once again while there was something."""

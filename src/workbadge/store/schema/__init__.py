@@ -50,7 +50,7 @@ from .core import (
     token,
 )
 from .factors import factor, recovery_code
-from .organizations import organization_role
+from .organizations import domain_claim, domain_dispute, organization_role, trusted_domain
 from .standards import client_terms, pushed_request, session_app, used_proof
 
 __all__ = [
@@ -76,6 +76,8 @@ __all__ = [
     "direct_role",
     "directory",
     "domain",
+    "domain_claim",
+    "domain_dispute",
     "due",
     "factor",
     "factors",
@@ -105,6 +107,7 @@ __all__ = [
     "test_user",
     "throttle",
     "token",
+    "trusted_domain",
     "used_proof",
     "webhook_subscription",
 ]
