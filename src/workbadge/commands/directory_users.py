@@ -145,7 +145,7 @@ async def add_user(
     directory's identifier or the address is taken, INVALID for an address outside the organization's verified domains."""
     await store.lock_directory(tx, organization_id)
     await _check_free(tx, organization_id, wanted, None)
-    address = await _check_address(tx, organization_id, wanted, None)
+    address = await _check_address(tx, organization_id, wanted, None, now)
     account_id = services.entropy.new_id(NodeKind.ACCOUNT)
     await records.add_account(
         tx, account_id, AccountKind.MANAGED, wanted.name, now, address, organization_id=organization_id
@@ -175,7 +175,7 @@ async def replace_user(
     account = await records.find_account(tx, present.id)
     if account is None:
         raise not_found("user")
-    address = await _check_address(tx, organization_id, wanted, account.email)
+    address = await _check_address(tx, organization_id, wanted, account.email, now)
     before = Person(account.name, account.email or "", present.active)
     after = Person(wanted.name, address, present.active if wanted.active is None else wanted.active)
     plan = plan_person(present.id, organization_id, before, after, now)
@@ -224,8 +224,8 @@ def _taken(attribute: str, value: str) -> CommandError:
     return error
 
 
-async def _check_address(tx: Tx, organization_id: int, wanted: WantedUser, present: str | None) -> str:
-    """The work address: in a verified domain and nobody else's, unless it is the present one (A1)."""
+async def _check_address(tx: Tx, organization_id: int, wanted: WantedUser, present: str | None, now: datetime) -> str:
+    """The work address: in a good domain and nobody else's, unless it is the present one (A1)."""
     if wanted.address is None:
         raise invalid(
             "emails",
@@ -234,7 +234,7 @@ async def _check_address(tx: Tx, organization_id: int, wanted: WantedUser, prese
         )
     if present is not None and address_key(present) == address_key(wanted.address):
         return wanted.address
-    await check_work_address(tx, wanted.address, organization_id)
+    await check_work_address(tx, wanted.address, organization_id, now)
     if await records.find_account_by_address(tx, AccountKind.MANAGED, wanted.address) is not None:
         raise _taken("address", wanted.address)
     return wanted.address
