@@ -148,13 +148,13 @@ def test_a_page_token_does_not_leave_for_another_page(world: World, form: Form) 
         lambda: blind.batch([Op("GET", b), Op("GET", a)], of_b),
         lambda: blind.batch([Op("GET", a, token=of_b)], token),
         lambda: blind.get("77", of_b),
-        lambda: blind.get("77", of_b, about=a),
+        lambda: blind.get("77", of_b, of=a),
         lambda: blind.get(f"{b}0", of_b),
     ):
         with pytest.raises(WrongAssetError, match="token of"):
             attempt()
     assert counted == []
-    assert client.get(b, of_b)["id"] == b and client.get("me", of_b, about=b)["id"] == b
+    assert client.get(b, of_b)["id"] == b and client.get("me", of_b, of=b)["id"] == b
 
 
 def test_a_persons_token_from_the_vault_is_for_its_asset(world: World, form: Form) -> None:
@@ -173,6 +173,19 @@ def test_what_is_no_path_is_refused(world: World, form: Form, path: str) -> None
     """P5: an address, a query or dots in a path are refused before anything is sent."""
     with pytest.raises(ValueError, match="a path like"):
         world.client(form).get(path, Secret("EAAx"))
+
+
+def test_parameters_may_have_any_name(world: World, form: Form) -> None:
+    """wire 3.10: names like path, token or about are parameters of the wire, not of the library."""
+    sent: list[str] = []
+
+    def keep(request: httpx.Request) -> httpx.Response:
+        sent.append(request.content.decode())
+        return httpx.Response(200, json={"id": "1"})
+
+    client = world.client(form, transport=httpx.MockTransport(keep))
+    client.post("1", Secret("EAAx"), path="a", token="b", about="c")
+    assert sent[0].startswith("path=a&token=b&about=c&")
 
 
 def test_a_secret_among_the_parameters_of_a_read_is_refused(world: World, form: Form) -> None:

@@ -77,13 +77,13 @@ class Inspection:
 
 @dataclass(frozen=True, slots=True)
 class Op:
-    """One operation of a batch. ``token``: its own, else the batch's. ``about``: as in ``Client.get``."""
+    """One operation of a batch. ``token``: its own, else the batch's. ``of``: as in ``Client.get``."""
 
     method: str
     path: str
     params: Mapping[str, Any] = field(default_factory=dict)
     token: Secret | AssetToken | None = None
-    about: str | None = None
+    of: str | None = None
 
 
 def veil(answer: Any) -> Any:

@@ -25,5 +25,5 @@ class AssetToken:
         if about != self.asset and not about.startswith(f"{self.asset}_") and not (self.own and about == "me"):
             raise WrongAssetError(
                 f"a call about {about[:60]!r} with the token of {self.asset!r}: take the token of the asset that the call is "
-                "about. If the node belongs to that asset, say so with about=<asset id>"
+                "about. If the node belongs to that asset, say so with of=<asset id>"
             )

@@ -33,7 +33,7 @@ class AsyncClient:
     most. Everything else is a GraphError, which says what to do. ``usage`` is what the last answer's headers said.
 
     A token from the vault is good for its asset: a call about another raises WrongAssetError before anything is sent. What a call is
-    about is the first part of its path, or ``about``, for nodes that belong to the asset and do not show it by their id.
+    about is the first part of its path, or ``of``, for nodes that belong to the asset and do not show it by their id.
     """
 
     def __init__(
@@ -63,29 +63,29 @@ class AsyncClient:
         await self._http.aclose()
 
     async def get(
-        self, path: str, token: Token, *, fields: Iterable[str] = (), about: str | None = None, **params: Any
+        self, path: str, token: Token, /, *, fields: Iterable[str] = (), of: str | None = None, **params: Any
     ) -> Node:
         """Read a node or an edge. ``fields``: names, or items of the fields grammar."""
         named = list(fields)
         if named:
             params["fields"] = ",".join(named)
-        return _node(await self._call("GET", path, token, params, about))
+        return _node(await self._call("GET", path, token, params, of))
 
-    async def post(self, path: str, token: Token, *, about: str | None = None, **params: Any) -> Node:
+    async def post(self, path: str, token: Token, /, *, of: str | None = None, **params: Any) -> Node:
         """Write. Lists and objects among ``params`` are sent as JSON."""
-        return _node(await self._call("POST", path, token, params, about))
+        return _node(await self._call("POST", path, token, params, of))
 
-    async def delete(self, path: str, token: Token, *, about: str | None = None, **params: Any) -> Node:
+    async def delete(self, path: str, token: Token, /, *, of: str | None = None, **params: Any) -> Node:
         """Delete a node, or what a parameter names of an edge."""
-        return _node(await self._call("DELETE", path, token, params, about))
+        return _node(await self._call("DELETE", path, token, params, of))
 
     async def each(
-        self, path: str, token: Token, *, fields: Iterable[str] = (), about: str | None = None, **params: Any
+        self, path: str, token: Token, /, *, fields: Iterable[str] = (), of: str | None = None, **params: Any
     ) -> AsyncIterator[Node]:
         """The items of an edge, page after page, as long as there are more."""
         named = list(fields)
         while True:
-            page = await self.get(path, token, fields=named, about=about, **params)
+            page = await self.get(path, token, fields=named, of=of, **params)
             for item in page.get("data", []):
                 yield item
             paging = page.get("paging") or {}
@@ -216,8 +216,8 @@ class AsyncClient:
         ends = isinstance(lives, int | float) and lives > 0
         return NewToken(secret, self._clock() + timedelta(seconds=lives) if ends else None)
 
-    async def _call(self, method: str, path: str, token: Token, params: Mapping[str, Any], about: str | None) -> Any:
-        path = _checked(path, token, params, about)
+    async def _call(self, method: str, path: str, token: Token, params: Mapping[str, Any], of: str | None) -> Any:
+        path = _checked(path, token, params, of)
         secret = _secret(token)
         sent = {**_encoded(params), "appsecret_proof": self._proof(secret)}
         return await self._send(method, path, secret, sent, _whose(token), repeat=method in _SAFE)
@@ -227,7 +227,7 @@ class AsyncClient:
         return Secret(json.dumps([self._operation(op, op.token or fallback) for op in ops]))
 
     def _operation(self, op: Op, token: Token) -> Node:
-        path = _checked(op.path, token, op.params, op.about)
+        path = _checked(op.path, token, op.params, op.of)
         secret = _secret(token)
         query = urlencode(_revealed({**_encoded(op.params), "appsecret_proof": self._proof(secret)}))
         packed = {"method": op.method, "access_token": secret.reveal()}
@@ -314,14 +314,14 @@ class _NotSentError(Exception):
     """The request certainly reached nobody."""
 
 
-def _checked(path: str, token: Token, params: Mapping[str, Any], about: str | None) -> str:
+def _checked(path: str, token: Token, params: Mapping[str, Any], of: str | None) -> str:
     """The path, quoted. Raises WrongAssetError when the token is another asset's, ValueError when it is no path."""
     parts = path.strip("/").split("/")
     if "://" in path or "?" in path or "#" in path or any(part in (".", "..") for part in parts) or "batch" in params:
         raise ValueError(f"a path like me/accounts was expected, with parameters apart, not {path[:80]!r}")
     if isinstance(token, AssetToken):
         ids = params.get("ids", "")
-        named = [about] if about else (ids.split(",") if isinstance(ids, str) else list(ids)) if ids else [parts[0]]
+        named = [of] if of else (ids.split(",") if isinstance(ids, str) else list(ids)) if ids else [parts[0]]
         for one in named:
             token.must_fit(one)
     return "/".join(quote(part, safe="") for part in parts)
