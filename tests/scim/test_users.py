@@ -249,6 +249,15 @@ async def test_a_whole_object_replaces(directory: Directory) -> None:
     refusal(await directory.call("PUT", path, wrong), 400, "invalidValue")
 
 
+async def test_removing_active_enables_nobody(directory: Directory) -> None:
+    """SC-06: to remove active unassigns it for whoever is active, and leaves whoever is disabled so."""
+    for active, shown in ((True, None), (False, False)):
+        made = await directory.add(f"a{active}", active=active)
+        await directory.patch(f"/Users/{made['id']}", {"op": "remove", "path": "active"})
+        assert (await directory.get(f"/Users/{made['id']}")).get("active") is shown
+        assert ((await directory.account(made["id"])).suspended_at is None) is active
+
+
 async def test_a_patch_is_whole_or_nothing(directory: Directory) -> None:
     """SC-33: of three operations with a wrong third nothing is applied."""
     made = await directory.add("ann")

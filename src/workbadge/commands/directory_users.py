@@ -101,7 +101,7 @@ def as_user(row: Any) -> DirectoryUser:
     if row.document is not None:
         document = json.loads(row.document)
     else:
-        document = {"userName": row.email or str(row.id), "displayName": row.name}
+        document = {"userName": row.email or str(row.id), "displayName": row.name, "active": True}
         if row.email:
             document["emails"] = [{"value": row.email, "type": "work", "primary": True}]
     changed = row.modified_at or row.created_at

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from workbadge.commands import portfolio, registration
+from workbadge.commands.directory_tokens import make_scim_token
 from workbadge.commands.organization import give_role
 from workbadge.commands.registration import NewApp
 from workbadge.commands.services import Services
@@ -57,6 +58,7 @@ class Story:
     app_id: int
     app_secret: str
     redirect_uris: tuple[str, ...]
+    scim_token: str
 
 
 _ASSETS: tuple[tuple[NodeKind, str, dict[str, Any], bool], ...] = (
@@ -129,6 +131,7 @@ async def build_story(services: Services, redirect_uris: tuple[str, ...], now: d
             ),
             now,
         )
+        _, scim_token = await make_scim_token(tx, services, organization_id, "Sandbox directory", None, now)
     return Story(
         organization_id,
         business_id,
@@ -143,6 +146,7 @@ async def build_story(services: Services, redirect_uris: tuple[str, ...], now: d
         app.id,
         app.secret,
         redirect_uris,
+        scim_token,
     )
 
 
@@ -236,6 +240,7 @@ def describe(story: Story, base_url: str, control_url: str, control_token: str, 
         "control_token": control_token,
         "now": now,
         "organization": {"id": str(story.organization_id), "domain": DOMAIN},
+        "scim": {"base_url": f"{base_url}/scim/{story.organization_id}/v2", "token": story.scim_token},
         "business": {"id": str(story.business_id), "name": story.business_name},
         "partner_business": {"id": str(story.partner_id), "name": story.partner_name},
         "assets": [asset(one) for one in story.assets],

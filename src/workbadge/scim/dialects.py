@@ -48,16 +48,14 @@ def read_flag(value: Any, name: str = "active") -> bool:
 
 
 def read_manager(value: Any) -> Any:
-    """A manager as an object, whichever way it is written: in an array of one, or as the id alone (SC-09)."""
+    """A manager as an object, whichever way it is written: in an array of one, or as the id alone (SC-09); where it is found,
+    we know ourselves."""
     if isinstance(value, list):
         if len(value) > 1:
             raise InvalidValueException(detail="manager: expected one manager")
         value = value[0] if value else None
-    if isinstance(value, str):
-        return {"value": value} if value else None
-    if isinstance(value, dict):
-        return {"value": value.get("value")} if value.get("value") else None
-    return value
+    named = value.get("value") if isinstance(value, dict) else value
+    return {"value": named, "$ref": f"Users/{named}"} if named else None
 
 
 def write_resource(endpoint: str, sent: dict[str, Any]) -> dict[str, Any]:

@@ -5,8 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from scim2_models import (
-    Group,
-    GroupMember,
     InvalidValueException,
     Meta,
     NotFoundException,
@@ -33,7 +31,7 @@ from workbadge.terms.kinds import NodeKind
 
 from .dialects import CORE_GROUP
 from .people import read_person_id, version_of
-from .provider import GROUP
+from .provider import GROUP, Group, Member
 from .searching import LookUp
 
 _OURS = ("id", "meta", "members")
@@ -55,9 +53,7 @@ def show_group(group: DirectoryGroup) -> Resource[Any]:
         version=version_of(group.version),
     )
     if group.members:
-        shown.members = [
-            GroupMember(value=str(one), ref=Reference(f"Users/{one}"), type="User") for one in group.members
-        ]
+        shown.members = [Member(value=str(one), ref=Reference(f"Users/{one}"), type="User") for one in group.members]
     return shown
 
 

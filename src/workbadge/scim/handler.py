@@ -5,7 +5,6 @@ from typing import Any
 from scim2_models import (
     ConflictException,
     ForbiddenException,
-    Group,
     InvalidValueException,
     NotFoundException,
     PatchOp,
@@ -29,7 +28,7 @@ from workbadge.lifecycle.changes import Refusal
 from workbadge.store.engine import StoreBusyError, StoreConflictError
 
 from .groups import split_members
-from .provider import GROUP
+from .provider import GROUP, USER, Group
 from .storage import DirectoryStorage
 
 WITHOUT_MEMBERS: ResponseParameters[Group] = ResponseParameters[Group].model_validate({"excludedAttributes": "members"})
@@ -92,6 +91,14 @@ class DirectoryHandler(AsyncScimHandler):
                 if tried == TRIES - 1 or self.service.match(request).operation is Operation.bulk:
                     raise
         raise AssertionError("unreachable")
+
+    async def replace_resource(
+        self, resource_type: ResourceType, current: Resource[Any], replacement: Resource[Any], conditions: Conditions
+    ) -> Resource[Any]:
+        """As it says; whoever leaves out ``active`` disables and enables nobody (SC-32)."""
+        if resource_type.name == USER and replacement.active is None:  # type: ignore[attr-defined]
+            replacement.active = current.active  # type: ignore[attr-defined]
+        return await super().replace_resource(resource_type, current, replacement, conditions)
 
     async def patch_resource(
         self, resource_type: ResourceType, resource_id: str, patch_op: "PatchOp[Any]", conditions: Conditions

@@ -28,7 +28,7 @@ from .provider import USER, PersonModel
 from .searching import LookUp
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
-_OURS = ("id", "meta", "groups", "password", "active")
+_OURS = ("id", "meta", "groups", "password")
 """Never kept of what a directory writes: it is the platform's, or a secret (SC-25)."""
 
 
@@ -45,7 +45,13 @@ def version_of(number: int) -> str:
 
 def show_person(user: DirectoryUser) -> Resource[Any]:
     """The resource of somebody."""
-    shown: Resource[Any] = PersonModel.model_validate({**user.document, "active": user.active, "id": str(user.id)})
+    said = {**user.document, "id": str(user.id)}
+    if not user.active or "active" in said:
+        said["active"] = user.active
+    manager = _manager_of(user.document)
+    if manager is not None:
+        said[ENTERPRISE] = {**said[ENTERPRISE], "manager": {"value": manager, "$ref": f"Users/{manager}"}}
+    shown: Resource[Any] = PersonModel.model_validate(said)
     shown.meta = Meta(
         resource_type=USER,
         created=user.created_at,
@@ -66,6 +72,8 @@ def read_person(resource: Resource[Any]) -> WantedUser:
     active = document.get("active")
     for name in _OURS:
         document.pop(name, None)
+    if active is not None:
+        document["active"] = True  # that it is shown; what it is, the account says
     user_name = str(document.get("userName") or "").strip()
     if not user_name:
         raise InvalidValueException(detail="userName is required")
@@ -140,7 +148,9 @@ class People:
         return show_person(await self.load(text))
 
     async def add(self, resource: Resource[Any]) -> Resource[Any]:
-        """A new one."""
+        """A new one, active unless it says otherwise."""
+        if resource.active is None:  # type: ignore[attr-defined]
+            resource = resource.model_copy(update={"active": True})
         wanted = read_person(resource)
         await self._check_manager(None, wanted)
         made = await commands.add_user(self._tx, self._services, self._organization_id, wanted, self._now)

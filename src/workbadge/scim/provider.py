@@ -1,17 +1,25 @@
 """What the service says of itself, and how far it lets a directory depart from the letter of the RFCs (RFC 7643 §5–7)."""
 
+from typing import Annotated, Any
+
+from pydantic import Field
 from scim2_models import (
+    URN,
     AuthenticationScheme,
     Bulk,
+    CaseExact,
     ChangePassword,
+    ComplexAttribute,
     EnterpriseUser,
     ETag,
     External,
     Filter,
-    Group,
+    Mutability,
     Pagination,
     Patch,
     Reference,
+    Required,
+    Resource,
     ResourceType,
     ScimPolicy,
     ScimProvider,
@@ -21,6 +29,27 @@ from scim2_models import (
 )
 
 PersonModel = User[EnterpriseUser]
+
+
+class Member(ComplexAttribute):
+    """A member as RFC 7643 §8.7.1 has it: who it is, and nothing that could be out of date."""
+
+    value: Annotated[str | None, Mutability.immutable, CaseExact.true] = None
+    ref: Annotated[Reference[User[Any]] | None, Mutability.immutable] = Field(
+        None, serialization_alias="$ref", validation_alias="$ref"
+    )
+    type: Annotated[str | None, Mutability.immutable] = Field(None, examples=["User"])
+
+
+class Group(Resource[Any]):
+    """A group of users (RFC 7643 §4.2)."""
+
+    __schema__ = URN("urn:ietf:params:scim:schemas:core:2.0:Group")
+
+    display_name: Annotated[str | None, Required.true] = None
+    members: list[Member] | None = None
+
+
 USER, GROUP = "User", "Group"
 
 PAGE_SIZE, MOST_RESULTS = 100, 1_000

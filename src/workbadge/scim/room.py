@@ -139,7 +139,8 @@ async def _serve(
 
 
 def _translate(service: DirectoryService, request: ScimRequest) -> None:
-    """Body and filter in the RFC's words (``dialects``)."""
+    """Body and filter in the RFC's words (``dialects``). Raises NotFoundException, MethodNotAllowedException before it reads."""
+    service.match(request)
     endpoint = request.path.strip("/").partition("/")[0].lower()
     query = dict(request.query)
     if query.get("filter"):
