@@ -57,7 +57,7 @@ async def test_a_persons_page_shows_what_there_is(shared: Site) -> None:
     olga = await shared.browser(at_work("olga"))
     page = await read(olga, f"{center(shared)}/people/{await emil(shared)}")
     assert "Harbour Coffee Company" in page and "Last seen" in page
-    assert "wb-timeline" in page and "emil@example.com" in page
+    assert "Claimed the work account" in page and "emil@example.com" in page
     assert "argon2" not in page and "Suspend" not in page and "Sign out everywhere" in page
     for stranger in (shared.ids["person"], make_id(NodeKind.ACCOUNT, 1)):
         assert (await olga.get(f"{center(shared)}/people/{stranger}")).status_code == 404

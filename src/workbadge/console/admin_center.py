@@ -115,10 +115,12 @@ Handler = Callable[[OrganizationFrame], Awaitable[Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def organization_page(active: str, act: OrganizationAct, form: bool = False) -> Callable[[Handler], Endpoint]:
+def organization_page(
+    active: str, act: OrganizationAct, form: bool = False, files: int = 0
+) -> Callable[[Handler], Endpoint]:
     """An endpoint of an organization, for a role that may do ``act``. Whoever has no role is told the same as of an
     organization that does not exist; whoever has another one is told which is needed."""
-    return framed(lambda request, session: _frame(request, session, active, act), form)
+    return framed(lambda request, session: _frame(request, session, active, act), form, files)
 
 
 async def _frame(request: Request, session: BrowserSession, active: str, act: OrganizationAct) -> OrganizationFrame:

@@ -51,6 +51,7 @@ SAYS = {
     "unsubscribed": "The app is no longer subscribed. What waited was given up.",
     "replayed": "The delivery is sent again, under its id.",
     "signed-out": "Signed out.",
+    "imported": "Imported. Each row ended as the preview said.",
     "suspended": "Suspended: sessions, tokens and the grace of the old login ended at once.",
     "restored": "The account may sign in again. Apps have to be connected again.",
     "signed-out-everywhere": "Signed out in every browser.",
@@ -176,7 +177,7 @@ AnyFrame = TypeVar("AnyFrame")
 
 
 def framed(
-    load: Callable[[Request, BrowserSession], Awaitable[AnyFrame]], form: bool
+    load: Callable[[Request, BrowserSession], Awaitable[AnyFrame]], form: bool, files: int = 0
 ) -> Callable[[Callable[[AnyFrame], Awaitable[Response]]], Endpoint]:
     """An endpoint that works in a frame: signed in, with what ``load`` lets through, with a valid ``form`` where it changes
     something. What is refused is a page."""
@@ -189,7 +190,7 @@ def framed(
                 return RedirectResponse(login_address(request, path), 303)
             try:
                 if form:
-                    await check_form(request, session)
+                    await check_form(request, session, files)
                 return await handler(await load(request, session))
             except CommandError as error:
                 return plain_error(request, error)

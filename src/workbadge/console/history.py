@@ -56,6 +56,7 @@ ACTS = {
     "app.take": "App taken into this business",
     "organization.role": "Role in the organization given",
     "organization.role_end": "Role in the organization taken away",
+    "account.import": "Work account made from a file",
     "account.suspend": "Account suspended",
     "account.restore": "Suspension lifted",
     "account.sign_out": "Signed out everywhere",

@@ -61,7 +61,7 @@ async def _sought(tx: Tx, asked: dict[str, str]) -> Sought:
     """What the filter means. Raises INVALID for a day that is none."""
     until = _day(asked, "until")
     return Sought(
-        None if "who" not in asked else await _person(tx, asked["who"]),
+        None if "who" not in asked else (await _person(tx, asked["who"]),),
         asked.get("noun", "") if asked.get("noun", "") in _NOUNS else "",
         _day(asked, "since"),
         None if until is None else until + timedelta(days=1),

@@ -8,6 +8,7 @@ from workbadge.commands.errors import not_found
 from workbadge.commands.migration import resend_invitation
 from workbadge.commands.person import restore_person, sign_out_person, suspend_person
 from workbadge.store import audit, grants, people, records, rights, sessions
+from workbadge.store.audit import Sought
 from workbadge.store.people import Standing
 from workbadge.store.slices import FIRST
 from workbadge.terms.kinds import AccountKind, NodeKind
@@ -72,7 +73,8 @@ async def person(frame: OrganizationFrame) -> Response:
         places = [one for one in await rights.list_memberships(tx, account_id) if one.is_open(now)]
         held = await grants.list_grants(tx, account_id)
         apps = [(row, await records.find_app(tx, row.app_id)) for row in held]
-        rows = await audit.slice_of_organization(tx, frame.owner_id, audit.Sought(person_id=account_id), FIRST, SHOWN)
+        logins = (account_id, *await people.list_linked(tx, account_id))
+        rows = await audit.slice_of_organization(tx, frame.owner_id, Sought(logins), FIRST, SHOWN)
         role = await people.find_role(tx, frame.owner_id, account_id)
         open_sessions = [] if account.suspended_at else await sessions.list_sessions(tx, account_id)
         return frame.page(

@@ -34,9 +34,9 @@ async def slice_of_entries(tx: Tx, business_id: int, place: Place, limit: int) -
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """Which entries: about or by a person, of a noun (``membership`` of ``membership.add``), in ``[since, until)``."""
+    """Which entries: about or by somebody (one of a person's accounts; None: anybody), of a noun (``membership`` of ``membership.add``), in ``[since, until)``."""
 
-    person_id: int | None = None
+    accounts: tuple[int, ...] | None = None
     noun: str = ""
     since: datetime | None = None
     until: datetime | None = None
@@ -48,8 +48,8 @@ def _of_organization(organization_id: int, sought: Sought) -> tuple[Select[Any],
     where: list[ColumnElement[bool]] = [
         or_(audit.c.organization_id == organization_id, audit.c.business_id.in_(owned)),
     ]
-    if sought.person_id is not None:
-        where.append(or_(audit.c.actor_id == sought.person_id, audit.c.subject_id == sought.person_id))
+    if sought.accounts is not None:
+        where.append(or_(audit.c.actor_id.in_(sought.accounts), audit.c.subject_id.in_(sought.accounts)))
     if sought.noun:
         where.append(audit.c.act.like(name_pattern(f"{sought.noun}.").removeprefix("%"), escape="/"))
     if sought.since is not None:

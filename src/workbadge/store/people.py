@@ -10,7 +10,7 @@ from workbadge.terms.organizations import OrganizationRole
 
 from .engine import Tx
 from .fence import Fence, count_rows
-from .schema import account, business, migration_person, name_pattern, organization_role
+from .schema import account, account_link, business, migration_person, name_pattern, organization_role
 from .slices import Place, Slice, read_slice
 
 
@@ -119,3 +119,9 @@ async def find_role(tx: Tx, organization_id: int, account_id: int) -> Organizati
         )
     )
     return None if row is None else OrganizationRole(row.role)
+
+
+async def list_linked(tx: Tx, managed_id: int) -> list[int]:
+    """The personal accounts from which a person claimed a managed one."""
+    rows = await tx.rows(select(account_link.c.personal_id).where(account_link.c.managed_id == managed_id))
+    return [row.personal_id for row in rows]

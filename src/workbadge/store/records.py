@@ -12,6 +12,9 @@ from workbadge.terms.kinds import AccountKind, NodeKind
 from .engine import Tx
 from .schema import account, app, asset, business, domain, name_key, organization, scoped_account
 
+_IN_ONE = 500
+"""Values in one ``IN``."""
+
 
 async def add_organization(tx: Tx, organization_id: int, name: str, now: datetime) -> None:
     """Insert an organization with the platform's grace."""
@@ -146,6 +149,16 @@ async def find_account_by_address(tx: Tx, kind: AccountKind, address: str) -> Ro
     return await tx.one(
         select(account).where(account.c.kind == kind.value, account.c.email_key == address_key(address))
     )
+
+
+async def list_accounts_by_address(tx: Tx, kind: AccountKind, addresses: list[str]) -> list[Row[Any]]:
+    """Accounts of ``kind`` with one of the addresses, compared by ``address_key``."""
+    keys = sorted({address_key(one) for one in addresses})
+    found: list[Row[Any]] = []
+    for start in range(0, len(keys), _IN_ONE):
+        some = account.c.email_key.in_(keys[start : start + _IN_ONE])
+        found += await tx.rows(select(account).where(account.c.kind == kind.value, some))
+    return found
 
 
 async def list_accounts(tx: Tx, ids: list[int]) -> dict[int, Row[Any]]:

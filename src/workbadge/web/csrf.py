@@ -53,9 +53,9 @@ def check_origin(request: Request) -> None:
         raise CommandError(Problem.FORBIDDEN, "This form was sent from another site.", "a form of this site")
 
 
-async def check_form(request: Request, session: BrowserSession | None) -> None:
-    """Raises FORBIDDEN unless the request is a form of this session and this site."""
-    form = await _read_form(request)
+async def check_form(request: Request, session: BrowserSession | None, files: int = 0) -> None:
+    """Raises FORBIDDEN unless the request is a form of this session and this site, with so many ``files`` at most."""
+    form = await _read_form(request, files)
     _check_token(form, csrf_token(request, session))
 
 
@@ -67,12 +67,12 @@ async def check_login_form(request: Request) -> None:
     _check_token(form, login_token(request))
 
 
-async def _read_form(request: Request) -> FormData:
+async def _read_form(request: Request, files: int = 0) -> FormData:
     check_origin(request)
     essence = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if essence not in _FORMS:
         raise CommandError(Problem.FORBIDDEN, "This is not a form.", "a form of this site")
-    return await request.form(max_fields=MOST_FIELDS, max_files=0)
+    return await request.form(max_fields=MOST_FIELDS, max_files=files)
 
 
 def _check_token(form: FormData, expected: str) -> None:
