@@ -114,7 +114,38 @@ def world(running: Sandbox) -> Iterator["World"]:
     running.control("POST", f"/checkpoints/{kept}/restore", {})
 
 
-class World:
+class Offline:
+    """No server: an app, and an instant that stands still. For clients whose transport answers by itself."""
+
+    app = App("11", Secret("our secret"), base="https://graph.example")
+
+    def clock(self) -> datetime:
+        """The instant."""
+        return BEGIN
+
+    def client(self, form: Form, app: App | None = None, **settings: Any) -> Any:
+        """A client on a connection of its own. ``pauses``: how long it would have waited, while nothing waits in fact."""
+        pauses: list[float] = []
+
+        async def pause(seconds: float) -> None:
+            pauses.append(seconds)
+
+        kind, http = form.pick((Client, httpx.Client), (AsyncClient, httpx.AsyncClient))
+        transport = settings.pop("transport", None)
+        sent = http(trust_env=False, transport=transport, timeout=20)
+        settings.setdefault("clock", self.clock)
+        client = form.of(kind(app or self.app, sent, pause=form.pick(pauses.append, pause), **settings))
+        client.pauses = pauses
+        return client
+
+
+@pytest.fixture
+def offline() -> Offline:
+    """A client's surroundings without a server."""
+    return Offline()
+
+
+class World(Offline):
     """A real sandbox from an app maker's side: two apps, people, assets, a clock."""
 
     def __init__(self, sandbox: Sandbox) -> None:
@@ -131,21 +162,6 @@ class World:
         """Another app of the same maker, with the same callback address."""
         body = {"name": "Second", "redirect_uris": [CALLBACK], **settings}
         return self._app(self.sandbox.control("POST", "/apps", body))
-
-    def client(self, form: Form, app: App | None = None, **settings: Any) -> Any:
-        """A client on a connection of its own. ``pauses``: how long it would have waited, while nothing waits in fact."""
-        pauses: list[float] = []
-
-        async def pause(seconds: float) -> None:
-            pauses.append(seconds)
-
-        kind, http = form.pick((Client, httpx.Client), (AsyncClient, httpx.AsyncClient))
-        transport = settings.pop("transport", None)
-        sent = http(trust_env=False, transport=transport, timeout=20)
-        settings.setdefault("clock", self.clock)
-        client = form.of(kind(app or self.app, sent, pause=form.pick(pauses.append, pause), **settings))
-        client.pauses = pauses
-        return client
 
     def clock(self) -> datetime:
         """The world's clock."""

@@ -14,7 +14,7 @@ from regrant.answers import read_instant
 from regrant.errors import ACTIONS, classify
 from regrant.usage import usage_of
 from tests.kit._forms import Form
-from tests.kit.conftest import CALLBACK, SCOPES, World
+from tests.kit.conftest import CALLBACK, SCOPES, Offline, World
 
 
 def test_nodes_are_read_and_written(world: World, form: Form) -> None:
@@ -169,13 +169,13 @@ def test_a_persons_token_from_the_vault_is_for_its_asset(world: World, form: For
 @pytest.mark.parametrize(
     "path", ["https://evil.example/me", "../oauth/access_token", "me?access_token=x", "me#x", "a/../b"]
 )
-def test_what_is_no_path_is_refused(world: World, form: Form, path: str) -> None:
+def test_what_is_no_path_is_refused(offline: Offline, form: Form, path: str) -> None:
     """P5: an address, a query or dots in a path are refused before anything is sent."""
     with pytest.raises(ValueError, match="a path like"):
-        world.client(form).get(path, Secret("EAAx"))
+        offline.client(form).get(path, Secret("EAAx"))
 
 
-def test_parameters_may_have_any_name(world: World, form: Form) -> None:
+def test_parameters_may_have_any_name(offline: Offline, form: Form) -> None:
     """wire 3.10: names like path, token or about are parameters of the wire, not of the library."""
     sent: list[str] = []
 
@@ -183,15 +183,15 @@ def test_parameters_may_have_any_name(world: World, form: Form) -> None:
         sent.append(request.content.decode())
         return httpx.Response(200, json={"id": "1"})
 
-    client = world.client(form, transport=httpx.MockTransport(keep))
+    client = offline.client(form, transport=httpx.MockTransport(keep))
     client.post("1", Secret("EAAx"), path="a", token="b", about="c")
     assert sent[0].startswith("path=a&token=b&about=c&")
 
 
-def test_a_secret_among_the_parameters_of_a_read_is_refused(world: World, form: Form) -> None:
+def test_a_secret_among_the_parameters_of_a_read_is_refused(offline: Offline, form: Form) -> None:
     """P1: a parameter that is a secret would stand in the address, where proxies and logs keep it: nothing is sent."""
     with pytest.raises(ValueError, match="does not stand in an address"):
-        world.client(form).get("me", Secret("EAAx"), input_token=Secret("EAAy"))
+        offline.client(form).get("me", Secret("EAAx"), input_token=Secret("EAAy"))
 
 
 def failing(*answers: httpx.Response | Exception) -> httpx.MockTransport:
@@ -233,28 +233,28 @@ FINE = httpx.Response(200, json={"id": "1"})
         httpx.RemoteProtocolError("cut off"),
     ],
 )
-def test_a_read_is_repeated_after_a_fault(world: World, form: Form, failure: Any) -> None:
+def test_a_read_is_repeated_after_a_fault(offline: Offline, form: Form, failure: Any) -> None:
     """wire 8.5: a fault, garbage, a cut-off answer or none at all is tried again after a growing pause, and then given up."""
-    client = world.client(form, transport=failing(failure, failure, FINE))
+    client = offline.client(form, transport=failing(failure, failure, FINE))
     assert client.get("1", Secret("EAAx")) == {"id": "1"}
     assert len(client.pauses) == 2 and 0.25 <= client.pauses[0] <= 0.5 <= client.pauses[1] <= 1.0
     with pytest.raises(GraphError) as caught:
-        world.client(form, transport=failing(failure), tries=3).get("1", Secret("EAAx"))
+        offline.client(form, transport=failing(failure), tries=3).get("1", Secret("EAAx"))
     assert caught.value.action is Action.RETRY
 
 
-def test_a_write_is_not_repeated_when_it_may_have_arrived(world: World, form: Form) -> None:
+def test_a_write_is_not_repeated_when_it_may_have_arrived(offline: Offline, form: Form) -> None:
     """wire 8.5: a post that got no answer is not sent twice; one that was refused as faulty, or never left, is."""
     for failure in (httpx.ReadTimeout("slow"), httpx.Response(200, text="{")):
         with pytest.raises(GraphError):
-            world.client(form, transport=failing(failure, FINE)).post("1/feed", Secret("EAAx"), message="x")
+            offline.client(form, transport=failing(failure, FINE)).post("1/feed", Secret("EAAx"), message="x")
     for failure in (httpx.ConnectError("no"), refused(2, status=503)):
-        assert world.client(form, transport=failing(failure, FINE)).post("1/feed", Secret("EAAx"), message="x") == {
+        assert offline.client(form, transport=failing(failure, FINE)).post("1/feed", Secret("EAAx"), message="x") == {
             "id": "1"
         }
 
 
-def test_a_full_allowance_is_waited_for_or_told(world: World, form: Form) -> None:
+def test_a_full_allowance_is_waited_for_or_told(offline: Offline, form: Form) -> None:
     """wire 3.13: a limit is waited for when that is short, else the error says from when on; the headers say how long."""
     use = {
         "call_count": 100,
@@ -264,13 +264,13 @@ def test_a_full_allowance_is_waited_for_or_told(world: World, form: Form) -> Non
         "estimated_time_to_regain_access": 7,
     }
     full = refused(80001, headers={"x-business-use-case-usage": json.dumps({"12": [use]})})
-    client = world.client(form, transport=failing(full, FINE))
+    client = offline.client(form, transport=failing(full, FINE))
     with pytest.raises(GraphError) as caught:
         client.get("1", Secret("EAAx"))
     assert caught.value.reason is Reason.LIMIT and caught.value.action is Action.BACK_OFF
-    assert caught.value.until == world.clock() + timedelta(minutes=7) and client.pauses == []
+    assert caught.value.until == offline.clock() + timedelta(minutes=7) and client.pauses == []
     assert client.usage.percent == 100
-    patient = world.client(form, transport=failing(full, FINE), patience=600.0)
+    patient = offline.client(form, transport=failing(full, FINE), patience=600.0)
     assert patient.get("1", Secret("EAAx")) == {"id": "1"} and patient.pauses == [420.0]
 
 
@@ -339,24 +339,24 @@ def test_each_reason_has_an_action() -> None:
         '{"error": {"code": "190"}}',
     ],
 )
-def test_garbage_is_never_taken_for_an_error_of_the_person(world: World, form: Form, text: str) -> None:
+def test_garbage_is_never_taken_for_an_error_of_the_person(offline: Offline, form: Form, text: str) -> None:
     """P3: an answer that is no envelope never reads as a dead token."""
-    client = world.client(form, transport=failing(httpx.Response(400, text=text)), tries=1)
+    client = offline.client(form, transport=failing(httpx.Response(400, text=text)), tries=1)
     with pytest.raises(GraphError) as caught:
         client.get("1", Secret("EAAx"))
     assert caught.value.action in (Action.RETRY, Action.FIX)
 
 
-def test_a_batch_that_is_garbled_or_half_done(world: World, form: Form) -> None:
+def test_a_batch_that_is_garbled_or_half_done(offline: Offline, form: Form) -> None:
     """wire 3.11: what was not begun is sent again; a member that cannot be read, or a list of another length, is an error."""
     part = [{"code": 200, "body": '{"id": "1"}'}, None, {"code": 200, "body": "{"}]
     rest = [{"code": 400, "body": '{"error": {"code": 190, "error_subcode": 463, "message": "x"}}'}]
-    client = world.client(form, transport=failing(httpx.Response(200, json=part), httpx.Response(200, json=rest)))
+    client = offline.client(form, transport=failing(httpx.Response(200, json=part), httpx.Response(200, json=rest)))
     first, second, third = client.batch([Op("GET", "1"), Op("GET", "2"), Op("GET", "3")], Secret("EAAx"))
     assert first == {"id": "1"} and second.reason is Reason.LOGIN_ENDED and third.reason is Reason.GARBLED
     with pytest.raises(GraphError, match="another length"):
-        world.client(form, transport=failing(httpx.Response(200, json=[]))).batch([Op("GET", "1")], Secret("EAAx"))
-    never = world.client(form, transport=failing(httpx.Response(200, json=[None])), tries=2)
+        offline.client(form, transport=failing(httpx.Response(200, json=[]))).batch([Op("GET", "1")], Secret("EAAx"))
+    never = offline.client(form, transport=failing(httpx.Response(200, json=[None])), tries=2)
     assert never.batch([Op("GET", "1")], Secret("EAAx"))[0].reason is Reason.FAULT
 
 

@@ -11,12 +11,12 @@ from urllib.parse import parse_qs
 import httpx
 import pytest
 
-from regrant import App, AsyncMonitor, LocalKeys, Monitor, Secret, State
+from regrant import AsyncMonitor, LocalKeys, Monitor, Secret, State
 from regrant.rounds import next_look
 from tests.kit._forms import Form
-from tests.kit.conftest import BEGIN, SCOPES, Place, World
+from tests.kit.conftest import BEGIN, SCOPES, Offline, Place, World
 
-APP = App("11", Secret("our secret"), base="https://graph.example")
+APP = Offline.app
 ENDS = (BEGIN + timedelta(days=30)).strftime("%Y-%m-%dT%H:%M:%S+00:00")
 LOST = {
     "message": "(#100) Object does not exist, cannot be loaded due to missing permission or reviewable feature",
@@ -107,9 +107,7 @@ def _watched(place: Place, form: Form, answer: Callable[[list[str], str], Any], 
             return httpx.Response(400, json={"error": broken})
         return httpx.Response(200, json={id: found[id] for id in ids} if "ids" in request.url.params else found[ids[0]])
 
-    world = World.__new__(World)
-    world.app = APP
-    client = world.client(form, APP, transport=httpx.MockTransport(serve), clock=place.clock)
+    client = Offline().client(form, APP, transport=httpx.MockTransport(serve), clock=place.clock)
     watched = Watched(place, form, client)
     watched.calls = calls  # type: ignore[attr-defined]
     return watched
