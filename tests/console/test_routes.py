@@ -17,6 +17,8 @@ OPEN, OWN, CLAIM, MEMBER, ADMIN, MAKER, MAKER_ADMIN = "open", "own", "claim", "m
 
 ORGANIZATION: dict[str, OrganizationAct] = {
     "GET /console/organizations/{organization}": OrganizationAct.VIEW,
+    "GET /console/organizations/{organization}/policy": OrganizationAct.SEE_POLICY,
+    "POST /console/organizations/{organization}/policy": OrganizationAct.MANAGE_POLICY,
     "GET /console/organizations/{organization}/roles": OrganizationAct.VIEW,
     "POST /console/organizations/{organization}/roles": OrganizationAct.MANAGE_ROLES,
     "GET /console/organizations/{organization}/people": OrganizationAct.SEE_PEOPLE,
@@ -44,6 +46,8 @@ POLICY = {
     "POST /console/account/security/{account}": OWN,
     "GET /console/account/security/{account}/app": OWN,
     "POST /console/account/security/{account}/app": OWN,
+    "GET /console/account/security/{account}/passkey": OWN,
+    "POST /console/account/security/{account}/passkey": OWN,
     "GET /console/outbox": OPEN,
     "GET /console/claim/{link}": CLAIM,
     "POST /console/claim/{link}": CLAIM,

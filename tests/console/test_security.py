@@ -291,3 +291,34 @@ async def test_sessions_are_listed_and_ended(site: Site) -> None:
     assert (await here.post(path_of(site), data=ended)).status_code == 404
     await here.post(path_of(site), data={"csrf": csrf_of(page), "action": "end_others"})
     assert [await signed_in(one) for one in (*others, here)] == [False, False, False, True]
+
+
+async def test_dangerous_acts_ask_a_protected_login_for_a_young_proof(site: Site) -> None:
+    """AC-50: roles, system users, the start of a migration and roles in the organization wait for a proof under ten minutes old of a
+    login that has a factor; nothing was changed meanwhile, and after the proof it goes on."""
+    client = await site.browser(login("ada"))
+    ada = f"/console/account/security/{await _id(site, 'ada@mail.example')}"
+    key, _ = await enrol(site, client, ada)
+    await advance(site, minutes=10)
+    form = csrf_of((await client.get(ada)).text)
+    before = await site.dump()
+    role = f"{site.business}/people/{site.ids['membership']}/role"
+    acts = {
+        role: {"role": "EMPLOYEE"},
+        f"{site.business}/system-users": {"name": "Robot"},
+        f"{site.business}/migration/plan": {"action": "start"},
+        f"/console/organizations/{site.ids['organization']}/roles": {"action": "take", "account": site.ids["person"]},
+    }
+    asked = ""
+    for path, data in acts.items():
+        answer = await client.post(path, data={"csrf": form, **data})
+        asked = answer.headers.get("location", "")
+        assert answer.status_code == 303 and "/console/account/confirm/" in asked, path
+    assert await site.dump() == before
+    page = (await client.get(asked)).text
+    proof = {"csrf": csrf_of(page), "proof": code_at(key, site.world.clock.now()), "next": f"{site.business}/people"}
+    done = await client.post(asked.partition("?")[0], data=proof)
+    assert done.headers["location"] == f"{site.business}/people"
+    form = csrf_of((await client.get(ada)).text)
+    changed = await client.post(role, data={"csrf": form, "role": "EMPLOYEE"})
+    assert "done=saved" in changed.headers["location"]

@@ -39,6 +39,11 @@ class Enrolment:
     key: str
     uri: str
 
+    @property
+    def spaced(self) -> str:
+        """The key in groups of four, to be typed."""
+        return " ".join(self.key[at : at + 4] for at in range(0, len(self.key), 4))
+
 
 def _wrong() -> CommandError:
     """The same for wrong, old, used and unknown codes (AC-43)."""
@@ -50,7 +55,7 @@ def _wrong() -> CommandError:
     )
 
 
-async def _load_active(tx: Tx, account_id: int) -> Any:
+async def load_active(tx: Tx, account_id: int) -> Any:
     """The account, if it may sign in. Raises NOT_FOUND."""
     account = await records.find_account(tx, account_id)
     if account is None or account.suspended_at is not None or account.deleted_at is not None:
@@ -58,7 +63,8 @@ async def _load_active(tx: Tx, account_id: int) -> Any:
     return account
 
 
-async def _note(tx: Tx, services: Services, account: Any, act: str, now: datetime, **detail: Any) -> None:
+async def note(tx: Tx, services: Services, account: Any, act: str, now: datetime, **detail: Any) -> None:
+    """The audit entry of an account's own act (I11)."""
     entry = Audit(act, account.id, None, account.organization_id, detail)
     await write_audit(tx, (entry,), account.id, services.entropy.new_id, now)
 
@@ -87,10 +93,10 @@ def matching_step(key: str, code: str, now: datetime) -> int | None:
 
 
 async def add_totp(
-    services: Services, account_id: int, key: str, code: str, name: str, now: datetime
+    services: Services, account_id: int, key: str, code: str, name: str, now: datetime, only_first: bool = False
 ) -> tuple[str, ...]:
     """Enrol an authenticator app that proves with ``code`` that it has ``key``. The first factor of an account brings its
-    recovery codes: they are returned, and stored as hashes alone. Raises UNAUTHENTICATED, INVALID, CONFLICT, NOT_FOUND."""
+    recovery codes: they are returned, and stored as hashes alone. ``only_first``: not beside another factor. Raises UNAUTHENTICATED, INVALID, CONFLICT, NOT_FOUND."""
     name = check_factor_name(name or "Authenticator app")
     step = matching_step(key, code.strip(" "), now)
     if step is None:
@@ -102,13 +108,15 @@ async def add_totp(
         )
 
     async def work(tx: Tx) -> tuple[str, ...]:
-        account = await _load_active(tx, account_id)
-        held = await _check_room(tx, account_id)
+        account = await load_active(tx, account_id)
+        held = await check_room(tx, account_id)
+        if held and only_first:
+            raise conflict("There is a second factor already.", "to sign in with it")
         factor_id = services.entropy.new_id(NodeKind.RECORD)
         sealed = services.sealer.seal(key, _PLACE)
         await factors.add_totp(tx, factor_id, account_id, name, sealed, step, now)
-        await _note(tx, services, account, "account.factor_added", now, kind=FactorKind.TOTP.value)
-        return () if held else await _fresh_codes(tx, services, account_id)
+        await note(tx, services, account, "account.factor_added", now, kind=FactorKind.TOTP.value)
+        return () if held else await fresh_codes(tx, services, account_id)
 
     return await in_transaction(services, work)
 
@@ -121,7 +129,7 @@ def check_factor_name(name: str) -> str:
     return name
 
 
-async def _check_room(tx: Tx, account_id: int) -> int:
+async def check_room(tx: Tx, account_id: int) -> int:
     """How many factors there are. Raises CONFLICT when there can be no more."""
     held = len(await factors.list_factors(tx, account_id))
     if held >= MOST:
@@ -129,7 +137,7 @@ async def _check_room(tx: Tx, account_id: int) -> int:
     return held
 
 
-async def _fresh_codes(tx: Tx, services: Services, account_id: int) -> tuple[str, ...]:
+async def fresh_codes(tx: Tx, services: Services, account_id: int) -> tuple[str, ...]:
     """New recovery codes, 79 bits each; all older ones are dead (AC-47)."""
     codes = tuple(_code(services) for _ in range(CODES))
     await factors.set_recovery_codes(tx, account_id, [_code_hash(account_id, one) for one in codes])
@@ -174,7 +182,7 @@ async def prove_code(services: Services, account_id: int, code: str, client: str
     await throttle.check(now)
 
     async def work(tx: Tx) -> bool:
-        account = await _load_active(tx, account_id)
+        account = await load_active(tx, account_id)
         if not digits:
             return await _use_recovery(tx, services, account, code, now)
         return await _use_totp(tx, services, account_id, code, now)
@@ -200,7 +208,7 @@ async def _use_recovery(tx: Tx, services: Services, account: Any, code: str, now
     if not await factors.use_recovery_code(tx, account.id, _code_hash(account.id, code), now):
         return False
     left = await factors.count_recovery_codes(tx, account.id)
-    await _note(tx, services, account, "account.recovery_used", now, left=left)
+    await note(tx, services, account, "account.recovery_used", now, left=left)
     return True
 
 
@@ -208,11 +216,11 @@ async def renew_codes(services: Services, account_id: int, now: datetime) -> tup
     """New recovery codes; the old ones are dead (AC-47). Raises CONFLICT without a second factor, NOT_FOUND."""
 
     async def work(tx: Tx) -> tuple[str, ...]:
-        account = await _load_active(tx, account_id)
+        account = await load_active(tx, account_id)
         if not await factors.list_factors(tx, account_id):
             raise conflict("There is no second factor that codes could stand in for.", "to add one first")
-        await _note(tx, services, account, "account.recovery_renewed", now)
-        return await _fresh_codes(tx, services, account_id)
+        await note(tx, services, account, "account.recovery_renewed", now)
+        return await fresh_codes(tx, services, account_id)
 
     return await in_transaction(services, work)
 
@@ -221,11 +229,11 @@ async def remove_factor(services: Services, account_id: int, factor_id: int, now
     """Remove a factor; with the last one the recovery codes go. Raises NOT_FOUND."""
 
     async def work(tx: Tx) -> None:
-        account = await _load_active(tx, account_id)
+        account = await load_active(tx, account_id)
         if not await factors.drop_factor(tx, account_id, factor_id):
             raise not_found("second factor")
         if not await factors.list_factors(tx, account_id):
             await factors.set_recovery_codes(tx, account_id, ())
-        await _note(tx, services, account, "account.factor_removed", now)
+        await note(tx, services, account, "account.factor_removed", now)
 
     await in_transaction(services, work)

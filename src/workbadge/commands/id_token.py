@@ -28,7 +28,7 @@ async def make_id_token(services: Services, client: Client, access: str, login: 
     }
     if login.signed_in_at is not None:
         claims["auth_time"] = int(login.signed_in_at.timestamp())
-    if login.method is not None:
+    if login.method is not None and login.method.amr:
         claims["amr"] = list(login.method.amr)
         if login.method.acr is not None:
             claims["acr"] = login.method.acr

@@ -77,6 +77,7 @@ async def _system_users(frame: Frame, made: object) -> Response:
 @page("system-users", admin=True, form=True)
 async def add_user(frame: Frame) -> Response:
     """Make a system user; its token is shown once."""
+    await frame.require_proof("/system-users")
     form = await frame.request.form()
     ids = tuple(read_id(one, "asset", *ASSET_KINDS) for one in form.getlist("asset"))
     scopes = tuple(str(one) for one in form.getlist("scope"))

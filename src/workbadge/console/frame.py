@@ -25,7 +25,7 @@ from workbadge.web.sessions import BrowserSession, SignedIn, current
 from workbadge.web.shell import Flash, Link, NavGroup, NavItem, Place, Shell, Viewer
 from workbadge.web.signin import login_address
 from workbadge.web.state import now_of, site_of
-from workbadge.web.step_up import StepUpError
+from workbadge.web.step_up import StepUpError, require_proof
 
 SAYS = {
     "saved": "Saved.",
@@ -100,6 +100,11 @@ class Frame:
     def path(self) -> str:
         """Path of the business's pages."""
         return f"/console/{self.business.id}"
+
+    async def require_proof(self, path: str) -> None:
+        """A dangerous act asks a login that has a second factor for a young proof; then it goes on at ``path`` of the business.
+        Raises StepUpError (AC-50)."""
+        await require_proof(self.request, self.account, self.path + path, only_protected=True)
 
     def page(self, template: str, status: int = 200, **context: Any) -> Response:
         """A page inside the frame."""

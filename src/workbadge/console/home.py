@@ -165,6 +165,7 @@ def _membership_id(frame: Frame) -> int:
 @page("people", admin=True, form=True)
 async def set_role(frame: Frame) -> Response:
     """Change a role."""
+    await frame.require_proof("/people")
     form = await frame.request.form()
     wanted = text_of(form, "role")
     if wanted not in Role.__members__:

@@ -84,6 +84,7 @@ def _end_of_day(text: str, field: str) -> datetime:
 @page("migration", admin=True, form=True)
 async def start(frame: Frame) -> Response:
     """The plan's two steps: look at it once more, then start."""
+    await frame.require_proof("/migration/plan")
     form = await frame.request.form(max_fields=12_000)
     chosen: dict[int, str] = {}
     until: dict[int, str] = {}

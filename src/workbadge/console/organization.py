@@ -11,6 +11,7 @@ from workbadge.terms.addresses import parse_address
 from workbadge.terms.ids import parse_id
 from workbadge.terms.kinds import AccountKind
 from workbadge.terms.organizations import CALLED, OrganizationAct, OrganizationRole
+from workbadge.web.step_up import require_proof
 
 from .admin_center import OrganizationFrame, organization_page
 from .frame import text_of
@@ -70,6 +71,7 @@ async def _roles(frame: OrganizationFrame, errors: dict[str, str], status: int, 
 @organization_page("organization-roles", OrganizationAct.MANAGE_ROLES, form=True)
 async def change_roles(frame: OrganizationFrame) -> Response:
     """Give somebody a role, by e-mail, or take one away."""
+    await require_proof(frame.request, frame.account, f"{frame.path}/roles", only_protected=True)
     form = await frame.request.form()
     key, actor, now = frame.organization.id, frame.account.id, frame.now
     if text_of(form, "action") == "take":

@@ -12,12 +12,14 @@ from starlette.responses import Response
 from workbadge.commands.account import prove_password_again
 from workbadge.commands.errors import CommandError, Problem, not_found
 from workbadge.commands.factors import prove_code
+from workbadge.commands.passkeys import prove_passkey, request_options
 from workbadge.commands.services import Services
-from workbadge.store import records
+from workbadge.store import factors, records
 from workbadge.terms.ids import parse_id
-from workbadge.terms.methods import Method
+from workbadge.terms.methods import FactorKind, Method
 from workbadge.web.csrf import csrf_token
 from workbadge.web.pages import render
+from workbadge.web.passkeys import make_challenge, open_challenge, seal_challenge
 from workbadge.web.sessions import BrowserSession, SignedIn, client_address, prove_again, set_cookie
 from workbadge.web.shell import Shell
 from workbadge.web.signin import login_address, redirect, safe_next
@@ -70,6 +72,11 @@ class Own:
         """Back to the security page after something was done."""
         return redirect(f"{self.request.scope.get('root_path', '')}{self.path}?{urlencode({'done': done})}")
 
+    @property
+    def place(self) -> str:
+        """Where what a page of this login carries may be opened again: in this session, for this login."""
+        return f"own:{self.account.id}:{self.session.hash.hex()}"
+
     async def prove(self, method: Method) -> "Own":
         """The same after the login proved itself: in a new session, whose cookie ``keep`` gives to the browser."""
         return replace(self, session=await prove_again(self.request, self.account, method))
@@ -103,10 +110,15 @@ async def confirm_page(own: Own) -> Response:
 async def _ask(own: Own, leads_to: str, error: str | None, status: int) -> Response:
     async with own.services.store.read() as tx:
         account = await records.find_account(tx, own.account.id)
+        held = await factors.list_factors(tx, own.account.id)
+    challenge = make_challenge(own.request)
     return own.page(
         "confirm.html",
         status=status,
-        protected=await is_protected(own.request, own.account),
+        protected=bool(held),
+        has_passkey=any(one.kind == FactorKind.PASSKEY.value for one in held),
+        options=request_options(own.services, held, challenge),
+        challenge=seal_challenge(own.request, challenge, own.place),
         has_password=account is not None and account.password_hash is not None,
         sign_in_href=login_address(own.request, leads_to, another=True).removeprefix(
             own.request.scope.get("root_path", "")
@@ -123,7 +135,11 @@ async def confirm(own: Own) -> Response:
     leads_to = safe_next(text_of(form, "next"), own.path)
     client, proof = client_address(own.request), text_of(form, "proof")
     try:
-        if await is_protected(own.request, own.account):
+        if text_of(form, "credential"):
+            challenge = open_challenge(own.request, text_of(form, "challenge"), own.place)
+            await prove_passkey(own.services, text_of(form, "credential"), challenge, own.now, own.account.id)
+            method = _with_passkey(own.account.method)
+        elif await is_protected(own.request, own.account):
             method = await prove_code(own.services, own.account.id, proof, client, own.now)
         else:
             await prove_password_again(own.services, own.account.id, proof, client, own.now)
@@ -134,6 +150,11 @@ async def confirm(own: Own) -> Response:
         return await _ask(own, leads_to, _said(error, own.now), _STATUS[error.problem])
     proven = await own.prove(method)
     return proven.keep(redirect(own.request.scope.get("root_path", "") + leads_to))
+
+
+def _with_passkey(before: str) -> Method:
+    """How a login is proven after a passkey: whoever signed in with one alone gave no password."""
+    return Method.PASSKEY if before == Method.PASSKEY.value else Method.PASSWORD_PASSKEY
 
 
 def _said(error: CommandError, now: datetime) -> str:

@@ -29,6 +29,7 @@ from . import (
     own,
     password,
     security,
+    sign_in_policy,
 )
 from .frame import dead_end
 
@@ -48,6 +49,8 @@ ROUTES = (
     Route("/console/account/security/{account}", security.act, methods=["POST"]),
     Route("/console/account/security/{account}/app", security.enrol_page, methods=["GET"]),
     Route("/console/account/security/{account}/app", security.enrol, methods=["POST"]),
+    Route("/console/account/security/{account}/passkey", security.passkey_page, methods=["GET"]),
+    Route("/console/account/security/{account}/passkey", security.enrol_passkey, methods=["POST"]),
     Route("/console/outbox", account.outbox, methods=["GET"]),
     Route("/console/claim/{link}", claim.open_page, methods=["GET"]),
     Route("/console/claim/{link}", claim.confirm, methods=["POST"]),
@@ -65,6 +68,8 @@ ROUTES = (
     Route("/console/join/{link}", join.show, methods=["GET"]),
     Route("/console/join/{link}", join.accept, methods=["POST"]),
     Route(_ORGANIZATION, organization.overview, methods=["GET"]),
+    Route(_ORGANIZATION + "/policy", sign_in_policy.policy, methods=["GET"]),
+    Route(_ORGANIZATION + "/policy", sign_in_policy.change, methods=["POST"]),
     Route(_ORGANIZATION + "/roles", organization.roles, methods=["GET"]),
     Route(_ORGANIZATION + "/roles", organization.change_roles, methods=["POST"]),
     Route(_ORGANIZATION + "/people", organization_people.show, methods=["GET"]),

@@ -4,16 +4,19 @@ import base64
 from datetime import datetime, timedelta
 
 import msgspec
-import segno
 from starlette.responses import Response
 
 from workbadge.commands.errors import CommandError, Problem, conflict, not_found
 from workbadge.commands.factors import add_totp, enrolment_of, make_key, remove_factor, renew_codes
 from workbadge.commands.logout import end_logins
+from workbadge.commands.passkeys import add_passkey, creation_options
+from workbadge.commands.sign_in_policy import find_deadline
 from workbadge.keys.seal import SealError
-from workbadge.store import factors, sessions
+from workbadge.store import factors, records, sessions
 from workbadge.terms.ids import parse_id
-from workbadge.terms.methods import FactorKind, Method, read_method
+from workbadge.terms.methods import Method, read_method
+from workbadge.web.passkeys import make_challenge, open_challenge, seal_challenge
+from workbadge.web.qr import qr_image
 from workbadge.web.step_up import require_proof
 
 from .frame import text_of
@@ -37,6 +40,7 @@ async def show(own: Own) -> Response:
         held = await factors.list_factors(tx, own.account.id)
         left = await factors.count_recovery_codes(tx, own.account.id)
         places = await sessions.list_sessions(tx, own.account.id)
+        demanded = await find_deadline(tx, own.account.id)
     policy = own.services.policy
     live = [one for one in places if own.now < one.signed_in_at + policy.session and own.now < one.ends]
     live = [one for one in live if own.now - one.seen_at < policy.session_idle]
@@ -55,7 +59,7 @@ async def show(own: Own) -> Response:
             }
             for one in live
         ],
-        has_totp=any(one.kind == FactorKind.TOTP for one in held),
+        demanded=demanded,
     )
 
 
@@ -101,29 +105,23 @@ async def enrol_page(own: Own) -> Response:
 
 def _enrol(own: Own, key: str, errors: dict[str, str], status: int, name: str = "") -> Response:
     enrolment = enrolment_of(own.services, key, own.account.email)
-    code = segno.make(enrolment.uri, error="m", micro=False)
-    sealed = own.services.sealer.seal(msgspec.json.encode(_Key(key, own.now)).decode(), _place(own))
+    sealed = own.services.sealer.seal(msgspec.json.encode(_Key(key, own.now)).decode(), f"factor.enrol:{own.place}")
     return own.page(
         "enrol_app.html",
         status=status,
-        qr=code.svg_data_uri(scale=4, border=4, light="#ffffff", dark="#000000"),
-        key=" ".join(key[at : at + 4] for at in range(0, len(key), 4)),
+        qr=qr_image(enrolment.uri),
+        key=enrolment.spaced,
         sealed=base64.urlsafe_b64encode(sealed).decode(),
         errors=errors,
         name=name,
     )
 
 
-def _place(own: Own) -> str:
-    """A key is of one account in one session (AC-46)."""
-    return f"factor.enrol:{own.account.id}:{own.session.hash.hex()}"
-
-
 def _open(own: Own, text: str) -> str:
     """The key that the page showed. Raises CONFLICT for one of another session, another account, or an old page."""
     try:
         raw = base64.b64decode(text, altchars=b"-_", validate=True)
-        found = msgspec.json.decode(own.services.sealer.open(raw, _place(own)), type=_Key)
+        found = msgspec.json.decode(own.services.sealer.open(raw, f"factor.enrol:{own.place}"), type=_Key)
     except (SealError, ValueError) as error:
         raise conflict("This page is out of date.", "the page opened again") from error
     if own.now - found.since >= ENROL_LIFE:
@@ -143,5 +141,48 @@ async def enrol(own: Own) -> Response:
         if error.problem not in _SHOWN:
             raise
         return _enrol(own, key, {error.field: f"{error.message} Expected: {error.expected}."}, 400, name)
-    proven = await own.prove(Method.PASSWORD_TOTP)
+    return await _added(own, Method.PASSWORD_TOTP, codes)
+
+
+async def _added(own: Own, method: Method, codes: tuple[str, ...]) -> Response:
+    """A factor was added, and by that proven; the recovery codes that came with the first one are shown."""
+    proven = await own.prove(method)
     return proven.keep(proven.page("recovery_codes.html", codes=codes, fresh=True) if codes else own.go("factor-added"))
+
+
+@own_page("security")
+async def passkey_page(own: Own) -> Response:
+    """``GET /console/account/security/{account}/passkey``: asks the device for a passkey."""
+    await require_proof(own.request, own.account, f"{own.path}/passkey")
+    return await _passkey(own, {}, 200)
+
+
+async def _passkey(own: Own, errors: dict[str, str], status: int, name: str = "") -> Response:
+    challenge = make_challenge(own.request)
+    async with own.services.store.read() as tx:
+        account = await records.find_account(tx, own.account.id)
+        held = await factors.list_factors(tx, own.account.id)
+    return own.page(
+        "enrol_passkey.html",
+        status=status,
+        options=creation_options(own.services, account, held, challenge),
+        challenge=seal_challenge(own.request, challenge, own.place),
+        errors=errors,
+        name=name,
+    )
+
+
+@own_page("security", form=True)
+async def enrol_passkey(own: Own) -> Response:
+    """``POST /console/account/security/{account}/passkey``."""
+    form = await own.request.form()
+    await require_proof(own.request, own.account, f"{own.path}/passkey")
+    challenge = open_challenge(own.request, text_of(form, "challenge"), own.place)
+    credential, name = text_of(form, "credential"), text_of(form, "name")
+    try:
+        codes = await add_passkey(own.services, own.account.id, credential, challenge, name, own.now)
+    except CommandError as error:
+        if error.problem not in _SHOWN:
+            raise
+        return await _passkey(own, {error.field: f"{error.message} Expected: {error.expected}."}, 400, name)
+    return await _added(own, Method.PASSWORD_PASSKEY, codes)

@@ -4,16 +4,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from workbadge.commands.errors import CommandError, Problem
-from workbadge.commands.factors import check_since, list_protected, prove_code
+from workbadge.commands.factors import add_totp, check_since, prove_code
+from workbadge.commands.passkeys import prove_passkey, request_options
+from workbadge.commands.sign_in_policy import Step, find_steps
 from workbadge.terms.ids import parse_id
+from workbadge.terms.methods import Method
 from workbadge.web.csrf import check_form, check_login_form, csrf_token, keep_login_mark, login_token
 from workbadge.web.pages import render
+from workbadge.web.passkeys import make_challenge, open_challenge, seal_challenge
 from workbadge.web.sessions import check_password, client_address, current, sign_in, sign_out
 from workbadge.web.signin import redirect, safe_next
 from workbadge.web.state import now_of, site_of
 
 from .oidc_core.prompt import hinted_address
-from .second_step import Waiting, app_ahead, ask_second, open_waiting
+from .second_step import Waiting, app_ahead, ask_second, open_waiting, passkey_place, show_codes
 
 
 async def login_page(request: Request) -> Response:
@@ -27,6 +31,7 @@ async def _page(
 ) -> Response:
     session = await current(request)
     app = await app_ahead(request, leads_to)
+    challenge = make_challenge(request)
     another = "another" in request.query_params or error is not None
     response = render(
         request,
@@ -39,6 +44,8 @@ async def _page(
         leads_to=leads_to,
         error=error,
         email=email[:254],
+        options=request_options(site_of(request.scope).services, [], challenge),
+        challenge=seal_challenge(request, challenge, passkey_place(request)),
     )
     keep_login_mark(request, response)
     return response
@@ -61,7 +68,8 @@ async def log_in(request: Request) -> Response:
             return await _page(request, leads_to, f"Too many tries. Please wait {wait} seconds.", email, 429)
         return await _page(request, leads_to, error.message, email, 401)
     now = now_of(request.scope)
-    waiting = await list_protected(site_of(request.scope).services, proven.ids)
+    steps = await find_steps(site_of(request.scope).services, proven.ids, now)
+    waiting = tuple(one for one in proven.ids if steps[one] is not Step.NONE)
     free = tuple(one for one in proven.ids if one not in waiting)
     if waiting:
         response = await ask_second(request, leads_to, Waiting(waiting, now))
@@ -88,7 +96,13 @@ async def second_step(request: Request) -> Response:
     if form.get("action") == "skip" and rest.accounts:
         return await ask_second(request, leads_to, rest)
     try:
-        method = await prove_code(services, account_id, str(form.get("code") or ""), client_address(request), now)
+        if waiting.key is not None:
+            return await _enrol(request, leads_to, account_id, waiting.key)
+        if form.get("credential"):
+            await _prove_passkey(request, account_id)
+            method = Method.PASSWORD_PASSKEY
+        else:
+            method = await prove_code(services, account_id, str(form.get("code") or ""), client_address(request), now)
     except CommandError as error:
         return await ask_second(request, leads_to, waiting, error)
     if rest.accounts:
@@ -96,6 +110,39 @@ async def second_step(request: Request) -> Response:
     else:
         response = redirect(request.scope.get("root_path", "") + leads_to)
     await sign_in(request, response, account_id, method=method)
+    return response
+
+
+async def _enrol(request: Request, leads_to: str, account_id: int, key: str) -> Response:
+    """The account has its first factor, and with that both steps. Raises CommandError."""
+    code = str((await request.form()).get("code") or "")
+    services, now = site_of(request.scope).services, now_of(request.scope)
+    codes = await add_totp(services, account_id, key, code, "", now, only_first=True)
+    response = show_codes(request, leads_to, codes)
+    await sign_in(request, response, account_id, method=Method.PASSWORD_TOTP)
+    return response
+
+
+async def _prove_passkey(request: Request, account_id: int | None = None) -> int:
+    """Whose passkey the form carries. Raises CommandError."""
+    form = await request.form()
+    challenge = open_challenge(request, str(form.get("challenge") or ""), passkey_place(request))
+    services, now = site_of(request.scope).services, now_of(request.scope)
+    return await prove_passkey(services, str(form.get("credential") or ""), challenge, now, account_id)
+
+
+async def passkey_login(request: Request) -> Response:
+    """``POST /login/passkey``: a passkey alone signs in; it says whose it is, and is two factors in one."""
+    form = await request.form(max_fields=20, max_files=0)
+    leads_to = safe_next(str(form.get("next") or ""))
+    try:
+        await check_login_form(request)
+        account_id = await _prove_passkey(request)
+    except CommandError as error:
+        status = 401 if error.problem is Problem.UNAUTHENTICATED else 403
+        return await _page(request, leads_to, error.message, status=status)
+    response = redirect(request.scope.get("root_path", "") + leads_to)
+    await sign_in(request, response, account_id, method=Method.PASSKEY)
     return response
 
 

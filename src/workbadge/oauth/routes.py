@@ -11,7 +11,7 @@ from workbadge.web.pages import render, security_headers
 from workbadge.web.wire import BODY_LIMIT
 
 from .dialog import start, step
-from .login import choose_page, log_in, log_out, login_page, second_step
+from .login import choose_page, log_in, log_out, login_page, passkey_login, second_step
 from .oidc_logout import CONFIRM, confirm_logout, end_session
 from .oidc_logout import PATH as END_SESSION
 from .rfc6749.authorize import authorize
@@ -69,6 +69,7 @@ class OAuth:
                 Route(AUTHORIZE, authorize, methods=["GET", "POST"]),
                 Route("/login", login_page, methods=["GET"]),
                 Route("/login", log_in, methods=["POST"]),
+                Route("/login/passkey", passkey_login, methods=["POST"]),
                 Route("/login/second", second_step, methods=["POST"]),
                 Route("/logout", choose_page, methods=["GET"]),
                 Route("/logout", log_out, methods=["POST"]),

@@ -38,6 +38,33 @@ async def use_step(tx: Tx, factor_id: int, step: int, now: datetime) -> bool:
     return await tx.run(update(factor).where(*unused).values(last_step=step, last_used_at=now)) == 1
 
 
+async def find_passkey(tx: Tx, credential_id: bytes) -> Row[Any] | None:
+    """All columns of the passkey with that id."""
+    return await tx.one(select(factor).where(factor.c.credential_id == credential_id))
+
+
+async def add_passkey(
+    tx: Tx,
+    factor_id: int,
+    account_id: int,
+    name: str,
+    credential_id: bytes,
+    public_key: bytes,
+    sign_count: int,
+    now: datetime,
+) -> None:
+    """Insert a passkey; ``public_key`` in COSE's form."""
+    row = {"id": factor_id, "account_id": account_id, "kind": FactorKind.PASSKEY.value, "name": name}
+    key = {"credential_id": credential_id, "public_key": public_key, "sign_count": sign_count}
+    await tx.run(insert(factor), [{**row, **key, "created_at": now}])
+
+
+async def use_passkey(tx: Tx, factor_id: int, before: int, after: int, now: datetime) -> bool:
+    """Move a passkey's counter; False when somebody else did meanwhile."""
+    same = factor.c.id == factor_id, factor.c.sign_count == before
+    return await tx.run(update(factor).where(*same).values(sign_count=after, last_used_at=now)) == 1
+
+
 async def drop_factor(tx: Tx, account_id: int, factor_id: int) -> bool:
     """Delete a factor of an account; whether there was one."""
     mine = factor.c.id == factor_id, factor.c.account_id == account_id

@@ -7,7 +7,7 @@ from sqlalchemy import Row, delete, insert, select, update
 
 from .engine import Tx
 from .fence import Fence, fenced_rows
-from .schema import account, organization, session, session_account
+from .schema import account, factor_deadline, organization, session, session_account, sign_in_policy
 
 
 async def add_session(tx: Tx, hashed: bytes, now: datetime, ends: datetime, device: str | None = None) -> None:
@@ -66,7 +66,7 @@ async def drop_signed_in(tx: Tx, hashed: bytes, account_id: int) -> None:
 
 
 async def list_signed_in(tx: Tx, hashed: bytes) -> list[Row[Any]]:
-    """Active accounts signed in on a session, oldest sign-in first, with their organization's name."""
+    """Active accounts signed in on a session, oldest sign-in first, with their organization's name and policy."""
     statement = (
         select(
             account.c.id,
@@ -77,9 +77,17 @@ async def list_signed_in(tx: Tx, hashed: bytes) -> list[Row[Any]]:
             session_account.c.method,
             session_account.c.proven_at,
             organization.c.name.label("organization"),
+            account.c.created_at,
+            sign_in_policy.c.second_factor_since,
+            sign_in_policy.c.grace_seconds,
+            sign_in_policy.c.session_seconds,
+            sign_in_policy.c.idle_seconds,
+            factor_deadline.c.ends.label("deadline"),
         )
         .join(session_account, session_account.c.account_id == account.c.id)
         .outerjoin(organization, organization.c.id == account.c.organization_id)
+        .outerjoin(sign_in_policy, sign_in_policy.c.organization_id == account.c.organization_id)
+        .outerjoin(factor_deadline, factor_deadline.c.account_id == account.c.id)
         .where(
             session_account.c.session_hash == hashed,
             account.c.suspended_at.is_(None),

@@ -19,6 +19,7 @@ class Method(StrEnum):
     PASSWORD_RECOVERY = "password+code"
     PASSWORD_PASSKEY = "password+passkey"
     PASSKEY = "passkey"
+    SSO = "sso"
 
     @property
     def amr(self) -> tuple[str, ...]:
@@ -50,6 +51,7 @@ _AMR = {
     Method.PASSWORD_RECOVERY: ("pwd", "mfa"),
     Method.PASSWORD_PASSKEY: ("pwd", "pop", "user", "mfa"),
     Method.PASSKEY: ("pop", "user", "mfa"),
+    Method.SSO: (),
 }
 
 

@@ -1,7 +1,7 @@
 """Who is signed in in this browser: one cookie, personal and managed accounts side by side (L1's chooser).
 
 The cookie's value is random; only its hash is stored. A sign-in gives the browser a new session and ends the old one
-(OA-55, AC-51). Idle and absolute limits are the platform's (``Policy``).
+(OA-55, AC-51). Idle and absolute limits are the platform's (``Policy``), or shorter ones of an account's organization.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from workbadge.commands.account import Proven, prove_password
 from workbadge.commands.logout import end_logins
+from workbadge.commands.sign_in_policy import read_policy, satisfies
 from workbadge.keys import hash_secret
 from workbadge.store import session_apps, sessions
 from workbadge.terms.kinds import AccountKind
@@ -90,16 +91,27 @@ async def current(request: Request) -> BrowserSession | None:
         row = await sessions.find_session(tx, hashed)
         if row is None or now >= row.ends or now - row.seen_at >= site.services.policy.session_idle:
             return None
-        accounts = [one for one in await sessions.list_signed_in(tx, hashed) if now < _ends(site, one.signed_in_at)]
-    if now - row.seen_at >= _SEEN:
+        found = await sessions.list_signed_in(tx, hashed)
+    accounts = [one for one in found if _holds(site, one, row.seen_at, now)]
+    if now - row.seen_at >= _SEEN or len(accounts) < len(found):
         async with site.services.store.write() as tx:
             await sessions.touch_session(tx, hashed, now)
+            for one in found:
+                if one not in accounts:
+                    await sessions.drop_signed_in(tx, hashed, one.id)
     return BrowserSession(secret, hashed, _shown(accounts))
 
 
-def _ends(site: Site, signed_in_at: datetime) -> datetime:
-    """The absolute limit counts from each account's own sign-in, however often the browser's session was renewed since."""
-    return signed_in_at + site.services.policy.session
+def _holds(site: Site, one: Any, seen_at: datetime, now: datetime) -> bool:
+    """Whether an account's sign-in still holds, by the platform's policy and its organization's (O6). The absolute limit counts
+    from each account's own sign-in, however often the browser's session was renewed since."""
+    policy, platform = read_policy(one), site.services.policy
+    if now - one.signed_in_at >= min(policy.session or platform.session, platform.session):
+        return False
+    if policy.idle is not None and now - seen_at >= policy.idle:
+        return False
+    ends = policy.deadline(one.created_at, one.deadline)
+    return ends is None or now < ends or satisfies(one.method)
 
 
 def _path(request: Request) -> str:

@@ -49,7 +49,7 @@ from .core import (
     throttle,
     token,
 )
-from .factors import factor, recovery_code
+from .factors import factor, factor_deadline, recovery_code, sign_in_policy
 from .organizations import domain_claim, domain_dispute, organization_role, trusted_domain
 from .standards import client_terms, pushed_request, session_app, used_proof
 
@@ -80,6 +80,7 @@ __all__ = [
     "domain_dispute",
     "due",
     "factor",
+    "factor_deadline",
     "factors",
     "grant_target",
     "membership",
@@ -103,6 +104,7 @@ __all__ = [
     "session_app",
     "setting",
     "share",
+    "sign_in_policy",
     "standards",
     "test_user",
     "throttle",

@@ -32,3 +32,22 @@ recovery_code = Table(
     at_column("used_at"),
     Index(None, "account_id"),
 )
+
+sign_in_policy = Table(
+    "sign_in_policy",
+    metadata,
+    Column("organization_id", BigInteger, ForeignKey("organization.id"), primary_key=True, autoincrement=False),
+    at_column("second_factor_since"),
+    Column("grace_seconds", BigInteger, nullable=False),
+    Column("session_seconds", BigInteger),
+    Column("idle_seconds", BigInteger),
+)
+"""What an organization demands of its managed accounts' sign-ins. ``second_factor_since`` None: no second factor."""
+
+factor_deadline = Table(
+    "factor_deadline",
+    metadata,
+    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True, autoincrement=False),
+    at_column("ends", False),
+)
+"""Until when an account may sign in without the second factor that is demanded; written once, never moved."""

@@ -40,6 +40,25 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("recovery_code", schema=None) as table:
         table.create_index(op.f("ix_recovery_code_account_id"), ["account_id"], unique=False)
+    op.create_table(
+        "sign_in_policy",
+        sa.Column("organization_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("second_factor_since", sa.BigInteger(), nullable=True),
+        sa.Column("grace_seconds", sa.BigInteger(), nullable=False),
+        sa.Column("session_seconds", sa.BigInteger(), nullable=True),
+        sa.Column("idle_seconds", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organization.id"], name=op.f("fk_sign_in_policy_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", name=op.f("pk_sign_in_policy")),
+    )
+    op.create_table(
+        "factor_deadline",
+        sa.Column("account_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("ends", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_factor_deadline_account_id")),
+        sa.PrimaryKeyConstraint("account_id", name=op.f("pk_factor_deadline")),
+    )
     for name, column, kind in (
         ("session", "device", sa.Text()),
         ("session_account", "proven_at", sa.BigInteger()),
