@@ -88,7 +88,7 @@ def test_a_policy_is_set_and_met_at_the_next_sign_in(browser: Browser, served: S
     watched.check("policy, wrong")
     page.get_by_label("Days in which it may still be missing").fill("1")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("Saved.")).to_be_visible()
+    expect(page.get_by_text("Saved.", exact=True)).to_be_visible()
     page.locator("summary.wb-account").click()
     page.get_by_role("link", name="Security").click()
     expect(page.get_by_text("Your organization demands a second factor")).to_be_visible()
