@@ -1,4 +1,4 @@
-"""What an organization's directory said by SCIM: credentials, resources, the log of requests.
+"""What an organization's directory said by SCIM: credentials and resources.
 
 A value that must be unique, or is looked for, stands as the SHA-256 of its compared form: any length, one index.
 """
@@ -10,7 +10,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    String,
     Table,
     Text,
     UniqueConstraint,
@@ -71,21 +70,4 @@ directory_member = Table(
     Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True),
     Index(None, "account_id"),
     sqlite_with_rowid=False,
-)
-
-scim_request = Table(
-    "scim_request",
-    metadata,
-    id_column(),
-    ref_column("organization_id", "organization.id"),
-    Column("token_id", BigInteger, nullable=False),
-    at_column("at", False),
-    Column("method", String(8), nullable=False),
-    Column("path", Text, nullable=False),
-    Column("query", Text, nullable=False),
-    Column("body", Text, nullable=False),
-    Column("status", Integer, nullable=False),
-    Column("answer", Text, nullable=False),
-    Index(None, "organization_id", "at"),
-    Index(None, "at"),
 )
