@@ -5,13 +5,15 @@ from html import unescape
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
+from workbadge.commands.portfolio import add_organization
 from workbadge.store import records
-from workbadge.store.schema import audit
+from workbadge.store.schema import audit, domain_dispute
+from workbadge.terms.instants import DAY
 from workbadge.terms.kinds import AccountKind
 
-from ._site import Site, at_work, csrf_of
+from ._site import START, Site, at_work, csrf_of
 from .test_organization import center
 
 pytestmark = pytest.mark.anyio
@@ -83,6 +85,22 @@ async def test_what_has_changed_since_is_shown_again(site: Site) -> None:
     assert answer.status_code == 409 and "Nothing was written" in answer.text and "Write 1 account<" in answer.text
     assert await site.dump() == before
     assert (await confirm(itta, path, answer.text)).headers["location"].endswith("done=imported")
+
+
+async def test_a_suspended_domain_gives_no_accounts(site: Site) -> None:
+    """O1, A1: once a domain is suspended, here because a dispute about it was not answered in time, rows in it are refused, and a
+    preview of before writes nothing."""
+    itta, path = await site.browser(at_work("itta")), center(site) + "/people/import"
+    page = (await upload(itta, path, FILE.encode())).text
+    async with site.world.services.store.write() as tx:
+        other = await add_organization(tx, site.world.services, "Claimants", None, START)
+        row = {"id": 1, "name": "example.com", "holder_id": site.ids["organization"], "claimant_id": other}
+        await tx.run(insert(domain_dispute), [{**row, "opened_at": START - DAY, "answer_by": START}])
+    before = await site.dump()
+    answer = await confirm(itta, path, page)
+    assert answer.status_code == 409 and "example.com is not a verified domain here, or it is suspended" in answer.text
+    assert "Write 0 accounts" in answer.text
+    assert await site.dump() == before
 
 
 @pytest.mark.parametrize(

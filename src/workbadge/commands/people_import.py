@@ -12,12 +12,14 @@ from datetime import datetime
 
 from workbadge.lifecycle.changes import Audit
 from workbadge.lifecycle.people_import import Known, Line, Outcome, Verdict, plan_import, read_address
-from workbadge.store import organizations, records
+from workbadge.store import records
 from workbadge.store.apply import write_audit
 from workbadge.store.engine import Tx
+from workbadge.terms.addresses import domain_of
 from workbadge.terms.kinds import AccountKind, NodeKind
 from workbadge.terms.organizations import OrganizationAct
 
+from .domains import gives_addresses
 from .errors import invalid
 from .organization import demand
 from .services import Services
@@ -70,12 +72,12 @@ def _cell(row: list[str], place: int) -> str:
     return row[place][:500] if place < len(row) else ""
 
 
-async def preview_import(services: Services, organization_id: int, text: str, actor_id: int) -> Preview:
+async def preview_import(services: Services, organization_id: int, text: str, actor_id: int, now: datetime) -> Preview:
     """What would become of each row now. Reads only. Raises CommandError."""
     lines = read_lines(text)
     async with services.store.read() as tx:
         await demand(tx, organization_id, actor_id, OrganizationAct.MANAGE_PEOPLE)
-        return await _look(tx, organization_id, lines)
+        return await _look(tx, organization_id, lines, now)
 
 
 async def import_people(
@@ -87,7 +89,7 @@ async def import_people(
 
     async def work(tx: Tx) -> tuple[bool, Preview]:
         await demand(tx, organization_id, actor_id, OrganizationAct.MANAGE_PEOPLE)
-        found = await _look(tx, organization_id, lines)
+        found = await _look(tx, organization_id, lines, now)
         if found.seal != seal:
             return False, found
         audit = [await _write(tx, services, organization_id, one, now) for one in found.verdicts]
@@ -98,7 +100,7 @@ async def import_people(
     return await in_transaction(services, work)
 
 
-async def _look(tx: Tx, organization_id: int, lines: list[Line]) -> Preview:
+async def _look(tx: Tx, organization_id: int, lines: list[Line], now: datetime) -> Preview:
     addresses = [one for one in map(read_address, lines) if one is not None]
     rows = await records.list_accounts_by_address(tx, AccountKind.MANAGED, addresses)
     known = {
@@ -110,7 +112,8 @@ async def _look(tx: Tx, organization_id: int, lines: list[Line]) -> Preview:
         )
         for row in rows
     }
-    domains = frozenset(await organizations.list_verified_domains(tx, organization_id))
+    names = sorted({domain_of(one) for one in addresses})
+    domains = frozenset([one for one in names if await gives_addresses(tx, organization_id, one, now)])
     verdicts = tuple(plan_import(lines, known, domains))
     told = "\n".join(
         f"{one.line.number} {one.outcome} {one.name if one.address else one.why} {one.address} {one.account_id}"

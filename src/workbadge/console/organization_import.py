@@ -38,7 +38,7 @@ async def preview(frame: OrganizationFrame) -> Response:
     form = await frame.request.form()
     try:
         text = await _read(form.get("file"))
-        found = await preview_import(frame.services, frame.owner_id, text, frame.account.id)
+        found = await preview_import(frame.services, frame.owner_id, text, frame.account.id, frame.now)
     except CommandError as error:
         if error.problem is not Problem.INVALID:
             raise

@@ -59,7 +59,8 @@ def read_address(line: Line) -> str | None:
 
 
 def plan_import(lines: Sequence[Line], known: Mapping[str, Known], domains: frozenset[str]) -> list[Verdict]:
-    """What becomes of each row, in the order of the file. ``known``: accounts by ``address_key``; ``domains``: verified ones (A1).
+    """What becomes of each row, in the order of the file. ``known``: accounts by ``address_key``; ``domains``: those in which
+    accounts may have addresses now (A1, O1).
 
     Of two rows with one address the first counts. An account of another organization is answered as an address that cannot be
     used, without saying whose it is.
@@ -86,7 +87,9 @@ def _judge(line: Line, known: Mapping[str, Known], domains: frozenset[str], seen
     if key in seen:
         return Verdict(line, Outcome.REFUSED, name, why=f"Row {seen[key]} has the same address.")
     if domain_of(address) not in domains:
-        return Verdict(line, Outcome.REFUSED, name, why=f"{domain_of(address)} is not a verified domain here.")
+        return Verdict(
+            line, Outcome.REFUSED, name, why=f"{domain_of(address)} is not a verified domain here, or it is suspended."
+        )
     there = known.get(key)
     if there is None:
         return Verdict(line, Outcome.CREATE, name, address)
