@@ -10,7 +10,7 @@ import httpx
 from sqlalchemy import insert, select
 from starlette.types import Receive, Scope, Send
 
-from workbadge.commands import claim, migration, organization, outbox
+from workbadge.commands import claim, domains, migration, organization, outbox
 from workbadge.commands.access_request import ask_for_asset
 from workbadge.commands.app_roles import give_role
 from workbadge.commands.install import NewInstall, install_app
@@ -197,6 +197,7 @@ async def _add_running(site: Site) -> None:
             )
             await organization.give_role(tx, services, key, person, role, None, START)
             site.ids[f"at work:{name}"] = person
+        site.ids["claim"] = await domains.claim_domain(tx, services, key, "harbour-goods.com", None, START)
 
 
 async def build_site(folder: Path, base: str = BASE, postgres: str = "") -> Site:

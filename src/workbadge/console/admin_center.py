@@ -39,6 +39,7 @@ class Section:
 SECTIONS = (
     Section("organization", "Overview", "", "layout-dashboard", OrganizationAct.VIEW),
     Section("organization-people", "People", "/people", "users", OrganizationAct.SEE_PEOPLE),
+    Section("organization-domains", "Domains", "/domains", "world", OrganizationAct.SEE_DOMAINS),
     Section("organization-policy", "Policy", "/policy", "shield-check", OrganizationAct.SEE_POLICY),
     Section("organization-audit", "Audit", "/audit", "history", OrganizationAct.SEE_AUDIT),
     Section("organization-roles", "Roles", "/roles", "user-shield", OrganizationAct.VIEW),
