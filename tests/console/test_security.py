@@ -322,3 +322,20 @@ async def test_dangerous_acts_ask_a_protected_login_for_a_young_proof(site: Site
     form = csrf_of((await client.get(ada)).text)
     changed = await client.post(role, data={"csrf": form, "role": "EMPLOYEE"})
     assert "done=saved" in changed.headers["location"]
+
+
+async def test_a_new_password_keeps_how_the_login_was_proven(site: Site) -> None:
+    """AC-50, AC-51: after a change of the password the session is a new one, still known for its second factor, and no younger."""
+    key, _ = await protect(site)
+    client = make_client(site.world)
+    page = await first_step(client)
+    await second_step(client, page, code_at(key, site.world.clock.now()))
+    await advance(site, minutes=10)
+    path, old = path_of(site).replace("/security/", "/password/"), client.cookies["wb"]
+    form = csrf_of((await client.get(path)).text)
+    given = {"csrf": form, "present": PASSWORD, "new": "a new password", "again": "a new password"}
+    assert (await client.post(path, data=given)).status_code == 303
+    assert client.cookies["wb"] != old
+    assert "with a second factor" in (await client.get(path_of(site))).text
+    asked = await client.get(path_of(site) + "/app")
+    assert asked.status_code == 303 and "/console/account/confirm/" in asked.headers["location"]

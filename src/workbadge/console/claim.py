@@ -10,7 +10,7 @@ from workbadge.commands.claim import ClaimProof, ClaimView, confirm_claim, open_
 from workbadge.commands.errors import CommandError, Problem, not_found
 from workbadge.web.csrf import check_form, csrf_token
 from workbadge.web.pages import render
-from workbadge.web.sessions import BrowserSession, current, sign_in
+from workbadge.web.sessions import BrowserSession, current, rotate, sign_in
 from workbadge.web.signin import login_address
 from workbadge.web.state import now_of, site_of
 
@@ -100,7 +100,10 @@ async def confirm(request: Request) -> Response:
             return await _page(request, session, "This form was out of date. Please try again.", 403)
         return _unusable(request)
     response = RedirectResponse(f"{request.scope.get('root_path', '')}/console/{claimed.business_id}/claimed", 303)
-    await sign_in(request, response, claimed.managed_id, method="claim")
+    if work is None:
+        await sign_in(request, response, claimed.managed_id, method="claim")
+    else:
+        await rotate(request, response)
     return response
 
 

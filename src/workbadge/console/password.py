@@ -9,7 +9,7 @@ from workbadge.store import grants, records, sessions
 from workbadge.terms.ids import parse_id
 from workbadge.web.csrf import check_form, csrf_token
 from workbadge.web.pages import render
-from workbadge.web.sessions import BrowserSession, SignedIn, client_address, current, sign_in
+from workbadge.web.sessions import BrowserSession, SignedIn, client_address, current, rotate
 from workbadge.web.signin import login_address
 from workbadge.web.state import now_of, site_of
 
@@ -91,7 +91,7 @@ async def change(request: Request) -> Response:
             return plain_error(request, error)
         return await _page(request, session, account, _said(error, request), _STATUS[error.problem])
     response = RedirectResponse(f"{request.scope.get('root_path', '')}/console/account?done=password", 303)
-    await sign_in(request, response, account.id)
+    await rotate(request, response)
     return response
 
 

@@ -158,6 +158,12 @@ async def prove_again(request: Request, account: SignedIn, method: str) -> Brows
     return await _renew(request, {account.id: proof})
 
 
+async def rotate(request: Request, response: Response) -> None:
+    """A new session with everybody as they are signed in, and the old one dead: what was proven, and when, stays (AC-51)."""
+    session = await _renew(request, {})
+    set_cookie(request, response, session.secret)
+
+
 async def _renew(request: Request, proofs: dict[int, tuple[str, datetime, datetime]]) -> BrowserSession:
     """A new session in place of this browser's; ``proofs``: method, sign-in and proof of those for whom they change."""
     site, now = site_of(request.scope), now_of(request.scope)
