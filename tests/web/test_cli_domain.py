@@ -45,3 +45,5 @@ def test_a_dispute_is_listed_and_decided(tmp_path: Path) -> None:
     assert operator("domain", "list").stdout == ""
     assert operator("domain", "release", str(claims[0])).exit_code == 1
     assert operator("domain", "check", "x").exit_code == 2
+    gone = operator("domain", "check", str(claims[0]))
+    assert gone.exit_code == 1 and "No such claim" in gone.output

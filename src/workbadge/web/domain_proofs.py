@@ -17,7 +17,7 @@ import dns.resolver
 from dns.rdtypes.ANY.TXT import TXT
 
 from workbadge.commands.domains import note_found
-from workbadge.commands.errors import CommandError
+from workbadge.commands.errors import CommandError, not_found
 from workbadge.commands.services import Services
 from workbadge.commands.transaction import in_transaction
 from workbadge.keys import Entropy
@@ -139,7 +139,7 @@ async def check_now(services: Services, proofs: DomainProofs, claim_id: int, met
     async with services.store.read() as tx:
         claim = await rows.find_claim(tx, claim_id)
     if claim is None:
-        return Found(Outcome.MISSING)
+        raise not_found("claim of a domain")
     found = await proofs.look(claim.name, claim.token, method)
     await in_transaction(services, lambda tx: note_found(tx, services, claim_id, claim.token, method, found, now))
     return found
