@@ -38,7 +38,7 @@ _KEYS = {
     for column in table.c
     if column.primary_key or column.foreign_keys or column.name.endswith(("_id", "hash"))
 }
-_QUIET = ("engine", "sqlite", "postgres", "window", "slices", "fence", "kept", "notified", "_recorder")
+_QUIET = ("engine", "sqlite", "postgres", "window", "slices", "keyset", "fence", "kept", "notified", "_recorder")
 
 
 @dataclass(frozen=True)
