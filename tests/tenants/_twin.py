@@ -10,11 +10,12 @@ from typing import Any
 from sqlalchemy import Table, insert, select
 
 from workbadge.store.engine import Tx
-from workbadge.store.schema import metadata, name_key
+from workbadge.store.schema import audit, metadata, name_key
 from workbadge.terms.ids import RANDOM_SPAN, kind_of
 
 NOBODYS = {
     "setting": "of the platform",
+    "audit_head": "the end of the one chain over all entries: a number and a hash",
     "throttle": "counters of the platform, by hashed key",
     "signing_key": "of the platform",
     "used_proof": "hashes of what was used once, with nothing behind them",
@@ -91,6 +92,8 @@ async def add_twin(tx: Tx, word: str, apps: bool, other: Twin | None = None) -> 
         for row in made:
             if "name_key" in row:
                 row["name_key"] = name_key(row["name"])
+            if table is audit:
+                row |= {"number": None, "hash": None}  # a copy stands outside the chain
         if made:
             await tx.run(insert(table), made)
             twin.filled.add(table.name)

@@ -3,11 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 
 from workbadge.terms.kinds import AccountKind
 
 from .engine import Tx
+from .fence import Fence, count_rows, fenced_rows
 from .schema import account, business, domain, organization, organization_role
 
 
@@ -27,12 +28,13 @@ async def find_role(tx: Tx, organization_id: int, account_id: int) -> Row[Any] |
 
 async def list_roles(tx: Tx, organization_id: int) -> list[Row[Any]]:
     """account_id, role, break_glass, created_at, name, email, kind, suspended_at of everybody with a role, by name."""
-    return await tx.rows(
+    statement = (
         select(organization_role, account.c.name, account.c.email, account.c.kind, account.c.suspended_at)
         .join(account, account.c.id == organization_role.c.account_id)
         .where(organization_role.c.organization_id == organization_id, account.c.deleted_at.is_(None))
         .order_by(account.c.name_key, account.c.id)
     )
+    return await fenced_rows(tx, statement, Fence.around(organization_role.c.organization_id, organization_id))
 
 
 async def lock_roles(tx: Tx, organization_id: int) -> list[Row[Any]]:
@@ -78,7 +80,7 @@ async def move_role(tx: Tx, organization_id: int, from_id: int, to_id: int) -> N
 
 async def list_organizations_of(tx: Tx, account_ids: list[int]) -> list[Row[Any]]:
     """organization_id, name, account_id, role where one of the accounts has a role, by name."""
-    return await tx.rows(
+    statement = (
         select(
             organization_role.c.organization_id,
             organization.c.name,
@@ -89,27 +91,29 @@ async def list_organizations_of(tx: Tx, account_ids: list[int]) -> list[Row[Any]
         .where(organization_role.c.account_id.in_(account_ids))
         .order_by(organization.c.name, organization.c.id, organization_role.c.account_id)
     )
+    return await fenced_rows(tx, statement, Fence.among(organization_role.c.account_id, account_ids))
 
 
 async def list_businesses(tx: Tx, organization_id: int) -> list[Row[Any]]:
     """id, name of an organization's businesses, by name."""
-    return await tx.rows(
+    statement = (
         select(business.c.id, business.c.name)
         .where(business.c.organization_id == organization_id)
         .order_by(business.c.name_key, business.c.id)
     )
+    return await fenced_rows(tx, statement, Fence.around(business.c.organization_id, organization_id))
 
 
 async def count_people(tx: Tx, organization_id: int) -> int:
     """How many managed accounts an organization has."""
     mine = (account.c.organization_id == organization_id, account.c.kind == AccountKind.MANAGED.value)
-    row = await tx.one(
-        select(func.count().label("n")).select_from(account).where(*mine, account.c.deleted_at.is_(None))
-    )
-    return 0 if row is None else int(row.n)
+    statement = select(account.c.id).where(*mine, account.c.deleted_at.is_(None))
+    return await count_rows(tx, statement, Fence.around(account.c.organization_id, organization_id))
 
 
 async def list_verified_domains(tx: Tx, organization_id: int) -> list[str]:
     """Names of an organization's verified domains."""
     mine = (domain.c.organization_id == organization_id, domain.c.verified_at.is_not(None))
-    return [row.name for row in await tx.rows(select(domain.c.name).where(*mine).order_by(domain.c.name))]
+    statement = select(domain.c.name).where(*mine).order_by(domain.c.name)
+    fence = Fence.around(domain.c.organization_id, organization_id)
+    return [row.name for row in await fenced_rows(tx, statement, fence)]
