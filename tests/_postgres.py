@@ -71,7 +71,8 @@ class Postgres:
 
     def _create(self, template: str) -> str:
         name = f"wb_{os.getpid()}_{next(self._numbers)}"
-        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        # Copying the files is five times as fast as logging each page of them.
+        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
         return self.url(name)
 
     def drop_database(self, url: str) -> None:

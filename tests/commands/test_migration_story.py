@@ -87,7 +87,7 @@ async def test_a_person_who_is_rolled_back_is_as_before(world: World) -> None:
     back = await migration.roll_back(world.services, started.migration_id, world.people["selma"], None, T0 + 3 * DAY)
     assert back.reconnected_apps == (world.apps["tokens"],)
     assert await world.rights_of("selma") == before
-    answer = await world.ask(old, "page", T0 + 100 * DAY)
+    answer = await world.ask(old, "page", T0 + 89 * DAY)
     assert isinstance(answer, Allow)
     assert answer.reach_until is None
     assert not await world.may(fresh, "page", T0 + 3 * DAY)

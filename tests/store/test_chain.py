@@ -158,7 +158,7 @@ async def test_writers_on_two_nodes_make_one_chain(engine_url: str) -> None:
 async def test_what_was_there_before_the_chain_is_chained(engine_url: str) -> None:
     """The step puts entries of before in order, in the words the verifier checks."""
     async with open_store(StoreSettings(engine_url)) as store:
-        await store.run_sync(lambda connection: _upgrade_to(connection, "0009"))
+        await store.run_sync(lambda connection: _upgrade_to(connection, "0008"))
         old = [{"id": n, "at": NOW, "act": "a.b", "subject_id": n, "detail": '{"n":"Zoë"}'} for n in (3, 1, 2)]
         async with store.write() as tx:
             plain = ("id", "at", "act", "subject_id", "detail")
