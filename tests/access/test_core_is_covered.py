@@ -15,6 +15,9 @@ TESTS = (
     "tests/lifecycle/test_holding.py",
     "tests/lifecycle/test_refresh.py",
     "tests/lifecycle/test_data_access.py",
+    "tests/lifecycle/test_directory.py",
+    "tests/lifecycle/test_domain.py",
+    "tests/lifecycle/test_people_import.py",
     "tests/terms",
 )
 HEAVY = ("tests/access/test_properties.py", "tests/lifecycle/test_histories.py")

@@ -201,7 +201,7 @@ async def test_who_was_removed_hears_nothing_more(world: World) -> None:
     await due.run(world.services, T0 + 40 * DAY)
     assert {kind for kind, _ in await world.kinds()} == {"invitation"}
     async with world.services.store.read() as tx:
-        acts = [row.act for row in await tx.rows(select(schema.schema.audit.c.act))]
+        acts = [row.act for row in await tx.rows(select(schema.audit.c.act))]
     assert "migration.deadline_missed" not in acts
 
 

@@ -91,7 +91,7 @@ async def test_a_moved_deadline_counts_from_then_on(world: World) -> None:
         ("remind_claim", T0 + 13 * DAY),
     ]
     await migration.set_deadline(world.services, started.migration_id, emil, None, None, T0 + 15 * DAY)
-    assert await world.may(old, "page", T0 + 200 * DAY)
+    assert await world.may(old, "page", T0 + 89 * DAY)
     assert await due.run(world.services, T0 + 200 * DAY) == []
     refused = await refusal(
         migration.set_deadline(

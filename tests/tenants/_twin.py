@@ -22,6 +22,7 @@ NOBODYS = {
     "first_answer": "found by the hash of app, person and key alone",
     "due": "work of the platform's background worker, which no request lists",
     "domain": "asked for by its name alone, which is exclusive among organizations (O1)",
+    "domain_dispute": "of two organizations, asked for by the name that both proved (AC-07)",
 }
 """Tables that are no tenant's. The list may only shrink: ``test_tables.py`` holds its length."""
 OF_APPS = frozenset(

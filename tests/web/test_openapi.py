@@ -107,7 +107,7 @@ async def test_every_address_of_login_is_described(document: dict[str, Any]) -> 
     }
     served = {(method, path) for method, path in served if method != "HEAD"}
     forms = {(method, path) for path in ("/login", "/logout") for method in ("GET", "POST")}
-    forms |= {("POST", "/dialog/step"), ("POST", "/logout/confirm")}
+    forms |= {("POST", one) for one in ("/dialog/step", "/login/passkey", "/login/second", "/logout/confirm")}
     assert forms <= served
     assert served - described == forms
     assert {path for _, path in described if path.startswith("/oauth/")} >= set(WIRE_PATHS)

@@ -83,6 +83,6 @@ def fold_members(present: frozenset[int], changes: Iterable[MemberChange]) -> tu
                 members = members | one.ids
             case MemberAct.REMOVE:
                 members = members - one.ids
-            case MemberAct.REPLACE:
+            case _:
                 members = one.ids
     return members - present, present - members

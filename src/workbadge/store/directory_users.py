@@ -101,7 +101,7 @@ async def ids_by_hash(tx: Tx, organization_id: int, column: str, hashed: bytes) 
 async def ids_by_address(tx: Tx, organization_id: int, key: str) -> list[int]:
     """Ids of those with that address of whom the directory said nothing yet."""
     known = select(directory_user.c.account_id).where(directory_user.c.account_id == account.c.id).exists()
-    where = (*_mine(organization_id), account.c.email_key == key, ~known)
+    where = (*_mine(organization_id), account.c.email_key == key.replace("\0", "\ufffd"), ~known)
     return [row.id for row in await tx.rows(select(account.c.id).where(*where))]
 
 

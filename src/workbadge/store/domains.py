@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, and_, delete, insert, or_, select, update
 
 from .engine import Tx
+from .fence import Fence, fenced_rows
 from .schema import account_link, domain, domain_claim, domain_dispute, organization, trusted_domain
 
 _LIVE = domain_claim.c.ended_at.is_(None)
@@ -72,7 +73,8 @@ async def find_claim_of(tx: Tx, organization_id: int, name: str, lock: bool = Fa
 async def list_claims(tx: Tx, organization_id: int) -> list[Row[Any]]:
     """An organization's claims that were not ended, by name."""
     mine = and_(domain_claim.c.organization_id == organization_id, _LIVE)
-    return await tx.rows(select(domain_claim).where(mine).order_by(domain_claim.c.name))
+    statement = select(domain_claim).where(mine).order_by(domain_claim.c.name)
+    return await fenced_rows(tx, statement, Fence.around(domain_claim.c.organization_id, organization_id))
 
 
 async def list_all_claims(tx: Tx, limit: int) -> list[Row[Any]]:
