@@ -189,7 +189,7 @@ MUTANTS = (
 
 
 def run(
-    folder: Path, mutant: Mutant | None, tests: str = TESTS, chosen: str = "", examples: int = 25
+    folder: Path, mutant: Mutant | None, tests: str = TESTS, chosen: str = "", examples: int = 50
 ) -> subprocess.CompletedProcess[str]:
     """Run the properties against a copy of the pure rooms, few examples; the first failure ends it."""
     package = folder / "workbadge"
