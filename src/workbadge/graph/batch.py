@@ -21,7 +21,7 @@ from starlette.types import Message, Receive, Scope
 from workbadge.keys import hash_secret, read_token
 from workbadge.store import facts
 from workbadge.store.kept import KeptStore
-from workbadge.terms.ids import kind_of, parse_id
+from workbadge.terms.ids import parse_id
 from workbadge.web.state import Site
 from workbadge.web.wire import (
     Headers,
@@ -34,7 +34,7 @@ from workbadge.web.wire import (
 )
 
 from .alike import Alike
-from .nodes import TYPES
+from .nodes import find_named
 from .references import fill_path, fill_values, find_names
 
 MOST = 50
@@ -104,8 +104,8 @@ def _find_plain(relative_url: str) -> _Plain | None:
     if found is None:
         return None
     version, text, fields = found.groups()
-    node_id = parse_id(text.removeprefix("act_"))
-    if node_id is None or kind_of(node_id) not in TYPES:
+    node_id = find_named(text)
+    if node_id is None:
         return None
     return _Plain(text, node_id, fields or "", version)
 

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from workbadge.access import Allow, Ask, decide
+from workbadge.terms.ids import NodeId, kind_of, parse_id
 from workbadge.terms.kinds import Act, NodeKind
 from workbadge.terms.reasons import Reason
 from workbadge.terms.tasks import NONE, TASKS_OF, Task, task_names
@@ -162,6 +163,13 @@ TYPES: dict[NodeKind, NodeType] = {
     NodeKind.WHATSAPP_ACCOUNT: WHATSAPP,
     NodeKind.BUSINESS: BUSINESS,
 }
+
+
+@lru_cache(maxsize=8192)
+def find_named(text: str) -> NodeId | None:
+    """The id of the asset or business that a text is the name of on the wire; None for any other text."""
+    found = parse_id(text.removeprefix("act_"))
+    return found if found is not None and kind_of(found) in TYPES else None
 
 
 def unknown_field(name: str, node_type: NodeType) -> WireError:

@@ -8,7 +8,6 @@ import re
 import traceback
 from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -48,7 +47,7 @@ from .groups import GROUP, GROUP_EDGES, Group, reach_group
 from .identity import OWN_PLACE, PSEUDONYMS, answer_app, created_by, find_person, reach_seat, read_app
 from .lists import Edge, asked_at_top, asked_in_field
 from .members import INVITATION, read_invitation
-from .nodes import TYPES, NodeType, show
+from .nodes import TYPES, NodeType, find_named, show
 from .own import created, owner, page_access_token
 from .page_apps import SUBSCRIBED_APPS
 from .partial import with_lost
@@ -112,13 +111,6 @@ _SYSTEM_USER = _with_expansions(SYSTEM_USER, USER_EDGES, {"install_type": instal
 def _find_write(writes: Writes, method: str, rest: list[str]) -> Write | None:
     """The write of a node's own (no ``rest``) or of one of its edges."""
     return writes.get((method, rest[0] if rest else "")) if len(rest) < 2 else None
-
-
-@lru_cache(maxsize=8192)
-def _find_node(path: str) -> int | None:
-    """The asset or business that a path names and nothing inside it."""
-    found = parse_id(path[1:].removeprefix("act_"))
-    return found if found is not None and kind_of(found) in TYPES else None
 
 
 def _where(error: Exception) -> str:
@@ -222,7 +214,7 @@ class Graph:
             method = "GET"
         if method not in ("GET", "POST", "DELETE"):
             raise WireError(100, f"(#100) Unsupported method {method[:20]}.", status=405)
-        node_id = _find_node(path) if method == "GET" and "ids" not in params.values else None
+        node_id = find_named(path[1:]) if method == "GET" and "ids" not in params.values else None
         if node_id is not None:
             call = Call(site, now, params, version, path, False)
             if not call.by_app:

@@ -95,12 +95,6 @@ async def drop_parked(tx: Tx, due_id: int, now: datetime) -> None:
     await tx.run(update(due).where(due.c.id == due_id).values(parked_at=None, done_at=now))
 
 
-async def next_due(tx: Tx) -> datetime | None:
-    """When the next row becomes due."""
-    row = await tx.one(select(func.min(due.c.at).label("at")).where(due.c.done_at.is_(None)))
-    return None if row is None else row.at
-
-
 async def list_due(tx: Tx, limit: int) -> list[Row[Any]]:
     """Rows that wait, earliest first."""
     return await tx.rows(

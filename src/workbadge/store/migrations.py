@@ -273,21 +273,6 @@ async def list_in_grace(tx: Tx, managed_id: int, business_id: int | None, now: d
     )
 
 
-async def list_claimed(tx: Tx, business_id: int) -> list[Row[Any]]:
-    """Everybody who claimed in a business and was not rolled back, with the personal membership's end."""
-    return await tx.rows(
-        select(migration_person, membership.c.ends, account.c.name, account.c.email)
-        .join(membership, membership.c.id == migration_person.c.personal_membership_id)
-        .join(account, account.c.id == migration_person.c.personal_id)
-        .where(
-            migration_person.c.business_id == business_id,
-            migration_person.c.claimed_at.is_not(None),
-            migration_person.c.rolled_back_at.is_(None),
-        )
-        .order_by(account.c.name, migration_person.c.id)
-    )
-
-
 async def replace_link(tx: Tx, person_id: int, link_hash: bytes, expires: datetime) -> None:
     """Give a person a new claim link; the old one is dead."""
     await tx.run(

@@ -51,11 +51,6 @@ async def find_domain(tx: Tx, name: str) -> Row[Any] | None:
     return await tx.one(select(domain).where(domain.c.name == name))
 
 
-async def list_domains(tx: Tx, organization_id: int) -> list[Row[Any]]:
-    """Domains of an organization, by name."""
-    return await tx.rows(select(domain).where(domain.c.organization_id == organization_id).order_by(domain.c.name))
-
-
 async def add_business(tx: Tx, business_id: int, name: str, organization_id: int | None, now: datetime) -> None:
     """Insert a business."""
     await tx.run(
