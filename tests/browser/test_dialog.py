@@ -152,6 +152,25 @@ def test_the_tree_helps_and_selects_nothing_by_itself(browser: Browser, login: L
     expect(page.get_by_role("heading", name="On 1 asset")).to_be_visible()
 
 
+def test_what_is_typed_before_the_script_runs_counts(browser: Browser, login: Login) -> None:
+    """L2: who types faster than the page's script comes finds what was typed all the same."""
+    page = _context(browser).new_page()
+    page.goto(login.address())
+    _sign_in(page, login.who("employee"))
+    page.wait_for_load_state()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/app.js*", hold)
+    page.get_by_role("button", name="Continue").click(no_wait_after=True)
+    page.get_by_placeholder("Search assets").fill("america")
+    expect(page.get_by_label("Harbour Ads Europe")).to_be_visible()
+    held[-1].continue_()
+    expect(page.get_by_label("Harbour Ads Europe")).to_be_hidden()
+
+
 def test_what_the_app_had_before_is_one_click(browser: Browser, login: Login) -> None:
     """L2: when the selection is reopened nothing is ticked; one click ticks what the app had, with scripts and without."""
     page_id = login.sandbox.asset("page", 1)["id"]

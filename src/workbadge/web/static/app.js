@@ -165,7 +165,11 @@
     document.querySelectorAll("form[data-sent]").forEach(function (form) { form.removeAttribute("data-sent"); });
   });
 
-  document.querySelectorAll("[data-tree]").forEach(refreshTree);
+  // What was typed before this ran, or put back by the browser, counts too.
+  document.querySelectorAll("[data-tree]").forEach(function (tree) {
+    var search = tree.querySelector("[data-tree-search]");
+    if (search && search.value) { searchTree(tree, search.value); } else { refreshTree(tree); }
+  });
 
   // What a page found is read out: a status that is there from the start is not.
   var found = document.querySelector("[data-say]");
