@@ -120,7 +120,7 @@ async def test_several_nodes_upgrade_at_once(engine_url: str) -> None:
             return await is_current(store)
 
     assert await asyncio.gather(*(node() for _ in range(4))) == [True] * 4
-    assert newest_step() == "0009"
+    assert newest_step() == "0010"
 
 
 async def test_steps_do_not_wait_for_ever_on_a_lock(pg_url: str) -> None:
