@@ -1,7 +1,7 @@
 """The only place where things are put together.
 
 ``make_application(site)`` is one ASGI application for one site: live, or a sandbox world at its own base path.
-Paths do not collide (``wire.md`` §3.0): ``console``, ``static``, ``docs``, ``ready``, ``metrics``, ``scim``, ``dialog``, ``oauth`` and
+Paths do not collide (``wire.md`` §3.0): ``console``, ``static``, ``docs``, ``ready``, ``metrics``, ``scim``, ``sso``, ``dialog``, ``oauth`` and
 the sign-in pages are named here, everything else is a path of the graph.
 """
 
@@ -24,6 +24,7 @@ from workbadge.oauth.routes import OAUTH_SEGMENTS, make_oauth
 from workbadge.scim.room import SEGMENTS as SCIM_SEGMENTS
 from workbadge.scim.room import ScimRoom
 from workbadge.serving import leave_startup_alone
+from workbadge.sso.routes import SSO_SEGMENTS, make_sso
 from workbadge.store.engine import StoreSettings
 from workbadge.store.opening import make_store
 from workbadge.store.upgrade import upgrade
@@ -55,6 +56,7 @@ class Application:
         self._rooms: dict[str, ASGIApp] = {"static": static_files, "console": console}
         self._rooms.update(dict.fromkeys(OAUTH_SEGMENTS, oauth))
         self._rooms.update(dict.fromkeys(SCIM_SEGMENTS, ScimRoom()))
+        self._rooms.update(dict.fromkeys(SSO_SEGMENTS, make_sso()))
         self._rooms.update(dict.fromkeys(DOCS_SEGMENTS, make_docs()))
         self._rooms.update(dict.fromkeys(READINESS_SEGMENTS, make_readiness(site)))
 

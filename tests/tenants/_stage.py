@@ -217,6 +217,7 @@ async def _rows(stage: Stage) -> None:
         assert grant is not None and token is not None and signed_in is not None
         code = row_of(tables["code"], now, app_id=app_id, grant_id=grant.id, account_id=ada, token_hash=token.hash)
         family = {"app_id": app_id, "grant_id": grant.id, "account_id": ada, "code_hash": code["hash"]}
+        connection = ids(NodeKind.RECORD)
         given: dict[str, dict[str, Any]] = {
             "direct_role": {"account_id": selma, "asset_id": loose, "tasks": int(TASKS_OF[NodeKind.AD_ACCOUNT])},
             "code": code,
@@ -239,12 +240,24 @@ async def _rows(stage: Stage) -> None:
             "oauth_client": {"app_id": other},
             "client_terms": {"app_id": other, "about": "{}", "post_logout_redirect_uris": "[]", "frontends": "[]"},
             "pushed_request": {"app_id": other},
+            **_at_a_provider(connection, ada, signed_in.hash, site.ids["organization"]),
         }
         setup = as_text(Extras(Setup("shop-1", "Europe/Berlin", "EUR", "ECOMMERCE")))
         await tx.run(update(tables["install"]).values(setup=setup))
         for name, row in given.items():
             await tx.run(insert(tables[name]), [row_of(tables[name], now, **row)])
     stage.made["loose"] = loose
+
+
+def _at_a_provider(connection: int, person: int, session: bytes, organization: int) -> dict[str, dict[str, Any]]:
+    """A connection to an identity provider, somebody who signed in through it, and somebody on the way."""
+    linked = {"connection_id": connection, "subject": "subject-1", "account_id": person}
+    return {
+        "connection": {"id": connection, "organization_id": organization, "kind": "oidc", "state": "draft"},
+        "connection_identity": linked,
+        "connection_attempt": {"connection_id": connection, "purpose": "sign_in"},
+        "vouched_login": {**linked, "session_hash": session},
+    }
 
 
 LISTED = ({"limit": "100"}, {"limit": "1", "summary": "true", "order": "reverse_chronological"})

@@ -8,10 +8,11 @@ from workbadge.lifecycle.changes import Audit
 from workbadge.store import grants, records, sessions
 from workbadge.store.apply import write_audit
 from workbadge.store.engine import Tx
-from workbadge.terms.addresses import address_key, parse_address
+from workbadge.terms.addresses import address_key, domain_of, parse_address
 from workbadge.terms.kinds import AccountKind
 from workbadge.terms.reasons import Reason
 
+from .connections import find_route, sso_needed, takes_no_password
 from .errors import CommandError, Problem, invalid, not_found
 from .limits import Throttle
 from .logout import end_every_login
@@ -38,7 +39,8 @@ async def prove_password(services: Services, email: str, password: str, client: 
     """Whose address and password these are. A work and a personal account may share an address (A1): the password tells
     them apart. It takes as long and answers the same for known and unknown addresses (OA-58).
 
-    ``client``: the network address that asks, for throttling. Raises CommandError: UNAUTHENTICATED, TOO_MANY.
+    ``client``: the network address that asks, for throttling. Raises CommandError: UNAUTHENTICATED, TOO_MANY; FORBIDDEN for
+    a domain whose work accounts sign in through their organization (O6), whatever the password.
     """
     try:
         address = parse_address(email.strip())
@@ -51,15 +53,17 @@ async def prove_password(services: Services, email: str, password: str, client: 
             await records.find_account_by_address(tx, kind, address or "-")
             for kind in (AccountKind.MANAGED, AccountKind.PERSONAL)
         ]
+        route = await find_route(tx, domain_of(address)) if address else None
+        barred = [one is not None and await takes_no_password(tx, one) for one in found]
     proven: list[int] = []
-    for account in found:
-        usable = account is not None and account.suspended_at is None and account.deleted_at is None
+    for account, sso_only in zip(found, barred, strict=True):
+        usable = account is not None and account.suspended_at is None and account.deleted_at is None and not sso_only
         right = await services.passwords.verify(None if account is None else account.password_hash, password)
         if account is not None and usable and right:
             proven.append(account.id)
     if not proven:
         await throttle.failed(now)
-        raise _wrong()
+        raise _wrong() if route is None or not route.required else sso_needed(route)
     await throttle.succeeded()
     return Proven(tuple(proven))
 

@@ -11,9 +11,11 @@ from workbadge.lifecycle.migration import Claim
 from workbadge.store import migrations, place_profiles, records, rights
 from workbadge.store.apply import apply_plan, write_audit
 from workbadge.store.engine import Tx
+from workbadge.terms.addresses import domain_of
 from workbadge.terms.ids import NodeId
 from workbadge.terms.kinds import AccountKind, NodeKind, Role
 
+from .connections import Route, find_route
 from .coverage import Connection, list_connections
 from .errors import CommandError, Problem, invalid, not_found
 from .migration import grace_of
@@ -35,7 +37,8 @@ class MovingAsset:
 
 @dataclass(frozen=True, slots=True)
 class ClaimView:
-    """What a claim page shows before anything is confirmed. Reading it consumes nothing (AC-23)."""
+    """What a claim page shows before anything is confirmed. Reading it consumes nothing (AC-23). ``route``: the connection by
+    which the work login is proven, where the organization has one for the address."""
 
     person_id: int
     migration_id: int
@@ -55,6 +58,7 @@ class ClaimView:
     cut_off_if_now: datetime | None
     grace: timedelta
     link_expires: datetime
+    route: Route | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,7 @@ async def open_claim(tx: Tx, services: Services, link: str, now: datetime) -> Cl
         now + grace_of(organization, services) if personal.is_open(now) else None,
         grace_of(organization, services),
         row.link_expires_at,
+        await find_route(tx, domain_of(row.work_email)),
     )
 
 
@@ -147,6 +152,7 @@ async def confirm_claim(services: Services, link: str, proof: ClaimProof, now: d
         if row.personal_id != proof.personal_id:
             await _note_stranger(tx, services, row, proof.personal_id, now)
             return None
+        await _check_route(tx, row, proof)
         plan, claimed = await _claim(tx, services, row, proof, hashed, now)
         await _apply(tx, services, row, plan, claimed, now)
         return None if plan.refusal is not None else claimed
@@ -155,6 +161,15 @@ async def confirm_claim(services: Services, link: str, proof: ClaimProof, now: d
     if done is None:
         raise _neutral()
     return done
+
+
+async def _check_route(tx: Tx, row: Any, proof: ClaimProof) -> None:
+    """Where the organization has a connection for the address, a password of one's own choice proves nothing (M4). Raises
+    UNAUTHENTICATED."""
+    route = await find_route(tx, domain_of(row.work_email))
+    if route is not None and proof.managed_id is None:
+        expected = f"to be signed in as {row.work_email} through {route.name}"
+        raise CommandError(Problem.UNAUTHENTICATED, "The work login was not proven.", expected)
 
 
 async def _hash(services: Services, password: str) -> str:

@@ -41,17 +41,29 @@ async def add_organization(tx: Tx, services: Services, name: str, domain: str | 
     organization_id = services.entropy.new_id(NodeKind.ORGANIZATION)
     await records.add_organization(tx, organization_id, check_name(name), now)
     if domain is not None:
-        try:
-            canonical = canonical_domain(domain)
-        except ValueError as error:
-            raise invalid("domain", str(error), "example.com") from error
-        if await records.find_domain(tx, canonical) is not None:
-            raise conflict(
-                f"{canonical} belongs to an organization already.",
-                "a domain that is not taken",
-            )
-        await records.add_domain(tx, canonical, organization_id, now, now)
+        await _add_domain(tx, organization_id, domain, now)
     return organization_id
+
+
+async def add_verified_domain(tx: Tx, organization_id: int, domain: str, now: datetime) -> str:
+    """A domain of an organization that counts as verified, as a world takes it; its canonical name. Raises CommandError."""
+    if await records.find_organization(tx, organization_id) is None:
+        raise not_found("organization")
+    return await _add_domain(tx, organization_id, domain, now)
+
+
+async def _add_domain(tx: Tx, organization_id: int, domain: str, now: datetime) -> str:
+    try:
+        canonical = canonical_domain(domain)
+    except ValueError as error:
+        raise invalid("domain", str(error), "example.com") from error
+    if await records.find_domain(tx, canonical) is not None:
+        raise conflict(
+            f"{canonical} belongs to an organization already.",
+            "a domain that is not taken",
+        )
+    await records.add_domain(tx, canonical, organization_id, now, now)
+    return canonical
 
 
 async def add_business(tx: Tx, services: Services, name: str, organization_id: int | None, now: datetime) -> NodeId:

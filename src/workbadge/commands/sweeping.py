@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from workbadge.store import ended, first_answers, used_proofs
+from workbadge.store import ended, first_answers, identity_providers, used_proofs
 from workbadge.store.engine import Tx
 from workbadge.terms.instants import DAY
 
@@ -24,6 +24,7 @@ async def sweep(services: Services, now: datetime) -> int:
     async def work(tx: Tx) -> int:
         await used_proofs.drop_used(tx, now)
         await used_proofs.drop_pushed(tx, now)
+        await identity_providers.drop_attempts(tx, now)
         await first_answers.forget_answers(tx, now - ANSWERS_KEPT)
         before, gone = now - KEPT, 0
         for drop in (ended.drop_refresh_tokens, ended.drop_codes, ended.drop_sessions):

@@ -1,6 +1,7 @@
 """The claim's pages: whose invitation, both logins, what moves, done (M4, B4). Opening a link consumes nothing (AC-23)."""
 
 from datetime import datetime
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -58,15 +59,22 @@ async def _page(request: Request, session: BrowserSession | None, error: str | N
         error=error,
         step=_step(view, personal is not None, work is not None),
         sign_in_href=login_address(request, here, another=True).removeprefix(request.scope.get("root_path", "")),
+        sso_href=None if view.route is None else f"/sso/{view.route.connection_id}/login?{_query(view, here)}",
         grace_days=services.policy.grace.days,
     )
+
+
+def _query(view: ClaimView, here: str) -> str:
+    """So that the claim goes on after the identity provider."""
+    return urlencode({"next": here, "hint": view.work_email})
 
 
 def _step(view: ClaimView, personal: bool, work: bool) -> int:
     """1: personal login, 2: work login, 3: look and confirm. A new account's password is set while confirming."""
     if not personal:
         return 1
-    return 2 if view.managed_id is not None and not work else 3
+    needs_sign_in = view.managed_id is not None or view.route is not None
+    return 2 if needs_sign_in and not work else 3
 
 
 async def confirm(request: Request) -> Response:

@@ -1,12 +1,16 @@
 """Signing in and out: one page for both kinds of account (L1)."""
 
+from urllib.parse import urlencode
+
 from starlette.requests import Request
 from starlette.responses import Response
 
+from workbadge.commands.connections import find_route
 from workbadge.commands.errors import CommandError, Problem
 from workbadge.commands.factors import add_totp, check_since, prove_code
 from workbadge.commands.passkeys import prove_passkey, request_options
 from workbadge.commands.sign_in_policy import Step, find_steps
+from workbadge.terms.addresses import domain_of, parse_address
 from workbadge.terms.ids import parse_id
 from workbadge.terms.methods import Method
 from workbadge.web.csrf import check_form, check_login_form, csrf_token, keep_login_mark, login_token
@@ -60,12 +64,16 @@ async def log_in(request: Request) -> Response:
         await check_login_form(request)
     except CommandError:
         return await _page(request, leads_to, "This form was out of date. Please try again.", email, 403)
+    if form.get("via") == "sso":
+        return await _by_organization(request, leads_to, email)
     try:
         proven = await check_password(request, email, str(form.get("password") or ""))
     except CommandError as error:
         if error.problem is Problem.TOO_MANY and error.at is not None:
             wait = int((error.at - now_of(request.scope)).total_seconds()) + 1
             return await _page(request, leads_to, f"Too many tries. Please wait {wait} seconds.", email, 429)
+        if error.problem is Problem.FORBIDDEN:
+            return await _page(request, leads_to, f"{error.message} Use single sign-on.", email, 403)
         return await _page(request, leads_to, error.message, email, 401)
     now = now_of(request.scope)
     steps = await find_steps(site_of(request.scope).services, proven.ids, now)
@@ -144,6 +152,21 @@ async def passkey_login(request: Request) -> Response:
     response = redirect(request.scope.get("root_path", "") + leads_to)
     await sign_in(request, response, account_id, method=Method.PASSKEY)
     return response
+
+
+async def _by_organization(request: Request, leads_to: str, email: str) -> Response:
+    """On to the connection that the address's domain is routed to (O3)."""
+    try:
+        domain = domain_of(parse_address(email.strip()))
+    except ValueError:
+        return await _page(request, leads_to, "Type your work address first.", email, 400)
+    async with site_of(request.scope).services.store.read() as tx:
+        route = await find_route(tx, domain)
+    if route is None:
+        error = f"Nobody of {domain} signs in through an organization here. Use your password."
+        return await _page(request, leads_to, error, email, 404)
+    query = urlencode({"next": leads_to, "hint": email.strip()})
+    return redirect(f"{request.scope.get('root_path', '')}/sso/{route.connection_id}/login?{query}")
 
 
 async def log_out(request: Request) -> Response:

@@ -35,6 +35,7 @@ from workbadge.terms.tasks import TASKS_OF, Task
 
 from . import requests
 from .control_apps import AppControl
+from .control_sign_in import SignInControl
 from .requests import account_id, as_json, body_of, node, read, wire_id
 from .world import World
 
@@ -484,6 +485,7 @@ class Control:
             ("POST", "/checkpoints/{id}/restore", self.restore_checkpoint),
             ("GET", "/outbox", self.outbox),
             *AppControl(self._world).table(),
+            *SignInControl(self._world).table(),
         )
 
     def routes(self) -> list[Route]:

@@ -150,6 +150,29 @@ class NewBusinessBody(Body):
     members: list[NewMember] = []
 
 
+class NewDomainBody(Body):
+    """A domain of an organization: verified at once, as nobody can prove one to a world."""
+
+    organization: str | int
+    domain: str
+
+
+class NewConnectionBody(Body):
+    """A connection to an identity provider, on at once. ``type``: ``oidc``, with ``issuer`` and ``client_id``, and with
+    ``client_secret`` unless the provider takes a signature (``private_key_jwt``); ``domains``: verified ones of the organization that
+    are routed to it; ``required``: their work accounts cannot use passwords; ``creates_accounts``: a first sign-in opens one."""
+
+    organization: str | int
+    type: str
+    issuer: str | None = None
+    client_id: str | None = None
+    client_secret: str | None = None
+    domains: list[str] = []
+    name: str = "Identity provider"
+    required: bool = False
+    creates_accounts: bool = False
+
+
 class NewMigrationBody(Body):
     """Invite people of a business. ``work_emails`` maps account ids to work addresses (default: proposed)."""
 

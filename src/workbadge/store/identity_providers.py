@@ -6,7 +6,6 @@ from typing import Any
 from sqlalchemy import Row, delete, func, insert, select, update
 
 from workbadge.terms.addresses import address_key
-from workbadge.terms.connections import ConnectionState
 from workbadge.terms.kinds import AccountKind
 
 from .engine import Tx
@@ -15,7 +14,6 @@ from .schema import account, domain, migration_person
 from .schema.connections import (
     connection,
     connection_attempt,
-    connection_domain,
     connection_identity,
     vouched_login,
 )
@@ -46,51 +44,16 @@ async def list_of_organization(tx: Tx, organization_id: int) -> list[Row[Any]]:
     return await fenced_rows(tx, statement, Fence.around(connection.c.organization_id, organization_id))
 
 
-async def has_any_on(tx: Tx) -> bool:
-    """Whether anybody signs in through a connection here."""
-    return await tx.one(select(connection.c.id).where(connection.c.state == ConnectionState.ON.value).limit(1)) is not None
-
-
-async def route_domain(tx: Tx, name: str, connection_id: int, required: bool) -> None:
-    """Route a domain to a connection, and to no other."""
-    await drop_route(tx, name)
-    row = {"name": name, "connection_id": connection_id, "required": int(required)}
-    await tx.run(insert(connection_domain), [row])
-
-
-async def drop_route(tx: Tx, name: str) -> None:
-    """A domain is routed nowhere."""
-    await tx.run(delete(connection_domain).where(connection_domain.c.name == name))
-
-
-async def find_route(tx: Tx, name: str) -> Row[Any] | None:
-    """connection_id, organization_id, organization_name's parts, state, required of a verified domain's connection."""
-    return await tx.one(
-        select(
-            connection_domain.c.connection_id,
-            connection_domain.c.required,
-            connection.c.organization_id,
-            connection.c.name,
-            connection.c.state,
-        )
-        .join(connection, connection.c.id == connection_domain.c.connection_id)
-        .join(domain, domain.c.name == connection_domain.c.name)
-        .where(
-            connection_domain.c.name == name,
-            domain.c.verified_at.is_not(None),
-            domain.c.organization_id == connection.c.organization_id,
-        )
-    )
+async def route_domain(tx: Tx, name: str, connection_id: int | None, required: bool) -> None:
+    """Route a domain to a connection; None: to none."""
+    routed = {"connection_id": connection_id, "sso_required": int(required)}
+    await tx.run(update(domain).where(domain.c.name == name).values(routed))
 
 
 async def list_routes(tx: Tx, connection_id: int) -> list[Row[Any]]:
-    """name, required of the domains that are routed to a connection, by name."""
-    statement = (
-        select(connection_domain)
-        .where(connection_domain.c.connection_id == connection_id)
-        .order_by(connection_domain.c.name)
-    )
-    return await fenced_rows(tx, statement, Fence.around(connection_domain.c.connection_id, connection_id))
+    """name, sso_required of the domains that are routed to a connection, by name."""
+    statement = select(domain).where(domain.c.connection_id == connection_id).order_by(domain.c.name)
+    return await fenced_rows(tx, statement, Fence.around(domain.c.connection_id, connection_id))
 
 
 async def find_identity(tx: Tx, connection_id: int, subject: str) -> Row[Any] | None:

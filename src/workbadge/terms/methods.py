@@ -19,7 +19,7 @@ class Method(StrEnum):
     PASSWORD_RECOVERY = "password+code"
     PASSWORD_PASSKEY = "password+passkey"
     PASSKEY = "passkey"
-    SSO = "sso"
+    SSO = "sso"  # the organization's identity provider vouched; what it said of how is kept beside it
 
     @property
     def amr(self) -> tuple[str, ...]:

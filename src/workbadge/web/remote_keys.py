@@ -1,7 +1,7 @@
 """Key sets that apps publish themselves (``jwks_uri``): fetched through ``web.outgoing``, kept, fetched again for a new key.
 
-A set is kept for ten minutes. An unknown key makes it be fetched again, once a minute at most, so that a key rotation is
-seen at once and nobody can make this server fetch without end. While an address does not answer, the last set counts for an hour.
+A set is kept for ten minutes. An unknown key makes it be fetched again, so that a key rotation is seen at once; when that does
+not bring the key, not again for a minute, so that nobody can make this server fetch without end. While an address does not answer, the last set counts for an hour.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ class RemoteKeys:
             async with self._locks.setdefault(url, asyncio.Lock()):
                 kept = self._kept.get(url)
                 if kept is None or self._is_due(kept, kid, now):
-                    kept = await self._load_again(url, kept, now)
+                    kept = await self._load_again(url, kept, kid, now)
             self._locks.pop(url, None)
         return kept.keys if now < kept.fetched + STALE else ()
 
@@ -54,9 +54,10 @@ class RemoteKeys:
             return False
         return not any(one.kid == kid for one in kept.keys) or now >= kept.fetched + FRESH
 
-    async def _load_again(self, url: str, kept: _Kept | None, now: datetime) -> _Kept:
+    async def _load_again(self, url: str, kept: _Kept | None, kid: str | None, now: datetime) -> _Kept:
         try:
-            found = _Kept(read_keys(await self._fetch(url)), now, now)
+            keys = read_keys(await self._fetch(url))
+            found = _Kept(keys, now, now - AGAIN if any(one.kid == kid for one in keys) else now)
         except (OutgoingError, ForeignError):
             found = _Kept((), now, now) if kept is None else _Kept(kept.keys, kept.fetched, now)
         if len(self._kept) >= MOST:

@@ -16,7 +16,7 @@ from workbadge.commands.account import Proven, prove_password
 from workbadge.commands.logout import end_logins
 from workbadge.commands.sign_in_policy import read_policy, satisfies
 from workbadge.keys import hash_secret
-from workbadge.store import session_apps, sessions
+from workbadge.store import identity_providers, session_apps, sessions
 from workbadge.terms.kinds import AccountKind
 from workbadge.terms.methods import Method
 
@@ -177,8 +177,11 @@ async def _renew(request: Request, proofs: dict[int, tuple[str, datetime, dateti
             for one in old.accounts:
                 await sessions.add_signed_in(tx, hashed, one.id, one.method, one.signed_in_at, one.proven_at)
             await session_apps.move_session_apps(tx, old.hash, hashed)
+            await identity_providers.move_vouched(tx, old.hash, hashed)
             await sessions.end_session(tx, old.hash)
         for account_id, (method, signed_in_at, proven_at) in proofs.items():
+            if signed_in_at == now:
+                await identity_providers.drop_vouched(tx, hashed, account_id)
             await sessions.add_signed_in(tx, hashed, account_id, method, signed_in_at, proven_at)
         accounts = await sessions.list_signed_in(tx, hashed)
     return BrowserSession(secret, hashed, _shown(accounts))

@@ -27,16 +27,6 @@ connection = Table(
 """``secret``: sealed. ``provider``: what the issuer published of itself, JSON. ``last_test``: the outcome of the last live test,
 JSON. ``creates_accounts``: whether a first sign-in opens a managed account."""
 
-connection_domain = Table(
-    "connection_domain",
-    metadata,
-    Column("name", String(253), ForeignKey("domain.name"), primary_key=True),
-    ref_column("connection_id", "connection.id"),
-    Column("required", Integer, nullable=False),
-    Index(None, "connection_id"),
-)
-"""A domain is routed to one connection. ``required``: passwords of its managed accounts are not taken (O6)."""
-
 connection_identity = Table(
     "connection_identity",
     metadata,

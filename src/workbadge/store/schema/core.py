@@ -33,7 +33,12 @@ domain = Table(
     ref_column("organization_id", "organization.id"),
     at_column("verified_at"),
     at_column("created_at", False),
+    ref_column("connection_id", "connection.id", True),
+    Column("sso_required", Integer),
+    Index(None, "connection_id"),
 )
+"""``connection_id``: where people with an address of it sign in. ``sso_required``: passwords of their managed accounts are not
+taken (O6)."""
 
 business = Table(
     "business",

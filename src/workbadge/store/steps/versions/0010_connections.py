@@ -17,7 +17,7 @@ def upgrade() -> None:
 
 
 def _connections() -> None:
-    """Connections and the domains that are routed to them."""
+    """Connections, and domains routed to them."""
     op.create_table(
         "connection",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
@@ -39,16 +39,11 @@ def _connections() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_connection")),
     )
     op.create_index(op.f("ix_connection_organization_id"), "connection", ["organization_id"])
-    op.create_table(
-        "connection_domain",
-        sa.Column("name", sa.String(length=253), nullable=False),
-        sa.Column("connection_id", sa.BigInteger(), nullable=False),
-        sa.Column("required", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(["name"], ["domain.name"], name=op.f("fk_connection_domain_name")),
-        sa.ForeignKeyConstraint(["connection_id"], ["connection.id"], name=op.f("fk_connection_domain_connection_id")),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_connection_domain")),
-    )
-    op.create_index(op.f("ix_connection_domain_connection_id"), "connection_domain", ["connection_id"])
+    with op.batch_alter_table("domain", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("connection_id", sa.BigInteger(), nullable=True))
+        batch_op.add_column(sa.Column("sso_required", sa.Integer(), nullable=True))
+        batch_op.create_foreign_key(op.f("fk_domain_connection_id"), "connection", ["connection_id"], ["id"])
+        batch_op.create_index(op.f("ix_domain_connection_id"), ["connection_id"], unique=False)
 
 
 def _identities() -> None:

@@ -1,0 +1,1 @@
+"""Signing in through organizations' identity providers."""
