@@ -53,8 +53,8 @@ async def prove_password(services: Services, email: str, password: str, client: 
             await records.find_account_by_address(tx, kind, address or "-")
             for kind in (AccountKind.MANAGED, AccountKind.PERSONAL)
         ]
-        route = await find_route(tx, domain_of(address)) if address else None
-        barred = [one is not None and await takes_no_password(tx, one) for one in found]
+        route = await find_route(tx, domain_of(address), now) if address else None
+        barred = [one is not None and await takes_no_password(tx, one, now) for one in found]
     proven: list[int] = []
     for account, sso_only in zip(found, barred, strict=True):
         usable = account is not None and account.suspended_at is None and account.deleted_at is None and not sso_only

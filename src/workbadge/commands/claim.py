@@ -123,7 +123,7 @@ async def open_claim(tx: Tx, services: Services, link: str, now: datetime) -> Cl
         now + grace_of(organization, services) if personal.is_open(now) else None,
         grace_of(organization, services),
         row.link_expires_at,
-        await find_route(tx, domain_of(row.work_email)),
+        await find_route(tx, domain_of(row.work_email), now),
     )
 
 
@@ -152,7 +152,7 @@ async def confirm_claim(services: Services, link: str, proof: ClaimProof, now: d
         if row.personal_id != proof.personal_id:
             await _note_stranger(tx, services, row, proof.personal_id, now)
             return None
-        await _check_route(tx, row, proof)
+        await _check_route(tx, row, proof, now)
         plan, claimed = await _claim(tx, services, row, proof, hashed, now)
         await _apply(tx, services, row, plan, claimed, now)
         return None if plan.refusal is not None else claimed
@@ -163,10 +163,10 @@ async def confirm_claim(services: Services, link: str, proof: ClaimProof, now: d
     return done
 
 
-async def _check_route(tx: Tx, row: Any, proof: ClaimProof) -> None:
+async def _check_route(tx: Tx, row: Any, proof: ClaimProof, now: datetime) -> None:
     """Where the organization has a connection for the address, a password of one's own choice proves nothing (M4). Raises
     UNAUTHENTICATED."""
-    route = await find_route(tx, domain_of(row.work_email))
+    route = await find_route(tx, domain_of(row.work_email), now)
     if route is not None and proof.managed_id is None:
         expected = f"to be signed in as {row.work_email} through {route.name}"
         raise CommandError(Problem.UNAUTHENTICATED, "The work login was not proven.", expected)

@@ -15,6 +15,7 @@ from workbadge.terms.connections import ClientProof, ConnectionKind, ConnectionS
 from workbadge.terms.kinds import AccountKind, NodeKind
 from workbadge.terms.organizations import OrganizationRole
 
+from .domains import is_good
 from .errors import CommandError, conflict, forbidden, invalid, not_found
 from .registration import check_name
 from .services import Services
@@ -120,7 +121,7 @@ async def route_domains(
 
     ``required``: the passwords of their managed accounts are not taken (O6). Raises INVALID.
     """
-    wanted = [await _own_domain(tx, row.organization_id, name) for name in dict.fromkeys(names)]
+    wanted = [await _own_domain(tx, row.organization_id, name, now) for name in dict.fromkeys(names)]
     if required:
         await _check_way_in(tx, row.organization_id)
     for old in await identity_providers.list_routes(tx, row.id):
@@ -131,14 +132,13 @@ async def route_domains(
     await _note(tx, services, "connection.route", row.organization_id, row.id, actor_id, now, **said)
 
 
-async def _own_domain(tx: Tx, organization_id: int, text: str) -> str:
+async def _own_domain(tx: Tx, organization_id: int, text: str, now: datetime) -> str:
     """A verified domain of the organization. Raises INVALID."""
     try:
         name = canonical_domain(text)
     except ValueError as error:
         raise invalid("domains", str(error), "example.com") from error
-    found = await records.find_domain(tx, name)
-    if found is None or found.verified_at is None or found.organization_id != organization_id:
+    if not await is_good(tx, organization_id, name, now):
         raise invalid(
             "domains", f"{name} is not a verified domain of this organization.", "one of its verified domains"
         )
@@ -190,10 +190,10 @@ async def note_test(
     await _note(tx, services, "connection.test", row.organization_id, row.id, None, now, passed=str(passed).lower())
 
 
-async def find_route(tx: Tx, domain: str) -> Route | None:
-    """The connection, switched on, that people with addresses of a domain sign in through."""
+async def find_route(tx: Tx, domain: str, now: datetime) -> Route | None:
+    """The connection, switched on, that people with addresses of a domain sign in through, while the domain is good (O1)."""
     found = await records.find_domain(tx, domain)
-    if found is None or found.verified_at is None or found.connection_id is None:
+    if found is None or found.connection_id is None or not await is_good(tx, found.organization_id, domain, now):
         return None
     row = await identity_providers.find_connection(tx, found.connection_id)
     if row is None or row.state != ConnectionState.ON.value or row.organization_id != found.organization_id:
@@ -201,12 +201,12 @@ async def find_route(tx: Tx, domain: str) -> Route | None:
     return Route(row.id, row.organization_id, row.name, bool(found.sso_required))
 
 
-async def takes_no_password(tx: Tx, account: Any) -> bool:
+async def takes_no_password(tx: Tx, account: Any, now: datetime) -> bool:
     """Whether an account must sign in through its organization's connection (O6). Whoever owns the organization, or is marked as
     its break-glass admin, keeps the password (O7)."""
     if account.kind != AccountKind.MANAGED.value or account.email is None:
         return False
-    route = await find_route(tx, domain_of(account.email))
+    route = await find_route(tx, domain_of(account.email), now)
     if route is None or not route.required or route.organization_id != account.organization_id:
         return False
     held = await organizations.find_role(tx, account.organization_id, account.id)

@@ -14,6 +14,7 @@ from workbadge.terms.addresses import address_key, domain_of, parse_address
 from workbadge.terms.connections import ConnectionState, Purpose
 from workbadge.terms.kinds import AccountKind
 
+from .domains import is_good
 from .errors import CommandError, Problem, conflict, forbidden, not_found
 from .portfolio import add_person
 from .services import Services
@@ -110,7 +111,7 @@ async def find_account(tx: Tx, services: Services, connection_id: int, identity:
 
 async def _link(tx: Tx, services: Services, connection: Any, identity: Identity, now: datetime) -> Any:
     """The account of a subject that signs in for the first time, from now on linked to it."""
-    address = await check_address(tx, connection, identity.email)
+    address = await check_address(tx, connection, identity.email, now)
     account = await identity_providers.find_managed(tx, connection.organization_id, address)
     if account is not None and await identity_providers.has_identity(tx, connection.id, account.id):
         raise conflict(
@@ -127,7 +128,7 @@ async def _link(tx: Tx, services: Services, connection: Any, identity: Identity,
     return account
 
 
-async def check_address(tx: Tx, connection: Any, email: str | None) -> str:
+async def check_address(tx: Tx, connection: Any, email: str | None, now: datetime) -> str:
     """The address of a connection's person, if it is one to be believed: verified, in a domain routed to the connection (O4,
     RP-16, RP-17). Raises FORBIDDEN."""
     expected = "an address that the provider says is verified, in a domain of this connection"
@@ -136,8 +137,8 @@ async def check_address(tx: Tx, connection: Any, email: str | None) -> str:
     except ValueError as error:
         raise forbidden("The identity provider gave no verified e-mail address.", expected) from error
     domain = await records.find_domain(tx, domain_of(address))
-    routed = domain is not None and domain.verified_at is not None and domain.connection_id == connection.id
-    if domain is None or not routed or domain.organization_id != connection.organization_id:
+    routed = domain is not None and domain.connection_id == connection.id
+    if not routed or not await is_good(tx, connection.organization_id, domain_of(address), now):
         raise forbidden(f"Addresses of {domain_of(address)} do not sign in through this connection.", expected)
     return address
 

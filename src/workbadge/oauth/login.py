@@ -161,7 +161,7 @@ async def _by_organization(request: Request, leads_to: str, email: str) -> Respo
     except ValueError:
         return await _page(request, leads_to, "Type your work address first.", email, 400)
     async with site_of(request.scope).services.store.read() as tx:
-        route = await find_route(tx, domain)
+        route = await find_route(tx, domain, now_of(request.scope))
     if route is None:
         error = f"Nobody of {domain} signs in through an organization here. Use your password."
         return await _page(request, leads_to, error, email, 404)

@@ -137,7 +137,7 @@ async def _tested(request: Request, connection: Any, attempt: Attempt, identity:
     async with services.store.read() as tx:
         routes = [row.name for row in await identity_providers.list_routes(tx, connection.id)]
         try:
-            await vouched_login.check_address(tx, connection, identity.email)
+            await vouched_login.check_address(tx, connection, identity.email, now_of(request.scope))
             right = True
         except CommandError:
             right = False
