@@ -42,6 +42,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     limit_asset: int = 5_000_000
     limit_business: int = 5_000_000
     limit_writes: int = 100_000
+    limit_scim: int = 3_000
     open_registration: bool = False
     clock_skew_seconds: float = 1.0
     dns_resolvers: str = ""
@@ -70,6 +71,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             self.limit_writes,
             max(1, self.workers),
         )
+
+    def scim_pace(self) -> int:
+        """What one organization's directory may ask of one process in a minute."""
+        return max(1, self.limit_scim // max(1, self.workers)) if self.limit_scim else 0
 
 
 def load_config(path: Path | None, environment: dict[str, str] | None = None) -> Config:
@@ -100,7 +105,15 @@ def load_config(path: Path | None, environment: dict[str, str] | None = None) ->
         raise ConfigError("grace_days must be above 0 and extension_limit_days not below grace_days")
     if not 0.05 <= config.clock_skew_seconds <= 60:
         raise ConfigError(f"clock_skew_seconds: expected 0.05 to 60 seconds, got {config.clock_skew_seconds}")
-    for name in ("limit_app", "limit_app_user", "limit_user", "limit_asset", "limit_business", "limit_writes"):
+    for name in (
+        "limit_app",
+        "limit_app_user",
+        "limit_user",
+        "limit_asset",
+        "limit_business",
+        "limit_writes",
+        "limit_scim",
+    ):
         if getattr(config, name) < 0:
             raise ConfigError(
                 f"{name}: expected a number of calls an hour, or 0 for no limit, got {getattr(config, name)}"

@@ -31,6 +31,8 @@ from workbadge.store.upgrade import upgrade
 from workbadge.web.api_docs import SEGMENTS as DOCS_SEGMENTS
 from workbadge.web.api_docs import ApiDocs
 from workbadge.web.clock import SystemClock
+from workbadge.web.directory_log import NO_PAUSE
+from workbadge.web.directory_pace import DirectoryPace
 from workbadge.web.domain_proofs import read_resolvers
 from workbadge.web.limits import Limits
 from workbadge.web.outgoing import Outgoing
@@ -121,6 +123,7 @@ def make_site(config: Config) -> Site:
         secure_cookies=config.base_url.startswith("https://"),
         outgoing=Outgoing(config.allow_private_webhooks),
         limits=Limits(config.rates()),
+        directory_pace=DirectoryPace(config.scim_pace()),
         clock_skew=config.clock_skew(),
         dns_resolvers=read_resolvers(config.dns_resolvers),
     )
@@ -161,6 +164,7 @@ class Server:
             leave_startup_alone()
             await send({"type": "lifespan.startup.complete"})
             await receive()
+        await site.directory_log.flush(site.services, site.clock.now(), NO_PAUSE)
         await site.outgoing.close()
         await site.services.store.close()
         await send({"type": "lifespan.shutdown.complete"})

@@ -26,13 +26,15 @@ ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 
 @dataclass
 class Directory:
-    """``client``: every request of it carries the credential."""
+    """``client``: every request of it carries the credential. ``transport``: to the same application, for browsers and apps."""
 
     world: World
     client: httpx.AsyncClient
     clock: SettableClock
     base: str
     token: str
+    site: Site
+    transport: httpx.AsyncBaseTransport
 
     @staticmethod
     @asynccontextmanager
@@ -42,16 +44,20 @@ class Directory:
         async with world.services.store.write() as tx:
             _, token = await make_scim_token(tx, world.services, owner, "test", None, T0)
         clock = SettableClock(T0 + timedelta(minutes=1))
-        application = make_application(Site(world.services, clock))
+        site = Site(world.services, clock)
+        application = make_application(site)
 
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
             await application(scope, receive, send)
 
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/scim+json"}
-        async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(serve), base_url=BASE, headers=headers, timeout=120
-        ) as client:
-            yield Directory(world, client, clock, directory_address(world.services, owner), token)
+        transport = httpx.ASGITransport(serve)
+        async with httpx.AsyncClient(transport=transport, base_url=BASE, headers=headers, timeout=120) as client:
+            yield Directory(world, client, clock, directory_address(world.services, owner), token, site, transport)
+
+    def anybody(self) -> httpx.AsyncClient:
+        """A further client of the same application, without a credential."""
+        return httpx.AsyncClient(transport=self.transport, base_url=BASE)
 
     async def call(self, method: str, path: str, body: Any = None, **more: Any) -> httpx.Response:
         """One request."""

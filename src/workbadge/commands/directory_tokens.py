@@ -20,6 +20,9 @@ LONGEST = 730 * DAY
 USED_EVERY = timedelta(minutes=1)
 """The last use is written no more often."""
 
+PREFIX = 8
+"""Letters of a credential that are kept to tell it from others."""
+
 
 @dataclass(frozen=True, slots=True)
 class DirectoryToken:
@@ -106,9 +109,14 @@ async def find_directory_caller(tx: Tx, text: str, now: datetime) -> DirectoryCa
     return DirectoryCaller(row.organization_id, row.id, row.last_used_at)
 
 
+def is_worth_noting(caller: DirectoryCaller, now: datetime) -> bool:
+    """Whether the last use that was written is no more good."""
+    return caller.last_used_at is None or now - caller.last_used_at >= USED_EVERY
+
+
 async def note_use(tx: Tx, caller: DirectoryCaller, now: datetime) -> None:
     """Write the last use, unless that was done a moment ago."""
-    if caller.last_used_at is None or now - caller.last_used_at >= USED_EVERY:
+    if is_worth_noting(caller, now):
         await scim_tokens.set_last_used(tx, caller.token_id, now)
 
 

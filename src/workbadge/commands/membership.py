@@ -10,7 +10,7 @@ from datetime import datetime
 
 from workbadge.lifecycle import membership as plans
 from workbadge.lifecycle.changes import CancelDue, Due, DueKind, MembershipState, Plan, SetMembershipEnd
-from workbadge.store import migrations, records, rights
+from workbadge.store import invitations, migrations, records, rights
 from workbadge.store.apply import apply_plan
 from workbadge.store.engine import Tx
 from workbadge.terms.kinds import AccountKind, NodeKind, Role
@@ -238,7 +238,8 @@ async def suspend_account(services: Services, account_id: int, actor_id: int | N
 async def suspend_in(
     tx: Tx, services: Services, account_id: int, organization_id: int, actor_id: int | None, now: datetime
 ) -> Plan:
-    """The same in ``tx``, for a managed account of that organization; the plan, which may have refused."""
+    """The same in ``tx``, for a managed account of that organization; the plan, which may have refused. Invitations of its
+    businesses that wait for the address are withdrawn (SC-15)."""
     last = await _is_last_admin(tx, account_id, now) or await is_last_owner(tx, organization_id, account_id)
     graces = [
         one
@@ -250,6 +251,9 @@ async def suspend_in(
     plan = await _with_announcements(tx, plan, tuple(graces), now)
     if plan.refusal is None:
         await end_every_login(tx, services, account_id, None, now)
+        account = await records.find_account(tx, account_id)
+        if account is not None and account.email:
+            await invitations.withdraw_of(tx, organization_id, account.email, now)
     await apply_plan(tx, plan, actor_id, services.entropy.new_id, now)
     return plan
 

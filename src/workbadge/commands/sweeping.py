@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from workbadge.store import ended, first_answers, identity_providers, used_proofs
+from workbadge.store import ended, first_answers, identity_providers, scim_requests, used_proofs
 from workbadge.store.engine import Tx
 from workbadge.terms.instants import DAY
 
@@ -13,6 +13,9 @@ from .transaction import in_transaction
 KEPT = 30 * DAY
 """So long after their end codes, refresh tokens and sessions are kept: who uses one again is still told that it has ended, and
 a second use still ends what the first led to."""
+
+REQUESTS_KEPT, MOST_REQUESTS = 30 * DAY, 50_000
+"""So long, and so many of each organization, requests of directories are kept."""
 
 AT_ONCE = 500
 """Rows of a kind in one transaction, so that nobody waits long for it."""
@@ -29,6 +32,9 @@ async def sweep(services: Services, now: datetime) -> int:
         before, gone = now - KEPT, 0
         for drop in (ended.drop_refresh_tokens, ended.drop_codes, ended.drop_sessions):
             gone += await drop(tx, before, AT_ONCE)
+        gone += await scim_requests.drop_requests(tx, now - REQUESTS_KEPT, AT_ONCE)
+        for organization_id in await scim_requests.list_logged(tx):
+            gone += await scim_requests.drop_surplus(tx, organization_id, MOST_REQUESTS, AT_ONCE)
         return gone
 
     return await in_transaction(services, work)

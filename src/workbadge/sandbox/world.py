@@ -171,6 +171,7 @@ class World:
             store = self.services.store
             assert isinstance(store, SqliteStore)
             await self.site.usage.flush(store, self.clock.now(), NO_PAUSE)
+            await self.site.directory_log.flush(self.services, self.clock.now(), NO_PAUSE)
             await store.copy_to(file)
             made = Checkpoint(name, self.clock.now(), file)
             self._checkpoints[name] = made

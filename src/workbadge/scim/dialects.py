@@ -24,6 +24,10 @@ _EXTENSION = frozenset({"employeenumber", "costcenter", "organization", "divisio
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _BARE = re.compile(r"^\s*([\w.:$-]+)\s+eq\s+([^\s\"()\[\]]+)\s*$", re.IGNORECASE)
 _LITERALS = frozenset({"true", "false", "null"})
+_OF_EXTENSION = re.compile(
+    r"(?<![\w.:$\"])(employeeNumber|costCenter|organization|division|department|manager)(\.\w+)?(?=\s+(?:\w\w)\b)",
+    re.IGNORECASE,
+)
 DEEPEST, MOST_TERMS, LONGEST_PATH = 20, 100, 2_000
 
 
@@ -161,12 +165,23 @@ def _without_path(endpoint: str, made: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def write_filter(text: str) -> str:
-    """A filter in the RFC's words: the value of a comparison in quotes. Raises InvalidFilterException for a monster."""
+    """A filter in the RFC's words: the value of a comparison in quotes, attributes of the enterprise extension under their whole
+    names (Entra's ``manager eq``). Raises InvalidFilterException for a monster."""
     check_expression(text)
     bare = _BARE.match(text)
-    if bare is None or bare[2].lower() in _LITERALS:
-        return text
-    return f"{bare[1]} eq {json.dumps(bare[2])}"
+    if bare is not None and bare[2].lower() not in _LITERALS:
+        text = f"{bare[1]} eq {json.dumps(bare[2])}"
+    parts, end = [], 0
+    for quoted in _QUOTED.finditer(text):
+        parts += [_OF_EXTENSION.sub(_in_extension, text[end : quoted.start()]), quoted[0]]
+        end = quoted.end()
+    return "".join([*parts, _OF_EXTENSION.sub(_in_extension, text[end:])])
+
+
+def _in_extension(found: re.Match[str]) -> str:
+    """An attribute of the enterprise extension under its whole name; a manager is compared by its id."""
+    inner = found[2] or (".value" if found[1].lower() == "manager" else "")
+    return f"{ENTERPRISE}:{found[1]}{inner}"
 
 
 def check_expression(text: str) -> None:

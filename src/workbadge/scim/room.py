@@ -1,10 +1,12 @@
 """``/scim/{organization id}/v2/…``: a base address for each organization (O5), behind a credential of its directory.
 
-Order: address, credential, size, dialect, protocol. Whoever has no credential of this organization learns nothing but that.
+Order: address, credential, pace, size, dialect, protocol. Whoever has no credential of this organization learns nothing but that.
+What was asked with one is kept without secrets, after it is answered (``DirectoryLog``).
 """
 
 import json
 import logging
+import time
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -23,20 +25,25 @@ from scim2_server.responses import ScimResponse
 from starlette.types import Receive, Scope, Send
 
 from workbadge.commands.directory_tokens import (
+    PREFIX,
     DirectoryCaller,
     directory_address,
     find_directory_caller,
+    is_worth_noting,
     note_use,
 )
 from workbadge.commands.errors import CommandError
 from workbadge.commands.services import Services
 from workbadge.store.engine import StoreBusyError
+from workbadge.store.scim_requests import LoggedRequest
 from workbadge.terms.ids import parse_id
-from workbadge.web.state import now_of, site_of
+from workbadge.web.directory_log import NO_PAUSE
+from workbadge.web.state import Site, now_of, site_of
 
 from . import dialects
 from .handler import DirectoryHandler, DirectoryService
 from .provider import BODY_BYTES, BULK_BYTES, make_provider
+from .redaction import ANSWERED_AT_MOST, SENT_AT_MOST, redact_body, redact_path
 from .storage import DirectoryStorage
 
 SEGMENTS = frozenset({"scim"})
@@ -49,6 +56,17 @@ _READING = frozenset({"GET", "HEAD"})
 _LOG = logging.getLogger(__name__)
 
 
+class HurryError(SCIMException):
+    """One organization's directory asks too often; nothing was done. ``wait``: seconds."""
+
+    status = 429
+    _default_detail = "This organization's directory asks too often: wait as long as Retry-After says"
+
+    def __init__(self, wait: int) -> None:
+        super().__init__()
+        self.wait = wait
+
+
 class ScimRoom:
     """The application of all organizations' directories."""
 
@@ -58,25 +76,28 @@ class ScimRoom:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
-        services, now = site_of(scope).services, now_of(scope)
-        service = self._service(services)
+        site, now, begun = site_of(scope), now_of(scope), time.perf_counter()
+        services, service = site.services, self._service(site.services)
         address, path = _split(scope["path"].removeprefix(scope.get("root_path", "")))
+        caller: DirectoryCaller | None = None
+        sent = b""
         try:
             if address is None:
                 raise NotFoundException(detail="Expected /scim/{organization id}/v2/…")
-            caller = await _authenticate(services, scope, address, now)
-            request = ScimRequest(
-                method=scope["method"],
-                base_url=directory_address(services, caller.organization_id),
-                path=path,
-                query=dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)),
-                headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]],
-                body=await _read(receive, path),
-            )
-            answer = await _serve(service, services, caller, request, now)
+            caller, prefix = await _authenticate(services, scope, address, now)
+            wait = 0 if site.sandbox else site.directory_pace.admit(caller.organization_id, now)
+            if wait:
+                caller = None
+                raise HurryError(wait)
+            sent = await _read(receive, path)
+            answer = await _serve(service, services, caller, _request(scope, services, caller, path, sent), now)
         except Exception as error:
             answer = _refuse(service, error)
-        await _send(answer, send)
+        body = _body_of(answer)
+        await _send(answer, body, send)
+        if caller is not None:
+            taken = int((time.perf_counter() - begun) * 1_000_000)
+            await _note(site, _entry(caller, prefix, scope, path, sent, answer, body, taken, now), now)
 
     def _service(self, services: Services) -> DirectoryService:
         """The protocol of one site, made at its first request: its cursors are sealed with the site's key."""
@@ -95,15 +116,62 @@ def _split(path: str) -> tuple[int | None, str]:
     return found, "/" + (parts[4] if len(parts) > 4 else "")
 
 
-async def _authenticate(services: Services, scope: Scope, organization_id: int, now: datetime) -> DirectoryCaller:
-    """Who asks. Raises UnauthorizedException for anything but a live credential of this organization (SC-23)."""
+def _request(scope: Scope, services: Services, caller: DirectoryCaller, path: str, body: bytes) -> ScimRequest:
+    return ScimRequest(
+        method=scope["method"],
+        base_url=directory_address(services, caller.organization_id),
+        path=path,
+        query=dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)),
+        headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]],
+        body=body,
+    )
+
+
+def _entry(
+    caller: DirectoryCaller,
+    prefix: str,
+    scope: Scope,
+    path: str,
+    sent: bytes,
+    answer: ScimResponse,
+    body: bytes,
+    taken: int,
+    now: datetime,
+) -> LoggedRequest:
+    """What is kept of a request."""
+    return LoggedRequest(
+        organization_id=caller.organization_id,
+        at=now,
+        micros=taken,
+        token_id=caller.token_id,
+        prefix=prefix,
+        method=scope["method"][:16],
+        path=redact_path(path, scope["query_string"].decode("latin-1")),
+        status=int(answer.status),
+        sent=redact_body(sent, SENT_AT_MOST),
+        sent_bytes=len(sent),
+        answered=redact_body(body, ANSWERED_AT_MOST),
+        answered_bytes=len(body),
+    )
+
+
+async def _note(site: Site, entry: LoggedRequest, now: datetime) -> None:
+    """Keep an entry; many are written at once."""
+    if site.directory_log.note(entry):
+        await site.directory_log.flush(site.services, now, NO_PAUSE)
+
+
+async def _authenticate(
+    services: Services, scope: Scope, organization_id: int, now: datetime
+) -> tuple[DirectoryCaller, str]:
+    """Who asks, and how its credential begins. Raises UnauthorizedException for anything but a live credential of this organization (SC-23)."""
     given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
     scheme, _, text = given[0].partition(" ") if len(given) == 1 else ("", "", "")
     if scheme.lower() == "bearer":
         async with services.store.read() as tx:
             caller = await find_directory_caller(tx, text.strip(), now)
         if caller is not None and caller.organization_id == organization_id:
-            return caller
+            return caller, text.strip()[:PREFIX]
     raise UnauthorizedException(detail="Expected a live credential of this organization's directory: Bearer WBS…")
 
 
@@ -124,8 +192,9 @@ async def _serve(
     service: DirectoryService, services: Services, caller: DirectoryCaller, request: ScimRequest, now: datetime
 ) -> ScimResponse:
     """The answer of the protocol, errors included, to whoever may ask."""
-    async with services.store.write() as tx:
-        await note_use(tx, caller, now)
+    if is_worth_noting(caller, now):
+        async with services.store.write() as tx:
+            await note_use(tx, caller, now)
     try:
         with service.provider:
             _translate(service, request)
@@ -198,14 +267,20 @@ def _refuse(service: DirectoryService, error: Exception) -> ScimResponse:
     """The answer to an error; a fault of ours is logged and says nothing of itself (SC-35)."""
     if not isinstance(error, SCIMException | CommandError | StoreBusyError):
         _LOG.error("a request of a directory failed", exc_info=error)
-    return service.error_response(error)
+    answer = service.error_response(error)
+    if isinstance(error, HurryError):
+        answer.headers["Retry-After"] = str(error.wait)
+    return answer
 
 
-async def _send(answer: ScimResponse, send: Send) -> None:
+def _body_of(answer: ScimResponse) -> bytes:
+    if answer.body is None:
+        return b""
+    return json.dumps(answer.body, ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
+async def _send(answer: ScimResponse, body: bytes, send: Send) -> None:
     head: Mapping[str, str] = {"Cache-Control": "no-store", **answer.headers}
-    body = (
-        b"" if answer.body is None else json.dumps(answer.body, ensure_ascii=False).encode("utf-8", "backslashreplace")
-    )
     if int(answer.status) == 503:
         head = {**head, "Retry-After": "1"}
     headers = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in head.items()]

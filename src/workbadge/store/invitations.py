@@ -10,6 +10,7 @@ from workbadge.terms.kinds import Role
 
 from .engine import Tx
 from .fence import Fence, count_rows
+from .schema import business
 from .schema.portfolio import invitation
 from .window import Rows, Window, read_window
 
@@ -92,3 +93,10 @@ async def withdraw(tx: Tx, business_id: int, email: str, now: datetime) -> int:
 async def accept(tx: Tx, invitation_id: int, now: datetime) -> None:
     """Mark an invitation accepted."""
     await tx.run(update(invitation).where(invitation.c.id == invitation_id).values(accepted_at=now))
+
+
+async def withdraw_of(tx: Tx, organization_id: int, email: str, now: datetime) -> int:
+    """Withdraw the open invitations of all businesses of an organization for an address; how many there were."""
+    owned = select(business.c.id).where(business.c.organization_id == organization_id)
+    where = and_(invitation.c.business_id.in_(owned), invitation.c.email_key == address_key(email), _open(now))
+    return await tx.run(update(invitation).where(where).values(withdrawn_at=now))

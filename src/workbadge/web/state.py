@@ -9,6 +9,8 @@ from starlette.types import Scope
 from workbadge.commands.services import Services
 
 from .clock import Clock
+from .directory_log import DirectoryLog
+from .directory_pace import DirectoryPace
 from .domain_proofs import DomainProofs
 from .limits import Limits
 from .outgoing import Outgoing
@@ -22,7 +24,8 @@ class Site:
     ``usage``: last uses of grants, not yet written. ``show_outbox``: mails are shown on a page (demo, worlds).
     ``outgoing``: requests to addresses that apps named. ``hosts``: names under which a world is reached too (zero-setting mode,
     ``wire.md`` §7.7); a request under one of them gets its pages' links there (``paging_url``).
-    ``limits``: what was asked in the last hour. ``clock_skew``: how far the clock may be from the database's.
+    ``limits``: what was asked in the last hour; ``directory_pace``: how fast directories ask (not held to it in a world);
+    ``directory_log``: what they asked, not yet written. ``clock_skew``: how far the clock may be from the database's.
     ``dns_resolvers``: whom domains' proofs are asked of; empty: the system's. ``proofs``: looks them up."""
 
     services: Services
@@ -37,6 +40,8 @@ class Site:
     usage: Usage = field(default_factory=Usage)
     limits: Limits = field(default_factory=Limits)
     outgoing: Outgoing = field(default_factory=lambda: Outgoing(False))
+    directory_pace: DirectoryPace = field(default_factory=DirectoryPace)
+    directory_log: DirectoryLog = field(default_factory=DirectoryLog)
     remote_keys: RemoteKeys = field(init=False)
     proofs: DomainProofs = field(init=False)
     dns_resolvers: tuple[tuple[str, int], ...] = ()

@@ -128,6 +128,7 @@ class Worker:
             ended, _ = await asyncio.wait(self._under_way, timeout=None if whole else PAUSE_SECONDS, return_when=when)
             done = done or bool(ended)
         await site.usage.flush(site.services.store, now)
+        await site.directory_log.flush(site.services, now)
         if self._run_due:
             done = await self._check_domains(site, now) or done
         return await self._sweep(site, now) or done

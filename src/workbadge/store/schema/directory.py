@@ -1,4 +1,4 @@
-"""What an organization's directory said by SCIM: credentials and resources.
+"""What an organization's directory said by SCIM: credentials, resources and requests.
 
 A value that must be unique, or is looked for, stands as the SHA-256 of its compared form: any length, one index.
 """
@@ -71,3 +71,25 @@ directory_member = Table(
     Index(None, "account_id"),
     sqlite_with_rowid=False,
 )
+
+scim_request = Table(
+    "scim_request",
+    metadata,
+    id_column(),
+    ref_column("organization_id", "organization.id"),
+    at_column("at", False),
+    Column("micros", BigInteger, nullable=False),
+    ref_column("token_id", "scim_token.id"),
+    Column("prefix", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("path_key", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("sent", Text),
+    Column("sent_bytes", Integer, nullable=False),
+    Column("answered", Text),
+    Column("answered_bytes", Integer, nullable=False),
+    Index(None, "organization_id", "at", "id"),
+    Index(None, "at"),
+)
+"""``sent``, ``answered``: without secrets; None where there was no body, or one longer than is kept."""

@@ -15,6 +15,7 @@ def upgrade() -> None:
     _directory_user()
     _directory_group()
     _directory_member()
+    _scim_request()
 
 
 def _scim_token() -> None:
@@ -99,3 +100,30 @@ def _directory_member() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_directory_member_account_id"), "directory_member", ["account_id"], unique=False)
+
+
+def _scim_request() -> None:
+    op.create_table(
+        "scim_request",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("organization_id", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("micros", sa.BigInteger(), nullable=False),
+        sa.Column("token_id", sa.BigInteger(), nullable=False),
+        sa.Column("prefix", sa.Text(), nullable=False),
+        sa.Column("method", sa.Text(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("path_key", sa.Text(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("sent", sa.Text(), nullable=True),
+        sa.Column("sent_bytes", sa.Integer(), nullable=False),
+        sa.Column("answered", sa.Text(), nullable=True),
+        sa.Column("answered_bytes", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["organization_id"], ["organization.id"], name=op.f("fk_scim_request_organization_id")),
+        sa.ForeignKeyConstraint(["token_id"], ["scim_token.id"], name=op.f("fk_scim_request_token_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_scim_request")),
+    )
+    op.create_index(
+        op.f("ix_scim_request_organization_id_at_id"), "scim_request", ["organization_id", "at", "id"], unique=False
+    )
+    op.create_index(op.f("ix_scim_request_at"), "scim_request", ["at"], unique=False)
